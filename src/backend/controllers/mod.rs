@@ -1,0 +1,140 @@
+//! Controllers: each looks at one object and says what to write.
+//!
+//! A controller is pure. [`Controller::reconcile`] reads a [`View`] of the cluster at one moment and
+//! returns the [`Write`]s that bring it closer to what is asked, and when to look again. The engine
+//! applies the writes through the API, as any client would; a conflict only means another look.
+
+pub mod view;
+
+use std::sync::Arc;
+
+pub use view::View;
+
+use crate::object::{Object, Timestamp};
+
+/// Names an object: a resource (`pods`, `deployments.apps`), its namespace (empty for none), its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// `pods`, `deployments.apps`.
+    pub resource: &'static str,
+    /// Empty for what belongs to no namespace.
+    pub namespace: String,
+    /// The object's name.
+    pub name: String,
+}
+
+/// A write that a controller asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// Create an object. A name that is taken is not an error: the next look sees it.
+    Create {
+        /// `pods`, `deployments.apps`.
+        resource: &'static str,
+        /// The object; its metadata says where.
+        object: Object,
+    },
+    /// Replace an object's spec and metadata; its `resourceVersion` must still be current.
+    Update {
+        /// `pods`, `deployments.apps`.
+        resource: &'static str,
+        /// The whole object.
+        object: Object,
+    },
+    /// Replace an object's status; its `resourceVersion` must still be current.
+    UpdateStatus {
+        /// `pods`, `deployments.apps`.
+        resource: &'static str,
+        /// The whole object.
+        object: Object,
+    },
+    /// Bind a pod to a node (the `binding` subresource).
+    Bind {
+        /// The pod.
+        pod: Key,
+        /// The node's name.
+        node: String,
+    },
+    /// Delete an object.
+    Delete {
+        /// What to delete.
+        key: Key,
+        /// Delete only the object with this UID, where it is not empty.
+        uid: String,
+        /// Seconds of grace; `None` leaves it to the object.
+        grace_period_seconds: Option<i64>,
+        /// `Background`, `Foreground` or `Orphan`; `None` is the type's default.
+        propagation: Option<&'static str>,
+    },
+    /// Record an event, merged into an equal earlier one by raising its count.
+    Event(Event),
+    /// Append a line to a container's log.
+    Log {
+        /// The pod's UID.
+        pod_uid: String,
+        /// The container's name.
+        container: String,
+        /// How often the container was restarted before: each run has a log of its own.
+        restart: i64,
+        /// When the line was written.
+        time: Timestamp,
+        /// The line, without its end.
+        line: String,
+    },
+}
+
+/// An event as a component reports it (`v1.Event`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What it is about: a whole object, of which the reference is taken.
+    pub regarding: Object,
+    /// The part of the object, as `spec.containers{web}`; mostly empty.
+    pub field_path: String,
+    /// `Normal` or `Warning`.
+    pub kind: &'static str,
+    /// One word for machines: `ScalingReplicaSet`.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+    /// The component: `deployment-controller`, `kubelet`.
+    pub component: &'static str,
+    /// The node it runs on; empty for controllers.
+    pub host: String,
+}
+
+/// What a look at an object led to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// In the order in which they are to be applied. The rest is dropped after one that fails.
+    pub writes: Vec<Write>,
+    /// Look again at this moment, even if nothing changes until then.
+    pub requeue_at: Option<Timestamp>,
+}
+
+/// An object that was created (no `old`), changed or removed (no `new`).
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Which object.
+    pub key: Key,
+    /// The store's revision of the change.
+    pub revision: u64,
+    /// The object before.
+    pub old: Option<Arc<Object>>,
+    /// The object after.
+    pub new: Option<Arc<Object>>,
+}
+
+/// One controller (or the scheduler, or the kubelet): see the module's text.
+pub trait Controller: Send {
+    /// The name under which it reports: `deployment-controller`.
+    fn name(&self) -> &'static str;
+
+    /// The resources whose changes it wants to see.
+    fn watches(&self) -> &'static [&'static str];
+
+    /// The objects to look at after a change of a watched resource: mostly the object itself, or its
+    /// controlling owner. The view is already the one after the change.
+    fn keys(&self, change: &Change, view: &View) -> Vec<Key>;
+
+    /// Looks at one object. It may be gone.
+    fn reconcile(&self, key: &Key, view: &View) -> Outcome;
+}

@@ -1,0 +1,17 @@
+//! The bundled cluster: a Kubernetes API server, its controllers, a scheduler and a simulated
+//! kubelet, in this process.
+//!
+//! ```text
+//!  http::Request ── api/ (verbs over the registry) ── store/ (a revisioned log in SQLite)
+//!                                                        │ changes
+//!                     engine: controllers/, scheduler, kubelet/  ── writes, through api/
+//! ```
+//!
+//! The core is synchronous: an API verb is one store transaction. Only watches and upgraded
+//! connections are asynchronous.
+
+pub mod api;
+pub mod controllers;
+pub mod kubelet;
+pub mod registry;
+pub mod store;

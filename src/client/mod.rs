@@ -1,0 +1,3 @@
+//! The way to an API server: kubeconfig, requests, transports, discovery, watches, streams.
+
+pub mod transport;

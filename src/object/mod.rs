@@ -1,0 +1,27 @@
+//! Dynamic objects and Kubernetes facts, without I/O.
+//!
+//! An [`Object`] is a JSON value in the shape of a Kubernetes object. [`Meta`] reads the parts that
+//! every object has; everything else is read by path.
+
+pub mod builtin;
+pub mod clock;
+pub mod gvk;
+pub mod intstr;
+pub mod labels;
+pub mod meta;
+pub mod names;
+pub mod patch;
+pub mod quantity;
+pub mod schema;
+pub mod status;
+pub mod time;
+pub mod yaml;
+
+pub use gvk::{GroupKind, GroupVersion, GroupVersionKind, GroupVersionResource};
+pub use meta::Meta;
+pub use status::Status;
+pub use time::Timestamp;
+
+/// A Kubernetes object, a list of them, or a part of one, as the JSON it is on the wire.
+/// Maps are sorted by key, as kubectl prints them.
+pub type Object = serde_json::Value;

@@ -1,0 +1,7 @@
+//! Objects to text. Printers take objects and never fetch; the template and JSONPath engines know
+//! no Kubernetes.
+
+pub mod columns;
+pub mod describe;
+pub mod jsonpath;
+pub mod template;

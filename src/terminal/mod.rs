@@ -1,0 +1,5 @@
+//! The process's streams and the terminal behind them.
+
+pub mod streams;
+
+pub use streams::Streams;

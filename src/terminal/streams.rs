@@ -1,0 +1,89 @@
+//! Named writers: `out` is data, `err` is talk. Nothing else in the program writes to the process's
+//! standard streams, so tests can hand in buffers.
+
+use std::cell::RefCell;
+use std::io::{self, IsTerminal, Read, Write};
+use std::rc::Rc;
+
+/// The three standard streams and what is known of the terminal behind them.
+pub struct Streams {
+    input: RefCell<Box<dyn Read>>,
+    out: RefCell<Box<dyn Write>>,
+    err: RefCell<Box<dyn Write>>,
+    /// Whether standard input is a terminal.
+    pub in_is_terminal: bool,
+    /// Whether standard output is a terminal.
+    pub out_is_terminal: bool,
+    /// Whether standard error is a terminal.
+    pub err_is_terminal: bool,
+}
+
+impl Streams {
+    /// The process's own streams; standard output is buffered and must be flushed before the end.
+    pub fn process() -> Self {
+        Self {
+            in_is_terminal: io::stdin().is_terminal(),
+            out_is_terminal: io::stdout().is_terminal(),
+            err_is_terminal: io::stderr().is_terminal(),
+            input: RefCell::new(Box::new(io::stdin())),
+            out: RefCell::new(Box::new(io::BufWriter::with_capacity(64 * 1024, io::stdout()))),
+            err: RefCell::new(Box::new(io::stderr())),
+        }
+    }
+
+    /// Streams for tests: the given input, and buffers that can be read afterwards.
+    pub fn buffers(input: &[u8]) -> (Self, Buffer, Buffer) {
+        let (out, err) = (Buffer::default(), Buffer::default());
+        let streams = Self {
+            in_is_terminal: false,
+            out_is_terminal: false,
+            err_is_terminal: false,
+            input: RefCell::new(Box::new(io::Cursor::new(input.to_vec()))),
+            out: RefCell::new(Box::new(out.clone())),
+            err: RefCell::new(Box::new(err.clone())),
+        };
+        (streams, out, err)
+    }
+
+    /// Standard input.
+    pub fn input(&self) -> std::cell::RefMut<'_, Box<dyn Read>> {
+        self.input.borrow_mut()
+    }
+
+    /// Standard output: data.
+    pub fn out(&self) -> std::cell::RefMut<'_, Box<dyn Write>> {
+        self.out.borrow_mut()
+    }
+
+    /// Standard error: talk.
+    pub fn err(&self) -> std::cell::RefMut<'_, Box<dyn Write>> {
+        self.err.borrow_mut()
+    }
+
+    /// Writes a line of talk; a closed standard error is no reason to fail.
+    pub fn say(&self, line: impl AsRef<str>) {
+        let mut err = self.err();
+        let _ = writeln!(err, "{}", line.as_ref());
+    }
+}
+
+/// A buffer that a test keeps while [`Streams`] write into it.
+#[derive(Clone, Default)]
+pub struct Buffer(Rc<RefCell<Vec<u8>>>);
+
+impl Buffer {
+    /// What was written, as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.borrow()).into_owned()
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(data);
+        Ok(data.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
