@@ -36,8 +36,15 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         let mut columns = line.splitn(3, '\t');
         Some(Entry { name: columns.next()?, kinds: columns.next()?, rest: columns.next()?, read: OnceLock::new() })
     };
-    FACTS.lines().filter_map(entry).collect()
+    let entries = FACTS.lines().filter_map(entry);
+    #[cfg(test)]
+    let entries = entries.chain(TEST_FACTS.lines().filter_map(entry));
+    entries.collect()
 });
+
+/// Types of the patch tests, which sort after all others.
+#[cfg(test)]
+static TEST_FACTS: &str = include_str!("../../tests/data/patch/types.tsv");
 
 impl Entry {
     fn get(&'static self) -> &'static Type {
