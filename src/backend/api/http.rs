@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::json;
 
 use super::accept::{self, Form};
+use super::form::{self, FieldValidation, Source};
 use super::patch::Patch;
 use super::query::Query;
 use super::route::{self, ResourceRoute, Route};
@@ -17,7 +18,7 @@ use super::{body, discovery, review, scale};
 use crate::backend::registry::{convert, storage_of};
 use crate::backend::store::ListOptions;
 use crate::object::builtin::Resource;
-use crate::object::{Meta, Object, Status};
+use crate::object::{GroupVersionKind, Meta, Object, Status};
 
 /// Answers a request. Errors are answers too.
 pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
@@ -201,9 +202,10 @@ impl Call<'_> {
             self.bind(object.name(), &object, &options)?;
             return Ok(json_response(StatusCode::CREATED, success().to_string().into_bytes()));
         }
+        let warnings = self.normalise(&mut object)?;
         body::place(&mut object, resource, &self.route.namespace, "")?;
-        body::drop_nulls(&mut object);
-        let written = self.api.create_with(self.storage, self.to_storage(object), &options)?;
+        let mut written = self.api.create_with(self.storage, self.to_storage(object), &options)?;
+        written.warnings.splice(0..0, warnings);
         self.show_written(StatusCode::CREATED, written)
     }
 
@@ -246,32 +248,37 @@ impl Call<'_> {
             return self.rescale(&options, |_| Ok(object));
         }
         body::expect_kind(&mut object, resource.group, resource.version, resource.kind)?;
+        let warnings = self.normalise(&mut object)?;
         body::place(&mut object, resource, &self.route.namespace, &self.route.name)?;
-        body::drop_nulls(&mut object);
-        let written = self.api.update_with(self.storage, self.part()?, self.to_storage(object), &options)?;
+        let mut written = self.api.update_with(self.storage, self.part()?, self.to_storage(object), &options)?;
+        written.warnings.splice(0..0, warnings);
         self.show_written(StatusCode::OK, written)
     }
 
     fn patch(&self) -> Result<Response<Body>, Status> {
         let options = self.write_options()?;
+        let validation = FieldValidation::parse(&self.query)?;
         let patch = Patch::read(&self.media_type, &self.body)?;
         if self.route.subresource == "scale" {
-            return self.rescale(&options, |scale| patch.apply(scale));
+            let kind = GroupVersionKind::new("autoscaling", "v1", "Scale");
+            return self.rescale(&options, |scale| Ok(patch.apply(&kind, scale, validation)?.0));
         }
         let (namespace, name) = (&*self.route.namespace, &*self.route.name);
         let out = convert::between(self.storage, self.route.resource);
-        let written = self.api.change_with(self.storage, namespace, name, self.part()?, &options, |old| {
+        let mut warnings = Vec::new();
+        let mut written = self.api.change_with(self.storage, namespace, name, self.part()?, &options, |old| {
             let shown = out.map(|convert| convert(old));
-            let mut new = patch.apply(shown.as_ref().unwrap_or(old))?;
+            let (new, found) = patch.apply(&self.route.resource.gvk(), shown.as_ref().unwrap_or(old), validation)?;
+            warnings = found;
             if new.name() != name {
                 return Err(Status::bad_request(format!(
                     "the name of the object ({}) does not match the name on the URL ({name})",
                     new.name()
                 )));
             }
-            body::drop_nulls(&mut new);
             Ok(self.to_storage(new))
         })?;
+        written.warnings.splice(0..0, warnings);
         self.show_written(StatusCode::OK, written)
     }
 
@@ -333,6 +340,12 @@ impl Call<'_> {
 
     fn write_options(&self) -> Result<WriteOptions, Status> {
         Ok(WriteOptions { dry_run: self.query.dry_run()? })
+    }
+
+    /// Brings a body into its kind's form. Returns warnings.
+    fn normalise(&self, object: &mut Object) -> Result<Vec<String>, Status> {
+        let validation = FieldValidation::parse(&self.query)?;
+        form::normalise(&self.route.resource.gvk(), object, &Source::Body(&self.body), validation)
     }
 
     fn part(&self) -> Result<Part, Status> {

@@ -10,6 +10,7 @@ mod create;
 mod delete;
 mod discovery;
 mod events;
+mod form;
 pub mod http;
 mod list;
 mod patch;

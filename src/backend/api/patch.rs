@@ -1,7 +1,9 @@
 //! Patches: a body and its media type to a changed object.
 
 use super::body;
-use crate::object::{Object, Status};
+use super::form::{self, FieldValidation, Source};
+use crate::object::patch::{PatchError, json, merge, strategic};
+use crate::object::{GroupVersionKind, Object, Status, schema};
 
 /// A patch of one of the three plain kinds.
 pub(super) enum Patch {
@@ -17,7 +19,8 @@ impl Patch {
     /// Reads a patch; server-side apply is refused with 415.
     pub fn read(media_type: &str, bytes: &[u8]) -> Result<Self, Status> {
         let parse = || -> Result<Object, Status> {
-            serde_json::from_slice(bytes).map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))
+            let malformed = |error| Status::bad_request(format!("error decoding patch: {error}"));
+            serde_json::from_slice(bytes).map_err(malformed)
         };
         match media_type {
             "application/json-patch+json" => Ok(Self::Json(bytes.to_vec())),
@@ -32,26 +35,50 @@ impl Patch {
         }
     }
 
-    /// Applies it to an object.
-    pub fn apply(&self, object: &Object) -> Result<Object, Status> {
+    /// Applies it to an object of a kind, and brings the result into that kind's form. Returns the
+    /// object and warnings.
+    pub fn apply(
+        &self,
+        gvk: &GroupVersionKind,
+        object: &Object,
+        validation: FieldValidation,
+    ) -> Result<(Object, Vec<String>), Status> {
         let mut result = object.clone();
-        match self {
-            Self::Json(bytes) => {
-                let operations: json_patch::Patch = serde_json::from_slice(bytes)
-                    .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
-                json_patch::patch(&mut result, &operations).map_err(|error| {
-                    Status::failure(
-                        422,
-                        "Invalid",
-                        format!("the server rejected our request due to an error in our request: {error}"),
-                    )
-                })?;
+        let source = match self {
+            Self::Json(operations) => {
+                json::apply(&mut result, operations).map_err(|error| refuse(error, true))?;
+                Source::Patched
             }
-            Self::Merge(patch) => json_patch::merge(&mut result, patch),
-            Self::Strategic(_) => {
-                return Err(body::unsupported("application/strategic-merge-patch+json"));
+            Self::Merge(patch) => {
+                merge::apply(&mut result, patch);
+                Source::Patched
             }
-        }
-        Ok(result)
+            Self::Strategic(patch) => {
+                let Some(of) = schema::of(gvk) else {
+                    return Err(body::unsupported("application/strategic-merge-patch+json"));
+                };
+                result = strategic::apply(result, patch.clone(), of).map_err(|error| refuse(error, false))?;
+                Source::Strategic(patch)
+            }
+        };
+        let warnings = form::normalise(gvk, &mut result, &source, validation)?;
+        Ok((result, warnings))
     }
+}
+
+fn refuse(error: PatchError, json: bool) -> Status {
+    let reason = match error.code() {
+        400 => "BadRequest",
+        409 => "Conflict",
+        422 => "Invalid",
+        _ => return Status::failure(500, "", error.to_string()),
+    };
+    let text = match (&error, json) {
+        // The server keeps to itself what exactly did not fit.
+        (PatchError::Unprocessable(_), true) => {
+            "the server rejected our request due to an error in our request".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    Status::failure(error.code(), reason, text)
 }
