@@ -41,7 +41,7 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
     match route::parse(&path)? {
         Route::Version => Ok(ok(&discovery::version())),
         Route::Health => Ok(text("ok")),
-        Route::OpenApi(_) => Err(Status::no_such_path()),
+        Route::OpenApi => Err(Status::no_such_path()),
         Route::Discovery { group, version, core } => {
             if request.method() != Method::GET {
                 return Err(Status::method_not_allowed());
