@@ -20,6 +20,41 @@ use crate::backend::store::ListOptions;
 use crate::object::builtin::Resource;
 use crate::object::{GroupVersionKind, Meta, Object, Status};
 
+/// Resources whose deletion is answered with the object rather than a status.
+const RETURN_DELETED: &[&str] = &[
+    "csidrivers.storage.k8s.io",
+    "csinodes.storage.k8s.io",
+    "deviceclasses.resource.k8s.io",
+    "namespaces",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "pods",
+    "podtemplates",
+    "resourceclaims.resource.k8s.io",
+    "resourceclaimtemplates.resource.k8s.io",
+    "resourcequotas",
+    "resourceslices.resource.k8s.io",
+    "serviceaccounts",
+    "services",
+    "storageclasses.storage.k8s.io",
+    "volumeattachments.storage.k8s.io",
+    "volumeattributesclasses.storage.k8s.io",
+];
+
+/// Resources of which a replacement of what is not there creates it.
+const CREATE_ON_UPDATE: &[&str] = &[
+    "clusterrolebindings.rbac.authorization.k8s.io",
+    "clusterroles.rbac.authorization.k8s.io",
+    "endpoints",
+    "events",
+    "leases.coordination.k8s.io",
+    "limitranges",
+    "rolebindings.rbac.authorization.k8s.io",
+    "roles.rbac.authorization.k8s.io",
+    "runtimeclasses.node.k8s.io",
+    "services",
+];
+
 /// Answers a request. Errors are answers too.
 pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
     match answer(api, nodes, request).await {
@@ -250,9 +285,16 @@ impl Call<'_> {
         body::expect_kind(&mut object, resource.group, resource.version, resource.kind)?;
         let warnings = self.normalise(&mut object)?;
         body::place(&mut object, resource, &self.route.namespace, &self.route.name)?;
-        let mut written = self.api.update_with(self.storage, self.part()?, self.to_storage(object), &options)?;
+        let (part, object) = (self.part()?, self.to_storage(object));
+        let creates = part == Part::Whole && CREATE_ON_UPDATE.contains(&self.key());
+        let absent = || Ok::<_, Status>(self.api.store().get(self.key(), object.namespace(), object.name())?.is_none());
+        let (code, mut written) = if creates && absent()? {
+            (StatusCode::CREATED, self.api.create_with(self.storage, object, &options)?)
+        } else {
+            (StatusCode::OK, self.api.update_with(self.storage, part, object, &options)?)
+        };
         written.warnings.splice(0..0, warnings);
-        self.show_written(StatusCode::OK, written)
+        self.show_written(code, written)
     }
 
     fn patch(&self) -> Result<Response<Body>, Status> {
@@ -298,7 +340,7 @@ impl Call<'_> {
         let options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
         match self.api.delete_with(self.storage, &self.route.namespace, &self.route.name, &options)? {
             Deleted::Marked(object) => self.show(StatusCode::OK, object, &[]),
-            Deleted::Gone(object) if self.key() == "pods" => self.show(StatusCode::OK, object, &[]),
+            Deleted::Gone(object) if RETURN_DELETED.contains(&self.key()) => self.show(StatusCode::OK, object, &[]),
             Deleted::Gone(object) => {
                 let mut status = success();
                 status["details"] = json!({

@@ -224,6 +224,17 @@ async fn refusals_say_what_the_real_server_says() {
 }
 
 #[tokio::test]
+async fn some_resources_are_created_by_replacing_and_shown_when_deleted() {
+    let handle = cluster();
+    let target = "/api/v1/namespaces/default/services/s";
+    let service = json!({"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}}).to_string();
+    assert_eq!(send(&handle, "PUT", target, &[], &service).await.code, 201);
+    assert_eq!(send(&handle, "PUT", target, &[], &service).await.code, 200);
+    let deleted = send(&handle, "DELETE", target, &[], "").await;
+    assert_eq!((deleted.code, deleted.body.kind(), deleted.body.name()), (200, "Service", "s"));
+}
+
+#[tokio::test]
 async fn names_are_generated() {
     let handle = cluster();
     let mut map = config_map("", "1");
