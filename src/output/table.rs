@@ -276,12 +276,11 @@ impl<W: Write> TablePrinter<W> {
 
 /// Writes a cell's first line, with control characters that move the cursor made visible.
 fn write_text(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    let line = text.split(['\n', '\r', '\x0c']).next().unwrap_or_default();
-    if line.contains('\x1b') {
-        out.write_all(escape_terminal(line).as_bytes())?;
-    } else {
-        out.write_all(line.as_bytes())?;
+    if !text.bytes().any(|byte| matches!(byte, b'\n' | b'\r' | 0x0c | 0x1b)) {
+        return out.write_all(text.as_bytes());
     }
+    let line = text.split(['\n', '\r', '\x0c']).next().unwrap_or_default();
+    out.write_all(escape_terminal(line).as_bytes())?;
     if line.len() < text.len() { out.write_all(b"...") } else { Ok(()) }
 }
 

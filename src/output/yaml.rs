@@ -234,6 +234,13 @@ impl<'a> Emitter<'a> {
         if !self.whitespace {
             self.put(' ');
         }
+        if !fold || self.column + text.len() <= WIDTH {
+            self.line.push_str(text);
+            self.column += text.chars().count();
+            self.whitespace = false;
+            self.indention = false;
+            return Ok(());
+        }
         let mut spaces = false;
         let mut chars = text.chars().peekable();
         while let Some(c) = chars.next() {
@@ -519,6 +526,14 @@ fn is_printable(c: char) -> bool {
 
 /// go-yaml's order of keys: letters after everything else, runs of digits by their value.
 fn compare_keys(a: &str, b: &str) -> Ordering {
+    // Two letters decide at once, which is the common case.
+    let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    if let (Some(a), Some(b)) = (a.as_bytes().get(same), b.as_bytes().get(same))
+        && a.is_ascii_alphabetic()
+        && b.is_ascii_alphabetic()
+    {
+        return a.cmp(b);
+    }
     // Equal beginnings decide nothing, but the digits before a difference may.
     let common = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum::<usize>();
     let (head, tail_a) = a.split_at(common);
