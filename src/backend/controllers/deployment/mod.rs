@@ -158,7 +158,7 @@ impl<'a> Rollout<'a> {
 
     fn has_selector(&self) -> bool {
         let selector = self.original.at(&["spec", "selector"]);
-        selector::matches_labels(selector, self.original.at(&["spec", "template", "metadata", "labels"]))
+        selector::of(selector).matches_labels(self.original.at(&["spec", "template", "metadata", "labels"]))
     }
 
     /// What came of the look, in the order in which it is to be written.

@@ -2,8 +2,8 @@
 
 use super::Rollout;
 use super::sets::Set;
-use crate::backend::controllers::support::scaled::{Round, scaled};
 use crate::object::Meta;
+use crate::object::intstr::scaled;
 
 impl Rollout<'_> {
     /// One step of a rolling update.
@@ -25,9 +25,11 @@ impl Rollout<'_> {
 
     /// `maxSurge` and `maxUnavailable` in pods. They cannot both be none, or nothing would move.
     fn fences(&self) -> (i64, i64) {
-        let field = |name| self.original.at(&["spec", "strategy", "rollingUpdate", name]);
-        let surge = scaled(field("maxSurge"), self.replicas(), Round::Up).unwrap_or(0);
-        let unavailable = scaled(field("maxUnavailable"), self.replicas(), Round::Down).unwrap_or(0);
+        let fence = |name, round_up| {
+            let value = self.original.at(&["spec", "strategy", "rollingUpdate", name]);
+            value.and_then(|value| scaled(value, self.replicas(), round_up).ok()).unwrap_or(0)
+        };
+        let (surge, unavailable) = (fence("maxSurge", true), fence("maxUnavailable", false));
         (surge, if surge == 0 && unavailable == 0 { 1 } else { unavailable })
     }
 

@@ -157,8 +157,8 @@ impl ReplicaSetController {
         now: Timestamp,
     ) -> Object {
         let mut status = set.at(&["status"]).cloned().unwrap_or_else(|| serde_json::json!({}));
-        let labels = set.at(&["spec", "template", "metadata", "labels"]);
-        let labelled = active.iter().filter(|pod| selector::matches(labels, pod)).count();
+        let labels = selector::of(set.at(&["spec", "template", "metadata", "labels"]));
+        let labelled = active.iter().filter(|pod| labels.matches(pod)).count();
         let ready = active.iter().filter(|pod| pods::is_ready(pod)).count();
         let available = available_at.iter().filter(|time| **time <= now).count();
         // `replicas` is the one count that is there even if it is zero.

@@ -4,7 +4,6 @@ pub mod conditions;
 pub mod names;
 pub mod owners;
 pub mod pods;
-pub mod scaled;
 pub mod selector;
 
 use crate::object::Object;

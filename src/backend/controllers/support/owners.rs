@@ -41,7 +41,7 @@ pub fn adopters(view: &View, resource: &'static str, orphan: &Object) -> Vec<Key
         return Vec::new();
     }
     view.list(resource, Some(orphan.namespace()))
-        .filter(|owner| selector::matches(owner.at(&["spec", "selector"]), orphan))
+        .filter(|owner| selector::of(owner.at(&["spec", "selector"])).matches(orphan))
         .map(|owner| key_of(resource, owner))
         .collect()
 }
@@ -61,10 +61,10 @@ pub struct Claim {
 /// them. An owner that is being deleted claims nothing new and releases nothing.
 pub fn claim(view: &View, resource: &str, owner: &Object, wanted: impl Fn(&Object) -> bool) -> Claim {
     let mut claim = Claim::default();
-    let selector = owner.at(&["spec", "selector"]);
+    let selector = selector::of(owner.at(&["spec", "selector"]));
     let deleting = owner.deletion_timestamp().is_some();
     for object in view.list(resource, Some(owner.namespace())).filter(|object| wanted(object)) {
-        let matching = selector::matches(selector, object);
+        let matching = selector.matches(object);
         match object.controller_ref() {
             Some(reference) if reference.str_at(&["uid"]) != owner.uid() => {}
             Some(_) if matching => claim.owned.push(object.clone()),
