@@ -5,6 +5,8 @@
 //! applies the writes through the API, as any client would; a conflict only means another look.
 
 pub mod deployment;
+pub mod endpoints;
+pub mod endpointslice;
 pub mod engine;
 pub mod replicaset;
 pub mod support;

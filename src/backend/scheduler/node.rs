@@ -43,5 +43,4 @@ impl<'a> Node<'a> {
     pub fn label(&self, key: &str) -> Option<&'a str> {
         self.object.label(key)
     }
-
 }

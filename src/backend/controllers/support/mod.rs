@@ -5,6 +5,7 @@ pub mod names;
 pub mod owners;
 pub mod pods;
 pub mod selector;
+pub mod services;
 
 use crate::object::Object;
 
