@@ -39,6 +39,19 @@ impl<'a> Transaction<'a> {
         Ok(objects.into_iter().collect::<Result<_, _>>()?)
     }
 
+    /// Objects of a resource in a namespace whose names start with `prefix`.
+    pub fn list_named(&self, resource: &str, namespace: &str, prefix: &str) -> Result<Vec<Object>, StoreError> {
+        let mut statement = self.raw.prepare_cached(
+            "SELECT value FROM object WHERE resource = ?1 AND namespace = ?2 AND name >= ?3 AND name < ?3 || ?4",
+        )?;
+        let mut rows = statement.query(params![resource, namespace, prefix, char::MAX.to_string()])?;
+        let mut objects = Vec::new();
+        while let Some(row) = rows.next()? {
+            objects.push(serde_json::from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
+        }
+        Ok(objects)
+    }
+
     /// Adds an object under the namespace and name that its metadata has, and sets its
     /// `resourceVersion`. Returns the revision.
     pub fn create(&mut self, resource: &str, object: &mut Object) -> Result<u64, StoreError> {
