@@ -10,6 +10,8 @@ pub mod endpointslice;
 pub mod engine;
 pub mod replicaset;
 pub mod support;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod view;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@
 //!
 //! [`Engine::settle`] does what is due until now and returns; [`Engine::run`] goes on in real time.
 
+pub mod bundled;
 pub mod io;
 mod lock;
 mod queue;
@@ -29,6 +30,9 @@ use crate::object::{Meta, Object, Status, Timestamp};
 use lock::Held;
 use queue::{Item, Queue};
 use settled::Settled;
+
+/// Not a resource of its own: a write that replaces a namespace's `spec.finalizers`.
+pub const NAMESPACE_FINALIZERS: &str = "namespaces/finalize";
 
 /// A key that is looked at so often at one moment goes round in circles.
 const LOOKS_PER_MOMENT: u32 = 2_000;
@@ -480,6 +484,7 @@ fn replace(
     versions: &mut Versions,
     write: impl FnOnce(Object) -> Result<Object, Status>,
 ) -> Result<(), Status> {
+    let resource = if resource == NAMESPACE_FINALIZERS { "namespaces" } else { resource };
     let key = Key { resource, namespace: object.namespace().to_owned(), name: object.name().to_owned() };
     let seen = object.resource_version().to_owned();
     let mut object = object.clone();
