@@ -8,7 +8,10 @@ pub mod deployment;
 pub mod endpoints;
 pub mod endpointslice;
 pub mod engine;
+pub mod garbage;
+pub mod namespace;
 pub mod replicaset;
+pub mod serviceaccount;
 pub mod support;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -136,7 +139,7 @@ pub trait Controller: Send {
     /// The name under which it reports: `deployment-controller`.
     fn name(&self) -> &'static str;
 
-    /// The resources whose changes it wants to see.
+    /// The resources whose changes it wants to see; `*` for all.
     fn watches(&self) -> &'static [&'static str];
 
     /// The objects to look at after a change of a watched resource: mostly the object itself, or its

@@ -410,8 +410,9 @@ impl State {
     }
 
     fn items(&self, change: &Change, view: &View) -> Vec<Item> {
-        let interested = self.interested.get(change.key.resource).into_iter().flatten();
-        interested
+        let own = self.interested.get(change.key.resource).into_iter().flatten();
+        let every = self.interested.get("*").into_iter().flatten();
+        own.chain(every)
             .filter_map(|index| Some((*index, self.controllers.get(*index)?)))
             .flat_map(|(index, controller)| controller.keys(change, view).into_iter().map(move |key| (index, key)))
             .collect()
