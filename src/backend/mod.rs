@@ -16,6 +16,7 @@ pub mod controllers;
 mod handle;
 pub mod kubelet;
 pub mod registry;
+pub mod scheduler;
 pub mod store;
 
 pub use handle::{Engine, Handle, Options};
