@@ -8,17 +8,22 @@
 //! | [`images`], `data/images.yaml` | what is known of an image, and what its registry says |
 //! | [`process`], [`programs`], [`shell`] | what runs in a container: what it logs, answers, and when it ends |
 //! | [`env`], [`volumes`] | the container's environment and files |
+//! | [`logs`] | a container's log, and who reads it |
 //! | [`nodes`], `addresses` | nodes, and what they have given away |
 //!
 //! A container's log needs no process either: what a program writes by itself follows from when it
 //! started, so it is computed when somebody reads it. Only what comes from outside (requests) is kept in a file.
 
+#![allow(clippy::result_large_err, reason = "a refusal is a `Status`, and refusals are rare")]
+
+pub mod access;
 mod addresses;
 pub mod chance;
 pub mod conditions;
 pub mod container;
 pub mod env;
 pub mod images;
+pub mod logs;
 pub mod nodes;
 mod pod;
 pub mod probes;

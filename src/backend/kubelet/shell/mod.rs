@@ -166,7 +166,7 @@ mod tests {
         let probe: Vec<String> = ["cat", "/tmp/healthy"].map(String::from).into();
         assert!(script.probe(&setting(), Duration::from_secs(5), &probe));
         assert!(!script.probe(&setting(), Duration::from_secs(35), &probe));
-        assert!(script.traps_term() == false && sh("trap 'exit 0' TERM; sleep 9").traps_term());
+        assert!(!script.traps_term() && sh("trap 'exit 0' TERM; sleep 9").traps_term());
     }
 
     #[test]
