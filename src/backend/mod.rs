@@ -14,4 +14,5 @@ pub mod api;
 pub mod controllers;
 pub mod kubelet;
 pub mod registry;
+pub mod serve;
 pub mod store;
