@@ -29,6 +29,7 @@ mod pod;
 pub mod probes;
 pub mod process;
 pub mod programs;
+pub mod sandbox;
 pub mod shell;
 pub mod stages;
 #[cfg(test)]
