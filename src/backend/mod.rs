@@ -17,6 +17,7 @@ mod handle;
 pub mod kubelet;
 pub mod registry;
 pub mod scheduler;
+pub mod serve;
 pub mod store;
 
 pub use handle::{Engine, Handle, Options};
