@@ -4,9 +4,11 @@ pub mod auth;
 pub mod config;
 pub mod discovery;
 pub mod error;
+pub mod paging;
 pub mod request;
 pub mod transport;
 pub mod warnings;
+pub mod watch;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
