@@ -1,1 +1,4 @@
-//! To come.
+//! Steps that several commands share.
+
+pub mod context;
+pub mod environment;

@@ -1,0 +1,1 @@
+//! Manual pages, one a command, made from the command tree.
