@@ -1,4 +1,7 @@
-//! Steps that several commands share.
+//! Steps that several commands share: the context, resource arguments, manifests, apply, waiting.
 
 pub mod context;
 pub mod environment;
+
+pub use context::{Connector, Context, Program};
+pub use environment::Environment;
