@@ -1,6 +1,7 @@
 //! The command line: from arguments to a command at work, and from its errors to words.
 
 pub mod completion;
+pub mod connect;
 pub mod find;
 pub mod flags;
 pub mod global;
@@ -48,7 +49,7 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
     let found = find(words, &global);
     let failure = found.command().map_or(1, |entry| entry.failure);
     let context = match clock(&env) {
-        Ok(clock) => Context { streams, env, clock, overrides: Overrides::default(), program },
+        Ok(clock) => Context::new(streams, env, clock, Overrides::default(), program, Box::new(connect::connect)),
         Err(error) => return finish(&streams, Err(error), program, failure),
     };
     let mut line = Line { context, words, found, global };

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::client::ConnectionError;
+use crate::client::config::{ConfigInvalid, Problem};
 use crate::error::{Exit, Many, UsageError};
 use crate::object::Status;
 use crate::object::status::StatusDetails;
@@ -48,12 +50,23 @@ fn outermost<T: std::error::Error + 'static>(error: &anyhow::Error) -> Option<&T
 fn words(error: &anyhow::Error, program: &str) -> String {
     if let Some(Many(errors)) = outermost::<Many>(error) {
         return match errors.as_slice() {
+            // An aggregate within an aggregate is taken out of one of them only.
+            [only] if outermost::<ConfigInvalid>(only).is_some() => unusable(outermost(only)),
             [only] => words(only, program),
             errors => errors.iter().map(|error| format!("{}\n", plain(error))).collect(),
         };
     }
     if let Some(status) = outermost::<Status>(error) {
         return if status.reason == "Invalid" { invalid(status) } else { refusal(status) };
+    }
+    if let Some(connection) = outermost::<ConnectionError>(error) {
+        return connection.to_string();
+    }
+    if let Some(config) = outermost::<ConfigInvalid>(error) {
+        return match config.0.as_slice() {
+            [Problem::Other(problem)] => prefixed(problem),
+            _ => unusable(Some(config)),
+        };
     }
     if let Some(usage) = outermost::<UsageError>(error) {
         let path = [program, &usage.command].join(" ");
@@ -63,6 +76,15 @@ fn words(error: &anyhow::Error, program: &str) -> String {
     prefixed(&format!("{error:#}"))
 }
 
+/// A configuration that cannot be used, with all that is wrong with it.
+fn unusable(config: Option<&ConfigInvalid>) -> String {
+    const HEADING: &str = "Error in configuration: ";
+    match config.map(|config| config.0.as_slice()).unwrap_or_default() {
+        [problem] => format!("{HEADING}{problem}"),
+        problems => problems.iter().fold(format!("{HEADING}\n"), |text, problem| text + &format!("* {problem}\n")),
+    }
+}
+
 /// `error: MESSAGE`, unless the message says so itself.
 fn prefixed(message: &str) -> String {
     if message.starts_with("error: ") { message.to_owned() } else { format!("error: {message}") }
@@ -70,6 +92,9 @@ fn prefixed(message: &str) -> String {
 
 /// One of several errors: no prefix, but the server's refusals in full.
 fn plain(error: &anyhow::Error) -> String {
+    if let Some(connection) = outermost::<ConnectionError>(error) {
+        return connection.to_string();
+    }
     outermost::<Status>(error).map_or_else(|| format!("{error:#}"), refusal)
 }
 
@@ -183,6 +208,27 @@ mod tests {
             (
                 UsageError { command: "rollout status".into(), message: "no".into() }.into(),
                 "error: no\nSee 'kubectl rollout status -h' for help and examples\n",
+                1,
+            ),
+            (
+                ConfigInvalid(vec![Problem::ContextNotFound("x".into())]).into(),
+                "Error in configuration: context was not found for specified context: x\n",
+                1,
+            ),
+            (ConfigInvalid(vec![Problem::Other("no server".into())]).into(), "error: no server\n", 1),
+            (
+                Many(vec![ConfigInvalid(vec![Problem::Other("no user".into())]).into()]).into(),
+                "Error in configuration: no user\n",
+                1,
+            ),
+            (
+                ConfigInvalid(vec![Problem::Other("a".into()), Problem::Other("b".into())]).into(),
+                "Error in configuration: \n* a\n* b\n",
+                1,
+            ),
+            (
+                ConnectionError { server: "h:1".into(), refused: true, message: String::new() }.into(),
+                "The connection to the server h:1 was refused - did you specify the right host or port?\n",
                 1,
             ),
             (Exit(7).into(), "", 7),
