@@ -96,7 +96,7 @@ impl Line<'_> {
         let program = self.context.program;
         if let Some(request) = self.words.first().and_then(|word| completion::Request::named(word)) {
             let words = self.words.get(1..).unwrap_or_default();
-            return completion::answer(&self.context, request, words, &self.global);
+            return completion::answer(&mut self.context, request, words, &self.global);
         }
         self.plugin()?;
         let Some(entry) = self.found.command() else { return self.root() };
