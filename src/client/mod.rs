@@ -2,10 +2,13 @@
 
 pub mod auth;
 pub mod config;
+pub mod discovery;
 pub mod error;
+pub mod paging;
 pub mod request;
 pub mod transport;
 pub mod warnings;
+pub mod watch;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -31,13 +34,14 @@ pub struct Client {
     user_agent: HeaderValue,
     warn: WarningSink,
     warned: RefCell<HashSet<String>>,
+    known: discovery::Known,
 }
 
 impl Client {
     /// A client over a transport, which says `user_agent` of itself and hands warnings to `warn`.
     pub fn new(transport: Arc<dyn Transport>, user_agent: &str, warn: WarningSink) -> Self {
         let user_agent = HeaderValue::from_str(user_agent).unwrap_or(HeaderValue::from_static("kctl"));
-        Self { transport, user_agent, warn, warned: RefCell::default() }
+        Self { transport, user_agent, warn, warned: RefCell::default(), known: discovery::Known::default() }
     }
 
     /// The transport underneath, for tasks that outlive a borrow of the client.
