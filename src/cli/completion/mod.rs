@@ -73,8 +73,9 @@ pub fn answer(context: &mut Context, request: Request, words: &[String], global:
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             for want in std::mem::take(&mut plan.wants) {
-                let found = tokio::time::timeout(PATIENCE, cluster::look_up(context, &want)).await;
-                cluster::add(&mut plan, &want, found.ok().and_then(Result::ok).unwrap_or_default());
+                let mut found = Vec::new();
+                let _ = tokio::time::timeout(PATIENCE, cluster::look_up(context, &want, &mut found)).await;
+                cluster::add(&mut plan, &want, found);
             }
         });
     }
