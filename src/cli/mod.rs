@@ -99,12 +99,16 @@ impl Line<'_> {
             return completion::answer(&mut self.context, request, words, &self.global);
         }
         self.plugin()?;
-        let Some(entry) = self.found.command() else { return self.root() };
+        let entry = self.found.command();
+        let command = entry.and_then(Entry::flags);
+        let local = command.as_ref().map_or_else(Flags::none, Flags::of);
+        if let Some(complaint) = slides::complaint(program.name(), self.words, &[&local, &self.global]) {
+            bail!(complaint);
+        }
+        let Some(entry) = entry else { return self.root() };
         if matches!(entry.action, Action::Absent) && !self.asks_for_help() {
             bail!("\"{} {}\" is not available yet", program.name(), self.found.spoken());
         }
-        let command = entry.flags();
-        let local = command.as_ref().map_or_else(Flags::none, Flags::of);
         let scanned = self.scan(&local)?;
         for notice in &scanned.notices {
             self.context.streams.say(notice);
@@ -154,9 +158,6 @@ impl Line<'_> {
     }
 
     fn scan(&self, local: &Flags<'_>) -> anyhow::Result<scan::Scanned> {
-        if let Some(complaint) = slides::complaint(self.context.program.name(), self.words, &[local, &self.global]) {
-            bail!(complaint);
-        }
         scan::scan(&self.found.rest, &self.found.spoken(), local, &self.global).map_err(|why| self.flag_error(&why))
     }
 
@@ -174,9 +175,6 @@ impl Line<'_> {
     fn root(&self) -> anyhow::Result<()> {
         let unknown = find::first_argument(self.words, &self.global).and_then(|at| self.words.get(at));
         if let Some(word) = unknown {
-            if let Some(complaint) = slides::complaint(self.context.program.name(), self.words, &[&self.global]) {
-                bail!(complaint);
-            }
             let mut message = format!("unknown command \"{word}\" for \"{}\"", self.context.program.name());
             let near = suggest::suggestions(word);
             if !near.is_empty() {
