@@ -95,9 +95,18 @@ impl<'a> Flag<'a> {
         DEPRECATED.iter().find(|(of, name, _)| *of == command && *name == self.name).map(|(_, _, say)| *say)
     }
 
-    /// What the flag does: the documentation of its field, as one paragraph.
+    /// What the flag does: the documentation of its field.
     pub fn help(&self) -> String {
         self.arg.get_long_help().or_else(|| self.arg.get_help()).map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// What the flag does, as one paragraph of whole sentences: clap takes the last full stop away.
+    pub fn sentence(&self) -> String {
+        let mut text = self.help().replace('\n', " ");
+        if text.ends_with(|c: char| c.is_alphanumeric() || c == '\'') {
+            text.push('.');
+        }
+        text
     }
 }
 

@@ -131,11 +131,7 @@ impl Style<'_> {
     fn flag(&self, flag: &Flag<'_>, default: &str) -> String {
         let short = flag.short().map(|letter| format!("-{letter}, ")).unwrap_or_default();
         let quote = if flag.kind == Kind::Text { "'" } else { "" };
-        let mut help = self.named(&flag.help().replace('\n', " "));
-        // clap takes the full stop from a sentence.
-        if help.ends_with(|c: char| c.is_alphanumeric() || c == '\'') {
-            help.push('.');
-        }
+        let help = self.named(&flag.sentence());
         let help = match self.width {
             Some(width) => wrap_words(&help, width.saturating_sub(10)).join("\n\t"),
             None => help,

@@ -39,7 +39,8 @@ pub fn complaint(program: &str, words: &[String], flags: &[&Flags<'_>]) -> Optio
     } else {
         "which the shell does not take for a quote"
     };
-    let repaired: Vec<String> = words.iter().map(|word| repair(word, flags)).collect();
+    let quoted = |word: String| if word.contains(' ') && !word.contains('\'') { format!("'{word}'") } else { word };
+    let repaired: Vec<String> = words.iter().map(|word| quoted(repair(word, flags))).collect();
     Some(format!(
         "\"{word}\" holds {name}, {what}: the line seems to be copied from a document. It was meant as:\n  {program} {}",
         repaired.join(" ")
