@@ -2,6 +2,8 @@
 
 pub mod context;
 pub mod environment;
+pub mod manifests;
+pub mod resources;
 
 pub use context::{Connector, Context, Program};
 pub use environment::Environment;

@@ -2,6 +2,13 @@
 //! no Kubernetes.
 
 pub mod columns;
+pub mod custom_columns;
 pub mod describe;
+pub mod json;
 pub mod jsonpath;
+pub mod name;
+pub mod number;
+pub mod table;
+pub mod tabwriter;
 pub mod template;
+pub mod yaml;
