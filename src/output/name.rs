@@ -7,16 +7,19 @@ use serde_json::Value;
 use crate::object::Meta;
 
 /// How an object is called in one word: its kind in small letters, its group where it has one, its
-/// name. Fails on an object without a kind.
+/// name. Fails on an object without type.
 pub fn name_of(object: &Value) -> anyhow::Result<String> {
     let gvk = object.gvk();
-    if gvk.kind.is_empty() {
+    if gvk.kind.is_empty() && object.api_version().is_empty() {
         anyhow::bail!("missing apiVersion or kind; try GetObjectKind().SetGroupVersionKind() if you know the type");
     }
     let name = match object.name() {
         "" => "<unknown>",
         name => name,
     };
+    if gvk.kind.is_empty() {
+        return Ok(format!("<unknown>/{name}"));
+    }
     let kind = gvk.kind.to_lowercase();
     Ok(if gvk.group.is_empty() { format!("{kind}/{name}") } else { format!("{kind}.{}/{name}", gvk.group) })
 }

@@ -172,7 +172,7 @@ impl<W: Write> TablePrinter<W> {
     pub fn print(&mut self, table: &Table, event: Option<&str>) -> io::Result<()> {
         self.any_group = true;
         let known = table.column_definitions.is_empty() || table.column_definitions == self.columns;
-        let headers = !self.options.no_headers && !(self.printed_headers && known);
+        let headers = !(self.options.no_headers || self.printed_headers && known);
         if !known {
             self.columns.clone_from(&table.column_definitions);
             self.printed_headers = false;

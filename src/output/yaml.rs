@@ -33,6 +33,44 @@ pub fn to_string(value: &Value) -> io::Result<String> {
     String::from_utf8(out).map_err(io::Error::other)
 }
 
+/// Writes a `v1` `List` item by item, so that no more than one item is held: what `kubectl get -o
+/// yaml` prints for several objects.
+pub struct ListWriter<'a> {
+    out: &'a mut dyn Write,
+    items: usize,
+}
+
+impl<'a> ListWriter<'a> {
+    /// Begins a list.
+    pub fn begin(out: &'a mut dyn Write) -> io::Result<Self> {
+        out.write_all(b"apiVersion: v1\nitems:")?;
+        Ok(Self { out, items: 0 })
+    }
+
+    /// Writes an item; errors are those of [`write`].
+    pub fn item(&mut self, item: &Value) -> io::Result<()> {
+        if self.items == 0 {
+            self.out.write_all(b"\n")?;
+        }
+        self.items += 1;
+        let mut emitter = Emitter::new(self.out);
+        emitter.indicator("-", false, true);
+        emitter.node(item, Some(0), Context::Item)?;
+        emitter.write_indent(0)?;
+        emitter.flush()
+    }
+
+    /// Ends the list with its `kind` and a `metadata.resourceVersion` (empty where it is put together
+    /// from several answers).
+    pub fn end(self, resource_version: &str) -> io::Result<()> {
+        if self.items == 0 {
+            self.out.write_all(b" []\n")?;
+        }
+        self.out.write_all(b"kind: List\n")?;
+        write(self.out, &serde_json::json!({"metadata": {"resourceVersion": resource_version}}))
+    }
+}
+
 /// What a node is part of.
 #[derive(Clone, Copy, PartialEq)]
 enum Context {
