@@ -183,6 +183,11 @@ impl Context {
         Ok(self.client.get_or_init(|| client))
     }
 
+    /// How many different warnings the server gave so far.
+    pub fn warning_count(&self) -> usize {
+        self.client.get().map_or(0, Client::warning_count)
+    }
+
     fn user_agent(&self) -> String {
         let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
         let arch = match std::env::consts::ARCH {
