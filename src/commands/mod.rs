@@ -9,6 +9,7 @@
 //! begins with `=` is the default that the help shows for an `Option`.
 
 pub mod entry;
+pub mod get;
 pub mod plugin;
 pub mod table;
 pub mod version;

@@ -1,7 +1,7 @@
 //! The command tree as data: every command's names, usage line and one-line description.
 
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::version;
+use super::{get, version};
 use crate::run;
 
 use Completes::{
@@ -51,6 +51,7 @@ pub static COMMANDS: &[Entry] = &[
         "List objects, or show some of them",
     )
     .group(Intermediate)
+    .action(run!(get::GetArgs, get::run))
     .completes(Resources),
     Entry::new("edit", "(RESOURCE/NAME | -f FILENAME)", "Change an object in your editor")
         .group(Intermediate)
