@@ -1,7 +1,7 @@
 //! The command tree as data: every command's names, usage line and one-line description.
 
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{get, version};
+use super::{api_resources, api_versions, get, version};
 use crate::run;
 
 use Completes::{
@@ -191,8 +191,10 @@ pub static COMMANDS: &[Entry] = &[
         ),
     // The rest.
     Entry::new("alpha", "", "Commands that are being tried out").group(Hidden).action(Action::Builtin(Builtin::Alpha)),
-    Entry::new("api-resources", "[flags]", "List the resource types that the server knows"),
-    Entry::new("api-versions", "", "List the API versions that the server knows"),
+    Entry::new("api-resources", "[flags]", "List the resource types that the server knows")
+        .action(run!(api_resources::ApiResourcesArgs, api_resources::run)),
+    Entry::new("api-versions", "", "List the API versions that the server knows")
+        .action(run!(api_versions::ApiVersionsArgs, api_versions::run)),
     Entry::family("config", "SUBCOMMAND", "Show and change kubeconfig files", CONFIG).group(Other).long(
         "Show and change kubeconfig files.\n\nThe file is the one that --kubeconfig names; without that flag, those that the variable KUBECONFIG lists; without either, ${HOME}/.kube/config. Of several files, a new entry goes to the last one that exists, and a changed entry stays in its file.",
     ),
