@@ -3,5 +3,6 @@
 
 pub mod columns;
 pub mod describe;
+pub mod handlebars;
 pub mod jsonpath;
 pub mod template;

@@ -284,6 +284,8 @@ impl<'o> Printer<'o> {
             (_, 'T') => self.text(arg.type_name().as_bytes()),
             (Value::Map(map), 'p') => self.address(std::ptr::from_ref(*map).addr()),
             (Value::Slice(slice), 'p') => self.address(std::ptr::from_ref(slice.get(0)).addr()),
+            // `w` wraps errors, which nothing here is.
+            (Value::Map(_) | Value::Slice(_), 'w') => self.bad_verb(arg, verb),
             _ => self.value(arg, verb),
         }
     }
@@ -490,13 +492,14 @@ impl<'o> Printer<'o> {
             Base::Hex if verb == 'X' => format!("{magnitude:X}"),
             Base::Hex => format!("{magnitude:x}"),
         };
-        let digits = format!("{digits:0>least$}");
-        let prefix = match base {
-            _ if verb == 'O' => "0o",
-            Base::Binary if spec.sharp => "0b",
-            Base::Octal if spec.sharp && !digits.starts_with('0') => "0",
-            Base::Hex if spec.sharp && verb == 'X' => "0X",
-            Base::Hex if spec.sharp => "0x",
+        let digits = zero_padded(digits, least);
+        let prefix = match (base, verb) {
+            (Base::Binary, _) if spec.sharp => "0b",
+            (Base::Octal, 'O') if spec.sharp && !digits.starts_with('0') => "0o0",
+            (Base::Octal, 'O') => "0o",
+            (Base::Octal, _) if spec.sharp && !digits.starts_with('0') => "0",
+            (Base::Hex, 'X') if spec.sharp => "0X",
+            (Base::Hex, _) if spec.sharp => "0x",
             _ => "",
         };
         let sign = if negative {
@@ -527,7 +530,7 @@ impl<'o> Printer<'o> {
     /// `U+0041`, and with `#` the character.
     fn code_point(&mut self, code: u64) {
         let precision = self.spec.precision.unwrap_or(0).max(4);
-        let mut shown = format!("U+{:0>precision$}", format!("{code:X}"));
+        let mut shown = format!("U+{}", zero_padded(format!("{code:X}"), precision));
         if self.spec.sharp
             && let Some(c) = u32::try_from(code).ok().and_then(char::from_u32).filter(|c| is_printable(*c))
         {
@@ -582,19 +585,28 @@ impl<'o> Printer<'o> {
     }
 }
 
+/// Digits with zeros before them. (Rust's own padding panics at widths above 65,535.)
+fn zero_padded(digits: String, least: usize) -> String {
+    match least.saturating_sub(digits.len()) {
+        0 => digits,
+        missing => "0".repeat(missing) + &digits,
+    }
+}
+
 /// The character of an integer; the replacement character for what is none.
 fn character(magnitude: u64, negative: bool) -> char {
     u32::try_from(magnitude).ok().filter(|_| !negative).and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// What `#` does to a float: a decimal point always, and for `g` and `x` all digits of the precision.
+/// What `#` does to a float: a decimal point always, and for `g`, `G` and `x` (but not `X`) all digits
+/// of the precision.
 fn with_point(text: &str, format: char, precision: Option<usize>) -> String {
     let hex = matches!(format, 'x' | 'X');
     let tail_at = text.find(|c| matches!(c, 'p' | 'P') || !hex && matches!(c, 'e' | 'E')).unwrap_or(text.len());
     let (mut number, tail) =
         (text.get(..tail_at).unwrap_or_default().to_owned(), text.get(tail_at..).unwrap_or_default());
     let mut missing = match format {
-        'g' | 'G' | 'x' | 'X' => i64::try_from(precision.unwrap_or(6)).unwrap_or(0),
+        'g' | 'G' | 'x' => i64::try_from(precision.unwrap_or(6)).unwrap_or(0),
         _ => 0,
     };
     let mut significant = false;
