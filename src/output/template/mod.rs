@@ -11,10 +11,10 @@
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | `lex`, `parse` | text to tokens to the tree of [`ast`]; [`number`] and [`quote`] read its constants |
-//! | `exec` | walks the tree over the [`value`]s of the data |
+//! | `lex`, `parse`, `expression` | text to tokens to the tree of [`ast`]; [`number`] and [`quote`] read its constants |
+//! | `exec`, `eval` | walks the tree over the [`value`]s of the data |
 //! | [`funcs`] | the built-in functions; comparisons are in `compare`, escaping in `escape` |
-//! | [`printf`], [`float`] | Go's `fmt` |
+//! | [`printf`], `format`, [`float`] | Go's `fmt` |
 //! | [`kubectl`], [`printer`] | the functions and the printer that make it kubectl's `-o go-template` |
 //!
 //! The engine knows no Kubernetes. Values are references into the data; nothing of it is copied.
@@ -28,8 +28,11 @@ pub mod ast;
 mod compare;
 mod error;
 mod escape;
+mod eval;
 mod exec;
+mod expression;
 pub mod float;
+mod format;
 pub mod funcs;
 pub mod kubectl;
 mod lex;
