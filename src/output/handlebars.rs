@@ -9,6 +9,10 @@
 //! | `{{base64decode x}}`, `{{base64encode x}}` | the text behind a Secret's value, and back |
 //! | `{{default x "none"}}` | `x`, or the second value if `x` is missing, null or empty |
 //! | `{{join list ", "}}` | the list's elements with the separator between them |
+//!
+//! Inline partials work, but none that may include itself.
+
+mod partials;
 
 use std::io::{self, Write};
 
@@ -29,6 +33,9 @@ pub struct HandlebarsPrinter {
     registry: Handlebars<'static>,
 }
 
+/// Words in front of what is wrong with a template.
+const PARSING: &str = "error parsing handlebars template: ";
+
 impl HandlebarsPrinter {
     /// Parses a template. Unless missing keys are allowed, where they print nothing, using one is an
     /// error.
@@ -44,9 +51,13 @@ impl HandlebarsPrinter {
         registry.register_helper("base64encode", Box::new(base64encode));
         registry.register_helper("default", Box::new(default));
         registry.register_helper("join", Box::new(join));
-        registry.register_template_string(NAME, text).map_err(|error| {
-            anyhow!("error parsing handlebars template: {}{}", place(error.pos()), one_line(error.reason()))
-        })?;
+        registry
+            .register_template_string(NAME, text)
+            .map_err(|error| anyhow!("{PARSING}{}{}", place(error.pos()), one_line(error.reason())))?;
+        // The crate follows such partials until the stack is full.
+        if let Some(name) = registry.get_template(NAME).and_then(|template| partials::endless(template, NAME)) {
+            return Err(anyhow!("{PARSING}the partial {name:?} may include itself"));
+        }
         Ok(Self { registry })
     }
 
@@ -224,6 +235,11 @@ mod tests {
             ("{{default none \"-\"}}{{default nosuch \"?\"}}{{default kind \"x\"}}{{f}}", "-?Secret1.5"),
             ("{{nosuch}}{{none}}{{nosuch.deeper}}.", "."),
             ("{{len list}}", "4"),
+            (
+                "{{#*inline \"a\"}}[{{> b}}]{{/inline}}{{#*inline \"b\"}}{{kind}}{{/inline}}{{> a}}{{> b}}",
+                "[Secret]Secret",
+            ),
+            ("{{#*inline \"a\"}}<{{> @partial-block}}>{{/inline}}{{#> a}}{{kind}}{{/a}}", "<Secret>"),
         ] {
             assert_eq!(print(template, true).as_deref(), Ok(expected), "{template}");
         }
@@ -255,6 +271,16 @@ mod tests {
                 "{template}: {error}"
             );
             assert!(error.contains(expected), "{template}: {error}");
+        }
+        for template in [
+            "{{#*inline \"a\"}}{{> a}}{{/inline}}{{> a}}",
+            "{{#*inline \"a\"}}{{> output}}{{/inline}}{{> a}}",
+            "{{#*inline \"a\"}}{{#if x}}{{else}}{{#each y}}{{> b}}{{/each}}{{/if}}{{/inline}}{{#*inline \"b\"}}{{> a}}{{/inline}}",
+            "{{#*inline \"a\"}}{{> (lookup this \"x\")}}{{/inline}}{{> a}}",
+            "{{#*inline \"a\"}}{{#> b}}{{> a}}{{/b}}{{/inline}}{{#*inline \"b\"}}{{> @partial-block}}{{/inline}}{{> a}}",
+        ] {
+            let error = print(template, true).unwrap_err();
+            assert!(error.ends_with("may include itself"), "{template}: {error}");
         }
         for template in ["{{#if x}}", "{{", "{{#if x}}{{/each}}", "{{x"] {
             let error = print(template, true).unwrap_err();
