@@ -12,6 +12,7 @@
 
 mod check;
 mod duplicates;
+mod normalize;
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -19,6 +20,7 @@ use super::{GroupVersionKind, Object};
 
 pub use check::{Check, Mismatch, check};
 pub use duplicates::duplicate_fields;
+pub use normalize::normalize;
 
 static FACTS: &str = include_str!("data/schema-1.36.tsv");
 
