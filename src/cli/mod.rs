@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
 
-use crate::client::config::Overrides;
+use crate::client::config::{Overrides, Target};
 use crate::commands::plugin::PluginListArgs;
 use crate::commands::{Action, Builtin, Entry};
 use crate::error::{Exit, UsageError};
@@ -49,7 +49,11 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
     let found = find(words, &global);
     let failure = found.command().map_or(1, |entry| entry.failure);
     let context = match clock(&env) {
-        Ok(clock) => Context::new(streams, env, clock, Overrides::default(), program, Box::new(connect::connect)),
+        Ok(clock) => {
+            let (environment, now) = (env.clone(), clock.clone());
+            let connector = move |target: &Target| connect::connect(target, &environment, &now);
+            Context::new(streams, env, clock, Overrides::default(), program, Box::new(connector))
+        }
         Err(error) => return finish(&streams, Err(error), program, failure),
     };
     let mut line = Line { context, words, found, global };

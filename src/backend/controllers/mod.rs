@@ -156,3 +156,16 @@ pub trait Controller: Send {
         Vec::new()
     }
 }
+
+/// Every controller, in the order in which they look at what is due at the same moment.
+pub fn all() -> Vec<Box<dyn Controller>> {
+    vec![
+        Box::new(namespace::NamespaceController),
+        Box::new(serviceaccount::ServiceAccountController),
+        Box::new(deployment::DeploymentController),
+        Box::new(replicaset::ReplicaSetController::replica_sets()),
+        Box::new(endpoints::EndpointsController),
+        Box::new(endpointslice::EndpointSliceController),
+        Box::new(garbage::GarbageCollector),
+    ]
+}
