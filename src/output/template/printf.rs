@@ -23,7 +23,7 @@ pub fn print(args: &[Value<'_>]) -> Vec<u8> {
     out
 }
 
-/// [`print`] at the end of a buffer.
+/// [`print()`] at the end of a buffer.
 pub fn print_into(out: &mut Vec<u8>, args: &[Value<'_>]) {
     let mut after_text = true;
     for arg in args {
