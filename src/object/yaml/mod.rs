@@ -67,6 +67,12 @@ pub fn parse_strict(text: &[u8]) -> Result<Value, Error> {
     decode::decode(&tree::Tree::parse(text)?, true)
 }
 
+/// What keeps a text from being one JSON value, in the words of Go's `encoding/json` (`invalid
+/// character 'x' looking for beginning of value`); `None` where nothing does.
+pub fn json_mistake(text: &[u8]) -> Option<String> {
+    json_error::mistake(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +161,7 @@ mod tests {
         fn never_panics_on_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = parse(&bytes);
             let _ = documents(&bytes).count();
+            let _ = json_mistake(&bytes);
         }
     }
 }
