@@ -4,10 +4,10 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | [`resolve`] | what a plain scalar means |
-//! | [`tree`](self::tree) | text to nodes, with their anchors and lines |
-//! | [`decode`](self::decode) | nodes to JSON: keys, merges, aliases, tags |
-//! | [`documents`](self::documents()) | a stream of YAML or JSON documents |
-//! | [`json_error`](self::json_error) | what is wrong with a JSON text, in Go's words |
+//! | `tree` | text to nodes, with their anchors and lines |
+//! | `decode` | nodes to JSON: keys, merges, aliases, tags |
+//! | [`documents`] | a stream of YAML or JSON documents |
+//! | `json_error` | what is wrong with a JSON text, in Go's words |
 
 mod decode;
 mod documents;
