@@ -79,8 +79,8 @@ impl Table {
 
     /// The table of objects that a server sent no table for: their names and ages, or, of a `Status`,
     /// what it says.
-    pub fn of_objects(objects: &[Object], now: Timestamp) -> Self {
-        if let [status] = objects
+    pub fn of_objects(objects: Vec<Object>, now: Timestamp) -> Self {
+        if let [status] = objects.as_slice()
             && status.kind() == "Status"
             && status.api_version() == "v1"
         {
@@ -93,13 +93,13 @@ impl Table {
         }
         let mut name = ColumnDefinition::text("Name");
         name.format = "name".to_owned();
-        let row = |object: &Object| Row {
+        let row = |object: Object| Row {
             cells: vec![object.name().into(), time::age(object.creation_timestamp(), now).into()],
-            object: object.clone(),
+            object,
         };
         Self {
             column_definitions: vec![name, ColumnDefinition::text("Age")],
-            rows: objects.iter().map(row).collect(),
+            rows: objects.into_iter().map(row).collect(),
             metadata: Value::Null,
         }
     }
