@@ -63,10 +63,7 @@ impl PrintArgs {
 
 fn go_template(text: &str, allow_missing_keys: bool) -> anyhow::Result<PrintFn> {
     let printer = template::GoTemplatePrinter::new(text, allow_missing_keys)?;
-    let compact = |object: &Object, out: &mut dyn Write| {
-        json::write_compact(out, object)?;
-        out.write_all(b"\n")
-    };
+    let compact = |object: &Object, out: &mut dyn Write| json::write_compact(out, object);
     Ok(Box::new(move |object, out| printer.print(object, &compact, out)))
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let mut failure = None;
     let result = plan.visit(|info| {
         if failure.is_none()
-            && let Err(error) = sink.list().and_then(|list| list.item(object(info, metadata)))
+            && let Err(error) = sink.list().and_then(|list| list.item(info.object.unwrap_or_default()))
         {
             failure = Some(error);
         }
@@ -87,9 +87,7 @@ fn print_held(
     if infos.is_empty() && settings.args.ignore_not_found {
         return Many::collect(errors);
     }
-    let metadata = matches!(settings.format, Format::Name) && settings.sort_by.is_empty();
-    let metadata = metadata && text(&settings.args.subresource).is_empty();
-    let mut objects: Vec<Object> = infos.into_iter().map(|info| object(info, metadata)).collect();
+    let mut objects: Vec<Object> = infos.into_iter().filter_map(|info| info.object).collect();
     let printed = match objects.pop() {
         Some(only) if single && objects.is_empty() => printer.print(only, out),
         last => {
@@ -103,14 +101,4 @@ fn print_held(
     };
     errors.extend(printed.err());
     Many::collect(errors)
-}
-
-/// The object to print. Metadata that came alone is given its object's type back.
-fn object(info: Info, metadata: bool) -> Object {
-    let mut object = info.object.unwrap_or_default();
-    if metadata && let (Some(mapping), Some(fields)) = (info.mapping, object.as_object_mut()) {
-        fields.insert("apiVersion".to_owned(), mapping.kind.api_version().into());
-        fields.insert("kind".to_owned(), mapping.kind.kind.into());
-    }
-    object
 }

@@ -28,7 +28,7 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
         .await?;
     let mut found: Vec<Found> = Vec::new();
     let result = plan.visit(|info| {
-        found.push(Found::new(info, ctx)?);
+        found.push(Found::new(info)?);
         Ok(())
     });
     let errors = not_ignored(result.await, args.ignore_not_found);
@@ -61,11 +61,10 @@ enum Content {
 }
 
 impl Found {
-    fn new(info: Info, ctx: &Context) -> anyhow::Result<Self> {
+    fn new(info: Info) -> anyhow::Result<Self> {
         let has_namespace = info.namespaced();
         let object = info.object.unwrap_or_default();
         let content = if Table::is_table(&object) { Content::Table(table(object)?) } else { Content::Object(object) };
-        let _ = ctx;
         Ok(Self { mapping: info.mapping, content, has_namespace })
     }
 
@@ -162,12 +161,12 @@ fn sort_objects(found: &mut Vec<Found>, field: &str) -> Result<(), SortError> {
     Ok(())
 }
 
-/// kubectl ends at once where two values of a field cannot be compared, as if it had crashed.
+/// kubectl ends at once where two values of a field cannot be compared, with a line as its log has them.
 pub(super) fn fatal(ctx: &Context, error: SortError) -> anyhow::Error {
     let SortError::Unsortable { line, message } = error else { return error.into() };
     let time = jiff::fmt::strtime::format("%m%d %H:%M:%S%.6f", ctx.clock.now()).unwrap_or_default();
     ctx.streams.say(format!("F{time} {:>7} sorter.go:{line}] {message}", std::process::id()));
-    Exit(255).into()
+    Exit(1).into()
 }
 
 /// The errors in a result, those for missing objects left out where they do not count.
