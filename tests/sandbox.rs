@@ -4,11 +4,25 @@
 //! Where the system does not allow namespaces the tests cannot run: that is said, and it is a failure
 //! where `KCTL_TEST_NAMESPACES=1` claims that it does.
 
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a test's program")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
 
+use futures_util::{SinkExt, StreamExt};
+use kctl::backend::controllers::{Event, View};
+use kctl::backend::kubelet::access::Access;
+use kctl::backend::kubelet::env::Lookup;
+use kctl::backend::kubelet::exec::{self, ExecRequest, Folders};
+use kctl::backend::kubelet::remote;
 use kctl::backend::kubelet::sandbox::{self, ARGUMENT, Launcher, Mount, Spec};
+use kctl::object::{Object, Timestamp};
+use serde_json::json;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -66,6 +80,7 @@ async fn tests() -> ExitCode {
     commands(&folder).await;
     confinement(&folder).await;
     volumes(&folder).await;
+    streams(&folder).await;
     let left = std::fs::read_dir(&folder).expect("a folder").flatten();
     let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("exec-")).collect();
     assert!(left.is_empty(), "no spec is left behind: {left:?}");
@@ -161,4 +176,122 @@ async fn volumes(folder: &Path) {
     assert_eq!(ran.stdout, "value", "{:?}", ran.error);
     assert_eq!(std::fs::read_to_string(config.join("key")).expect("a file"), "value");
     assert_eq!(std::fs::read_to_string(data.join("file")).expect("a file"), "y\n");
+}
+
+/// A cluster that stands still.
+struct Still(View);
+
+impl Lookup for Still {
+    fn object(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Object>> {
+        self.0.object(resource, namespace, name)
+    }
+    fn services(&self, namespace: &str) -> Vec<Arc<Object>> {
+        self.0.services(namespace)
+    }
+}
+
+impl Access for Still {
+    fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Arc<Object>> {
+        self.0.list(resource, namespace).cloned().collect()
+    }
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+    fn update_status(&self, _: &'static str, _: Object) {}
+    fn report(&self, _: Event) {}
+}
+
+/// Runs a command in the pod over a websocket; what comes on each channel.
+async fn exec(
+    folder: &Path,
+    pod: &Object,
+    access: &Arc<dyn Access>,
+    request: ExecRequest,
+    input: &[&[u8]],
+) -> [String; 4] {
+    let (spec, folder) = exec::spec(access, &Folders::new(folder), pod, &request).expect("a spec");
+    let process = exec::start(&Launcher::this_program().expect("a program"), &spec, &folder, &request);
+    let (server, client) = tokio::io::duplex(1 << 16);
+    let server = WebSocketStream::from_raw_socket(server, Role::Server, None).await;
+    let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    tokio::spawn(remote::serve(server, true, process));
+    for message in input {
+        client.send(Message::Binary(message.to_vec().into())).await.expect("sent");
+    }
+    let mut channels: [String; 4] = Default::default();
+    while let Some(Ok(message)) = client.next().await {
+        if let Message::Binary(data) = message
+            && let Some((channel, text)) = data.split_first()
+        {
+            channels[usize::from(*channel)].push_str(&String::from_utf8_lossy(text));
+        }
+    }
+    channels
+}
+
+async fn streams(folder: &Path) {
+    let pod = json!({
+        "metadata": {"namespace": "n", "name": "web", "uid": "u1"},
+        "spec": {
+            "nodeName": "w",
+            "containers": [{
+                "name": "c", "image": "nginx", "workingDir": "/srv/app",
+                "env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "p"}}}],
+                "volumeMounts": [{"name": "v", "mountPath": "/etc/conf"}, {"name": "e", "mountPath": "/data"}],
+            }],
+            "volumes": [{"name": "v", "configMap": {"name": "c"}}, {"name": "e", "emptyDir": {}}],
+        },
+        "status": {"podIP": "10.244.0.9", "containerStatuses": [{"name": "c", "state": {"running": {"startedAt": "2026-01-02T03:04:05Z"}}}]},
+    });
+    let view = View::of(
+        [
+            ("pods", pod.clone()),
+            ("configmaps", json!({"metadata": {"namespace": "n", "name": "c"}, "data": {"a.conf": "on\n"}})),
+            (
+                "secrets",
+                json!({"metadata": {"namespace": "n", "name": "s"}, "type": "Opaque", "data": {"p": "aGVsbG8="}}),
+            ),
+        ],
+        Timestamp::UNIX_EPOCH,
+    );
+    let access: Arc<dyn Access> = Arc::new(Still(view));
+    let script = |script: &str, tty: bool| ExecRequest {
+        command: ["sh", "-c", script].map(String::from).into(),
+        stdin: true,
+        stdout: true,
+        stderr: !tty,
+        tty,
+        ..ExecRequest::default()
+    };
+    let success = r#"{"metadata":{},"status":"Success"}"#;
+    let plain = script(
+        "cat; cat /etc/conf/a.conf; echo $KEY; pwd; hostname; echo x > /data/y; ls /data; echo e >&2; exit 4",
+        false,
+    );
+    let [_, stdout, stderr, status] = exec(folder, &pod, &access, plain, &[b"\0typed\n", &[255, 0]]).await;
+    assert_eq!(stdout, "typed\non\nhello\n/srv/app\nweb\ny\n");
+    assert_eq!(stderr, "e\n");
+    assert!(status.contains(r#""message":"4","reason":"ExitCode""#), "{status}");
+
+    let terminal = script("test -t 0 && sleep 0.3 && stty size && read line && echo got $line", true);
+    let size = b"\x04{\"Width\":132,\"Height\":43}";
+    let [_, stdout, _, status] = exec(folder, &pod, &access, terminal, &[size, b"\0abc\n"]).await;
+    assert_eq!(stdout, "abc\r\n43 132\r\ngot abc\r\n");
+    assert_eq!(status, success);
+    // What is typed interrupts the command, not the sandbox around it.
+    let interrupted = script("trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.05; done", true);
+    let (spec, place) = exec::spec(&access, &Folders::new(folder), &pod, &interrupted).expect("a spec");
+    let process = exec::start(&Launcher::this_program().expect("a program"), &spec, &place, &interrupted);
+    let (server, client) = tokio::io::duplex(1 << 16);
+    let server = WebSocketStream::from_raw_socket(server, Role::Server, None).await;
+    let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    tokio::spawn(remote::serve(server, true, process));
+    let mut told = String::new();
+    while let Some(Ok(Message::Binary(data))) = client.next().await {
+        told.push_str(&String::from_utf8_lossy(data.get(1..).unwrap_or_default()));
+        if told.ends_with("ready\r\n") {
+            client.send(Message::Binary(b"\0\x03".to_vec().into())).await.expect("sent");
+        }
+    }
+    assert!(told.contains("caught") && told.contains(r#""message":"5""#), "{told}");
 }

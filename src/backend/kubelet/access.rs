@@ -21,6 +21,8 @@ pub trait Access: Lookup + Send + Sync {
     fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Arc<Object>>;
     /// What time it is.
     fn now(&self) -> Timestamp;
+    /// Replaces an object's status, if it is still current.
+    fn update_status(&self, resource: &'static str, object: Object);
     /// Reports an event.
     fn report(&self, event: Event);
 }

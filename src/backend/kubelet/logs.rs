@@ -452,6 +452,7 @@ mod tests {
         fn now(&self) -> Timestamp {
             self.clock.now()
         }
+        fn update_status(&self, _: &'static str, _: Object) {}
         fn report(&self, _: Event) {}
     }
 

@@ -9,6 +9,7 @@
 //! | [`process`], [`programs`], [`shell`] | what runs in a container: what it logs, answers, and when it ends |
 //! | [`env`], [`volumes`] | the container's environment and files |
 //! | [`logs`] | a container's log, and who reads it |
+//! | [`streams`], [`exec`], [`remote`], [`sandbox`], [`pty`] | what a node streams: logs, processes in containers |
 //! | [`nodes`], `addresses` | nodes, and what they have given away |
 //!
 //! A container's log needs no process either: what a program writes by itself follows from when it
@@ -22,6 +23,7 @@ pub mod chance;
 pub mod conditions;
 pub mod container;
 pub mod env;
+pub mod exec;
 pub mod images;
 pub mod logs;
 pub mod nodes;
@@ -29,9 +31,12 @@ mod pod;
 pub mod probes;
 pub mod process;
 pub mod programs;
+pub mod pty;
+pub mod remote;
 pub mod sandbox;
 pub mod shell;
 pub mod stages;
+pub mod streams;
 #[cfg(test)]
 mod tests;
 pub mod volumes;
