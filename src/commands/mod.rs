@@ -12,6 +12,7 @@ pub mod api_resources;
 pub mod api_versions;
 pub mod config;
 pub mod entry;
+pub mod get;
 pub mod plugin;
 pub mod table;
 pub mod version;

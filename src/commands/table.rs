@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, version};
+use super::{get, version};
 use crate::run;
 
 use Completes::{
@@ -52,6 +52,7 @@ pub static COMMANDS: &[Entry] = &[
         "List objects, or show some of them",
     )
     .group(Intermediate)
+    .action(run!(get::GetArgs, get::run))
     .completes(Resources),
     Entry::new("edit", "(RESOURCE/NAME | -f FILENAME)", "Change an object in your editor")
         .group(Intermediate)

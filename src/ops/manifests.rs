@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::client::config::go_error;
-use crate::object::Object;
+use crate::object::{Object, yaml};
 
 /// How standard input is called as a source.
 pub const STDIN: &str = "STDIN";
@@ -281,19 +281,8 @@ pub fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// The documents in a manifest. An error ends them; it reads `error parsing SOURCE: …`.
 pub fn documents(text: &[u8], source: &str) -> Vec<anyhow::Result<Object>> {
-    let text = decode(text);
-    let mut documents = Vec::new();
-    for document in parse(&text) {
-        match document {
-            Ok(Object::Null) => {}
-            Ok(document) => documents.push(Ok(document)),
-            Err(error) => {
-                documents.push(Err(anyhow::anyhow!("error parsing {source}: {error}")));
-                break;
-            }
-        }
-    }
-    documents
+    let parsing = |error| anyhow::anyhow!("error parsing {source}: {error}");
+    yaml::documents(&decode(text)).map(|document| document.map_err(parsing)).collect()
 }
 
 /// Text as UTF-8: a byte order mark says which other encoding it has.
@@ -308,27 +297,6 @@ fn decode(text: &[u8]) -> std::borrow::Cow<'_, [u8]> {
         [0xFE, 0xFF, rest @ ..] => wide(rest, u16::from_be_bytes).into(),
         _ => text.into(),
     }
-}
-
-/// The YAML seam: the documents of a text that is YAML, or JSON values one after another.
-fn parse(text: &[u8]) -> Vec<Result<Object, String>> {
-    if text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
-        let values = serde_json::Deserializer::from_slice(text).into_iter::<Object>();
-        return values.map(|value| value.map_err(|error| error.to_string())).collect();
-    }
-    let text = String::from_utf8_lossy(text);
-    let mut pieces = vec![String::new()];
-    for line in text.split_inclusive('\n') {
-        let is_separator = line.strip_prefix("---").is_some_and(|rest| rest.trim().is_empty());
-        match pieces.last_mut() {
-            Some(piece) if !is_separator => piece.push_str(line),
-            _ => pieces.push(String::new()),
-        }
-    }
-    let parsed = pieces.iter().map(|piece| {
-        serde_yaml::from_str::<Object>(piece).map_err(|error| format!("error converting YAML to JSON: yaml: {error}"))
-    });
-    parsed.collect()
 }
 
 #[cfg(test)]
@@ -390,18 +358,18 @@ mod tests {
     fn reads_documents() {
         let names = |text: &[u8]| -> Vec<String> {
             let name = |document: anyhow::Result<Object>| match document {
-                Ok(document) => document["n"].to_string(),
+                Ok(document) => document["k"].to_string(),
                 Err(error) => format!("!{}", error.to_string().split(": ").next().unwrap_or_default()),
             };
             documents(text, "f").into_iter().map(name).collect()
         };
         for (text, want) in [
-            (&b"n: 1\n---\n# nothing\n---\nn: 2\n"[..], vec!["1", "2"]),
-            (b"---\nn: 1\n--- \nn: |\n  --- x\n", vec!["1", "\"--- x\\n\""]),
-            (b"{\"n\": 1}\n{\"n\": 2}", vec!["1", "2"]),
-            (b"\xEF\xBB\xBFn: 1", vec!["1"]),
-            (b"\xFF\xFEn\0:\0 \x001\0", vec!["1"]),
-            (b"n: 1\n---\nn: [\n---\nn: 2\n", vec!["1", "!error parsing f"]),
+            (&b"k: 1\n---\n# nothing\n---\nk: 2\n"[..], vec!["1", "2"]),
+            (b"---\nk: 1\n--- \nk: |\n  --- x\n", vec!["1", "\"--- x\\n\""]),
+            (b"{\"k\": 1}\n{\"k\": 2}", vec!["1", "2"]),
+            (b"\xEF\xBB\xBFk: 1", vec!["1"]),
+            (b"\xFF\xFEk\0:\0 \x001\0", vec!["1"]),
+            (b"k: 1\n---\nk: [\n---\nk: 2\n", vec!["1", "!error parsing f"]),
             (b"", vec![]),
             (b"# only words\n", vec![]),
         ] {

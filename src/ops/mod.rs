@@ -3,6 +3,7 @@
 pub mod context;
 pub mod environment;
 pub mod manifests;
+pub mod print;
 pub mod resources;
 
 pub use context::{Connector, Context, Program};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::Object;
+use crate::object::{Object, yaml};
 
 type Extra = serde_json::Map<String, Object>;
 
@@ -179,8 +179,11 @@ impl Kubeconfig {
     /// Reads a kubeconfig from YAML or JSON; an empty text is an empty kubeconfig. Errors carry the
     /// text that kubectl puts after `error loading config file "x": `.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let Some(document) = parse_document(text)? else { return Ok(Self::default()) };
-        Self::from_object(document)
+        match yaml::parse(text) {
+            Ok(Object::Null) => Ok(Self::default()),
+            Ok(document) => Self::from_object(document),
+            Err(error) => Err(error.bare().to_owned()),
+        }
     }
 
     /// Reads a kubeconfig from a document already parsed.
@@ -334,18 +337,6 @@ fn named<T: serde::de::DeserializeOwned + Default>(
 
 fn unnamed<T: Serialize>(map: &BTreeMap<String, T>, field: &str) -> Object {
     map.iter().map(|(name, entry)| serde_json::json!({field: entry, "name": name})).collect()
-}
-
-/// The YAML seam: one document as a JSON value, `None` where there is none.
-fn parse_document(text: &[u8]) -> Result<Option<Object>, String> {
-    if text.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    match serde_yaml::from_slice::<Object>(text) {
-        Ok(Object::Null) => Ok(None),
-        Ok(document) => Ok(Some(document)),
-        Err(error) => Err(format!("yaml: {error}")),
-    }
 }
 
 #[cfg(test)]

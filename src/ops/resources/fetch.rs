@@ -32,14 +32,15 @@ enum Outcome<'a> {
 }
 
 impl Info {
-    /// Fetches the object. Where it is not there because its namespace is not, that is the error.
+    /// Fetches the object, or its metadata. Where it is not there because its namespace is not, that is
+    /// the error.
     pub async fn fetch(&mut self, client: &Client, accept: Accept, include_object: &'static str) -> anyhow::Result<()> {
         let endpoint = self.endpoint();
         endpoint.check()?;
         let call = Call::get(&endpoint).accept(accept).text("includeObject", include_object);
         match client.json(call).await {
             Ok(object) => {
-                self.object = Some(object);
+                self.object = Some(with_type(object, self.mapping.as_ref()));
                 Ok(())
             }
             Err(error) => {
@@ -188,8 +189,11 @@ impl Plan<'_> {
                     limit: builder.page,
                     ..ListParams::default()
                 };
-                let mut pages =
-                    Pages::new(client, endpoint, params, builder.accept).include_object(builder.include_object);
+                let accept = match builder.accept {
+                    Accept::PartialMetadata => Accept::PartialMetadataList,
+                    accept => accept,
+                };
+                let mut pages = Pages::new(client, endpoint, params, accept).include_object(builder.include_object);
                 let first = pages.next().await;
                 Outcome::List { pages: Box::new(pages), first, source: Box::new(source) }
             }
@@ -205,6 +209,7 @@ impl Plan<'_> {
         }
         let mut infos = Vec::new();
         for item in paging::take_items(page) {
+            let item = with_type(item, Some(mapping));
             let own = if item.kind() == mapping.kind.kind {
                 Ok(mapping.clone())
             } else {
@@ -383,6 +388,17 @@ fn of_object(mapping: Option<Mapping>, object: Object, source: &str) -> Info {
         source: source.to_owned(),
         subresource: String::new(),
     }
+}
+
+/// Metadata that comes alone is given its object's type back.
+fn with_type(mut object: Object, mapping: Option<&Mapping>) -> Object {
+    if object.kind() == "PartialObjectMetadata"
+        && let (Some(mapping), Some(fields)) = (mapping, object.as_object_mut())
+    {
+        fields.insert("apiVersion".to_owned(), mapping.kind.api_version().into());
+        fields.insert("kind".to_owned(), mapping.kind.kind.clone().into());
+    }
+    object
 }
 
 fn is_list(object: &Object) -> bool {

@@ -146,12 +146,12 @@ async fn reads_manifests() {
 apiVersion: v1
 kind: List
 items:
-- {apiVersion: v1, kind: Pod, metadata: {name: a, labels: {x: y}}}
-- {apiVersion: v1, kind: Node, metadata: {name: n, namespace: odd}}
+- {apiVersion: v1, kind: Pod, metadata: {name: a, labels: {x: w}}}
+- {apiVersion: v1, kind: Node, metadata: {name: node1, namespace: odd}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: b, namespace: other, labels: {x: y}}
+metadata: {name: b, namespace: other, labels: {x: w}}
 ---
 apiVersion: sea.example.org/v1
 kind: Thing
@@ -171,7 +171,8 @@ metadata: {name: u}
     let got: Vec<_> = infos.iter().map(|info| (info.kind_name(), info.namespace.as_str())).collect();
     assert_eq!(
         got,
-        [("pod/a".into(), "d"), ("node/n".into(), ""), ("deployment.apps/b".into(), "other")] as [(String, &str); 3]
+        [("pod/a".into(), "d"), ("node/node1".into(), ""), ("deployment.apps/b".into(), "other")]
+            as [(String, &str); 3]
     );
     assert_eq!(infos[0].object().namespace(), "d");
     assert_eq!(infos[1].object().at(&["metadata", "namespace"]), None);
@@ -181,7 +182,7 @@ metadata: {name: u}
     );
 
     let ctx = context(&recorded, MANIFEST);
-    let plan = builder(&ctx, &[]).filenames(true, &stdin).labels("x=y").plan().await.expect("a plan");
+    let plan = builder(&ctx, &[]).filenames(true, &stdin).labels("x=w").plan().await.expect("a plan");
     let (infos, result) = plan.infos().await;
     assert_eq!(names(&infos), ["pod/a"]);
     assert!(result.expect_err("another namespace").to_string().starts_with(

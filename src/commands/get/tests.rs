@@ -1,0 +1,1 @@
+//! What get prints.
