@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{get, version};
+use super::{api_resources, api_versions, get, version};
 use crate::run;
 
 use Completes::{

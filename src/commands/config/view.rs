@@ -10,8 +10,8 @@ use super::{absolute, fields};
 use crate::client::config::Kubeconfig;
 use crate::error::UsageError;
 use crate::ops::context::Context;
-use crate::output::format::{Family, Request, parse};
-use crate::output::print::{Options, Printer};
+use crate::ops::print::PrintArgs;
+use crate::output::format::Family;
 
 /// Show the kubeconfig: the files that count merged into one, or a single file.
 ///
@@ -21,9 +21,6 @@ use crate::output::print::{Options, Printer};
     after_help = "# The merged kubeconfig\nkctl config view\n\n# With certificates and secrets\nkctl config view --raw\n\n# Only what the current context needs, with its files in it\nkctl config view --minify --flatten\n\n# The password of a user\nkctl config view --raw -o jsonpath='{.users[?(@.name == \"e2e\")].user.password}'"
 )]
 pub struct ViewArgs {
-    /// Leave out fields that a template asks for and that are not there, instead of failing.
-    #[arg(long, value_name = "=true", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    allow_missing_template_keys: Option<bool>,
     /// Put the content of certificate and key files into the output, so that it stands alone.
     #[arg(long)]
     flatten: bool,
@@ -39,12 +36,8 @@ pub struct ViewArgs {
     /// Show certificates and secrets.
     #[arg(long)]
     raw: bool,
-    /// A kubeconfig carries no managed fields; kept for scripts.
-    #[arg(long)]
-    show_managed_fields: bool,
-    /// The template, or its file, for -o go-template and -o go-template-file.
-    #[arg(long)]
-    template: Option<String>,
+    #[command(flatten)]
+    print: PrintArgs,
     #[arg(hide = true)]
     args: Vec<String>,
 }
@@ -58,20 +51,9 @@ pub async fn run(context: &Context, args: ViewArgs) -> anyhow::Result<()> {
         let message = format!("unexpected arguments: [{}]", args.args.join(" "));
         return Err(UsageError { command: "config view".to_owned(), message }.into());
     }
-    let mut request = Request::new(Family::Common, args.output.as_deref().unwrap_or("yaml"));
-    request.output_given = args.output.is_some();
-    request.template = args.template.as_deref().unwrap_or_default();
-    request.allow_missing_keys = args.allow_missing_template_keys.unwrap_or(true);
-    let format = parse(&request, &|path| std::fs::read(path))?;
-    let no_engine = |_: &str, _: bool| bail!("templates are not available yet");
-    let options = Options {
-        show_managed_fields: args.show_managed_fields,
-        allow_missing_keys: request.allow_missing_keys,
-        operation: "",
-        go_template: &no_engine,
-        handlebars: &no_engine,
-    };
-    let mut printer = Printer::new(format, &options)?.with_key_order(Box::new(&fields::CONFIG));
+    let output = args.output.as_deref().or(args.print.template.is_none().then_some("yaml"));
+    let format = args.print.format(context, Family::Common, output, false)?;
+    let mut printer = args.print.printer(format, "")?.with_key_order(Box::new(&fields::CONFIG));
     let store = Store::new(context);
     if args.merge == Some(false) && !store.is_explicit() {
         bail!("if merge==false a precise file must be specified");
