@@ -22,7 +22,7 @@ use anyhow::{anyhow, bail};
 use crate::client::config::{Overrides, Target};
 use crate::commands::plugin::PluginListArgs;
 use crate::commands::{Action, Builtin, Entry};
-use crate::error::{Exit, UsageError};
+use crate::error::{Exit, UsageError, WithHelp};
 use crate::object::clock::Clock;
 use crate::object::time::parse_rfc3339;
 use crate::ops::context::{Context, Program};
@@ -57,7 +57,10 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
         Err(error) => return finish(&streams, Err(error), program, failure),
     };
     let mut line = Line { context, words, found, global };
-    let result = line.run();
+    let result = match line.run() {
+        Err(error) if error.is::<WithHelp>() => line.with_help(error),
+        result => result,
+    };
     finish(&line.context.streams, result, program, failure)
 }
 
@@ -213,6 +216,12 @@ impl Line<'_> {
         }
         let page = self.style(self.context.streams.out_is_terminal).page(path);
         Ok(self.context.streams.out().write_all(page.as_bytes())?)
+    }
+
+    /// Prints the command's help before an error that asks for it.
+    fn with_help(&self, error: anyhow::Error) -> anyhow::Result<()> {
+        self.help(&self.found.path)?;
+        if error.downcast_ref::<WithHelp>().is_some_and(|error| error.0.is_none()) { Ok(()) } else { Err(error) }
     }
 
     fn style(&self, is_terminal: bool) -> Style<'static> {

@@ -10,6 +10,7 @@
 
 pub mod api_resources;
 pub mod api_versions;
+pub mod config;
 pub mod entry;
 pub mod get;
 pub mod plugin;
