@@ -9,6 +9,7 @@ use super::controllers::{Controller, all, engine as engines};
 use super::handle::{Engine, Handle, Options};
 use super::kubelet::Kubelet;
 use super::kubelet::logs::LogFiles;
+use super::node_streams::NodeStreams;
 use super::scheduler::Scheduler;
 use crate::object::Timestamp;
 use crate::object::clock::Clock;
@@ -23,6 +24,9 @@ pub fn open(options: Options) -> anyhow::Result<Handle> {
     let mut controllers: Vec<Box<dyn Controller>> = all();
     controllers.push(Box::new(Scheduler));
     controllers.push(Box::new(Kubelet::new()));
+    if let Some(folder) = &folder {
+        handle.set_nodes(Arc::new(NodeStreams::new(handle.api().clone(), folder.clone())));
+    }
     let waiting = Waiting::default();
     let logs: Box<dyn engines::LogSink> = match &folder {
         Some(folder) => Box::new(LogFiles::new(folder)),

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
 
+use crate::backend::kubelet::sandbox;
 use crate::client::config::{Overrides, Target};
 use crate::commands::plugin::PluginListArgs;
 use crate::commands::{Action, Builtin, Entry};
@@ -35,6 +36,10 @@ use help::Style;
 
 /// The program: reads the process's arguments and environment and runs the command.
 pub fn main() -> ExitCode {
+    let arguments = || std::env::args_os().skip(1);
+    if arguments().next().is_some_and(|first| first == sandbox::ARGUMENT) {
+        return ExitCode::from(sandbox::main(arguments().skip(1)));
+    }
     let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let called = words.next().unwrap_or_default();
     let words: Vec<String> = words.collect();
