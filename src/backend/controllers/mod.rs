@@ -10,6 +10,7 @@ pub mod endpointslice;
 pub mod engine;
 pub mod garbage;
 pub mod namespace;
+pub mod node;
 pub mod replicaset;
 pub mod serviceaccount;
 pub mod support;
