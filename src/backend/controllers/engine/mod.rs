@@ -12,6 +12,8 @@ pub mod io;
 mod lock;
 mod queue;
 mod settled;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
