@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::random;
 use super::transaction::Inside;
-use super::{Api, WriteOptions, Written};
+use super::{Api, WriteOptions, Written, known};
 use crate::backend::registry::{FieldError, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::status::StatusCause;
@@ -24,6 +24,28 @@ impl Api {
         options: &WriteOptions,
     ) -> Result<Written, Status> {
         self.write(|inside| inside.create(resource, object, options))
+    }
+
+    /// Creates several objects (each with its resource's name), all or none. Those that are there
+    /// already stay as they are. Subresources are taken as given too.
+    pub fn create_all(&self, objects: Vec<(&str, Object)>, options: &WriteOptions) -> Result<(), Status> {
+        self.write(|inside| {
+            for (name, object) in objects {
+                let resource = known(name)?;
+                if inside.transaction.get(name, object.namespace(), object.name())?.is_some() {
+                    continue;
+                }
+                let status = object.at(&["status"]).cloned();
+                let mut created = inside.create(resource, object, options)?.object;
+                if let Some(status) = status
+                    && created.at(&["status"]) != Some(&status)
+                {
+                    created.set_at(&["status"], status);
+                    inside.transaction.update(name, &mut created, None)?;
+                }
+            }
+            Ok(())
+        })
     }
 }
 

@@ -3,15 +3,34 @@
 //! Every verb is one transaction. Below, objects are in their storage version; `http` converts on
 //! the way in and out.
 
+mod accept;
+mod body;
 mod budget;
 mod create;
 mod delete;
+mod discovery;
 mod events;
+mod form;
+pub mod http;
+mod list;
+mod patch;
+mod query;
 mod random;
+mod review;
+mod route;
+mod scale;
+mod selection;
+mod table;
 mod transaction;
 mod update;
+mod watch;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+
+use ::http::{Request, Response};
+use bytes::Bytes;
 
 pub use delete::{DeleteOptions, Deleted};
 pub use update::Part;
@@ -22,6 +41,20 @@ use super::store::{ListOptions, Store};
 use crate::object::builtin::{self, Resource};
 use crate::object::clock::Clock;
 use crate::object::{Object, Status};
+
+/// Any error, as bodies report it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// A response's body: a stream of chunks.
+pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
+/// A boxed future.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the nodes do for the API server: streams from and to containers.
+pub trait Nodes: Send + Sync {
+    /// Answers a request to a pod's (or service's, or node's) `log`, `exec`, `attach`, `portforward`
+    /// or `proxy`. Connections are taken over with `hyper::upgrade::on(&mut request)`.
+    fn connect(&self, object: &Object, subresource: &str, request: Request<Bytes>) -> BoxFuture<'_, Response<Body>>;
+}
 
 /// What a write is asked to do besides writing.
 #[derive(Clone, Debug, Default)]

@@ -1,5 +1,6 @@
 //! Which rules a resource has.
 
+pub mod convert;
 pub mod field_error;
 pub mod strategy;
 

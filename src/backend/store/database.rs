@@ -34,12 +34,21 @@ const TABLES: &str = "
 /// Opens or makes the store in a file.
 pub fn open(path: &Path) -> Result<Connection, StoreError> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        make_private_folder(folder)?;
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     prepare(&mut connection).map_err(|error| about(path, error))?;
     Ok(connection)
+}
+
+/// Secrets are in there: nobody else may look in.
+fn make_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Makes a store in memory.
@@ -80,12 +89,13 @@ pub fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
 fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    match layout(connection)? {
-        Layout::Current => {}
-        Layout::Empty => {
-            make_file(connection)?;
-            make_tables(connection)?;
-        }
+    // In one transaction, so that another process's making of the tables is seen whole or not at all.
+    let transaction = connection.transaction()?;
+    let layout = layout(&transaction)?;
+    drop(transaction);
+    if let Layout::Empty = layout {
+        make_file(connection)?;
+        make_tables(connection)?;
     }
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(())
