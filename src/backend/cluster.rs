@@ -10,7 +10,6 @@ use super::handle::{Engine, Handle, Options};
 use super::kubelet::Kubelet;
 use super::kubelet::logs::LogFiles;
 use super::node_streams::NodeStreams;
-use super::scheduler::Scheduler;
 use crate::object::Timestamp;
 use crate::object::clock::Clock;
 
@@ -21,8 +20,7 @@ use crate::object::clock::Clock;
 pub fn open(options: Options) -> anyhow::Result<Handle> {
     let (folder, clock, seed) = (options.dir.clone(), options.clock.clone(), options.seed);
     let handle = Handle::open(options)?;
-    let mut controllers: Vec<Box<dyn Controller>> = all();
-    controllers.push(Box::new(Scheduler));
+    let mut controllers: Vec<Box<dyn Controller>> = all("");
     controllers.push(Box::new(Kubelet::new()));
     if let Some(folder) = &folder {
         handle.set_nodes(Arc::new(NodeStreams::new(handle.api().clone(), folder.clone())));
