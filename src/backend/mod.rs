@@ -11,8 +11,13 @@
 //! connections are asynchronous.
 
 pub mod api;
+mod bootstrap;
 pub mod controllers;
+mod handle;
 pub mod kubelet;
 pub mod registry;
+pub mod scheduler;
 pub mod serve;
 pub mod store;
+
+pub use handle::{Engine, Handle, Options};

@@ -20,6 +20,7 @@
 
 pub mod access;
 mod addresses;
+mod bundled;
 pub mod chance;
 pub mod conditions;
 pub mod container;
