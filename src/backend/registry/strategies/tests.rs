@@ -1,3 +1,5 @@
+//! What the rules of the kinds make of manifests.
+
 use std::collections::BTreeMap;
 
 use serde_json::json;
