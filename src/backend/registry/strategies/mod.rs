@@ -13,6 +13,7 @@ mod network;
 pub mod pod;
 pub mod pod_spec;
 mod policy;
+pub mod quota;
 pub mod rules;
 mod service;
 mod storage;

@@ -6,12 +6,14 @@
 //! | [`pod`] | pods and what a pod and a template share |
 //! | [`cron`] | schedules |
 //! | [`container`] | containers: ports, environment, mounts, probes, resources |
+//! | [`warnings`] | what is allowed and will surprise |
 //! | [`workload`] | selectors, templates, counts and percentages of the kinds that make pods |
 
 pub mod container;
 pub mod cron;
 pub mod meta;
 pub mod pod;
+pub mod warnings;
 pub mod workload;
 
 use super::field_error::{FieldError, FieldErrorKind, FieldErrors};
