@@ -26,6 +26,7 @@ use crate::object::Meta;
 
 /// Sorted by resource.
 static TABLE: &[(&str, &Rules)] = &[
+    ("apiservices.apiregistration.k8s.io", &policy::API_SERVICE),
     ("clusterrolebindings.rbac.authorization.k8s.io", &policy::CLUSTER_ROLE_BINDING),
     ("clusterroles.rbac.authorization.k8s.io", &policy::CLUSTER_ROLE),
     ("configmaps", &config::CONFIG_MAP),

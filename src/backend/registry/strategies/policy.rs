@@ -198,3 +198,10 @@ pub(super) static CSI_DRIVER: Rules = Rules {
     },
     ..Rules::CLUSTER
 };
+
+pub(super) static API_SERVICE: Rules = Rules {
+    name: names::path_segment,
+    status: true,
+    default: |service| service.with(&["spec", "service"], |service| service.or_set(&["port"], 443)),
+    ..Rules::CLUSTER
+};

@@ -267,3 +267,19 @@ proptest::proptest! {
         strategy.default_grace_period(&new);
     }
 }
+
+#[test]
+fn what_is_stored_stays_as_it_is() {
+    let cases: Vec<Object> =
+        serde_json::from_str(include_str!("../../../../tests/data/strategies/defaults.json")).expect("a table");
+    for case in &cases {
+        let (resource, stored) = (case.str_at(&["resource"]), &case["stored"]);
+        let strategy = for_resource(resource);
+        let mut again = stored.clone();
+        strategy.default(&mut again);
+        // The cases leave out what is the system's.
+        again.remove_at(&["status"]);
+        assert_eq!(&again, stored, "{resource}");
+        assert_eq!(strategy.validate_update(stored, stored), [], "{resource}");
+    }
+}
