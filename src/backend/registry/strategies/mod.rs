@@ -11,6 +11,7 @@ mod jobs;
 pub mod limits;
 mod network;
 pub mod pod;
+pub mod pod_security;
 pub mod pod_spec;
 mod policy;
 pub mod quota;
