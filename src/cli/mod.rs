@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
 
+use crate::backend::kubelet::sandbox;
 use crate::client::config::Overrides;
 use crate::commands::plugin::PluginListArgs;
 use crate::commands::{Action, Builtin, Entry};
@@ -38,6 +39,10 @@ use help::Style;
 
 /// The program: reads the process's arguments and environment and runs the command.
 pub fn main() -> ExitCode {
+    let arguments = || std::env::args_os().skip(1);
+    if arguments().next().is_some_and(|first| first == sandbox::ARGUMENT) {
+        return ExitCode::from(sandbox::main(arguments().skip(1)));
+    }
     let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let called = words.next().unwrap_or_default();
     let words: Vec<String> = words.collect();
@@ -60,7 +65,7 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
             return finish(&streams, Err(Exit(1).into()), program, 1);
         }
     };
-    let connector = connect::Connect { preferences, path: env.get("PATH").map(str::to_owned) };
+    let connector = connect::Connect { preferences, env: env.clone(), clock: clock.clone() };
     let context = Context::new(streams, env, clock, Overrides::default(), program, Box::new(connector));
     let words = &*words;
     let failure = found.command().map_or(1, |entry| entry.failure);

@@ -114,7 +114,7 @@ fn invalid(status: &Status) -> String {
             message => format!("The request is invalid: {message}"),
         };
     };
-    let subject = match details {
+    let subject = match &**details {
         StatusDetails { kind, name, .. } if !kind.is_empty() || !name.is_empty() => {
             format!("The {kind} {} is invalid", super::values::quote(name))
         }
@@ -154,7 +154,7 @@ mod tests {
 
     fn refused(causes: &[(&str, &str)]) -> Status {
         let mut status = Status::failure(422, "Invalid", "Pod \"x\" is invalid: …");
-        status.details = Some(StatusDetails {
+        status.details = Some(Box::new(StatusDetails {
             name: "x".into(),
             kind: "Pod".into(),
             causes: causes
@@ -166,7 +166,7 @@ mod tests {
                 })
                 .collect(),
             ..StatusDetails::default()
-        });
+        }));
         status
     }
 

@@ -88,7 +88,7 @@ pub fn generic_status(method: &Method, code: StatusCode, text: Option<&str>, ret
     let cause =
         StatusCause { reason: "UnexpectedServerResponse".into(), message: said.to_owned(), field: String::new() };
     let mut status = Status::failure(code, reason, message);
-    status.details =
-        Some(StatusDetails { causes: vec![cause], retry_after_seconds: retry_after, ..StatusDetails::default() });
+    let details = StatusDetails { causes: vec![cause], retry_after_seconds: retry_after, ..StatusDetails::default() };
+    status.details = Some(Box::new(details));
     status
 }

@@ -209,7 +209,7 @@ impl Status {
             ..StatusDetails::default()
         };
         let message = format!("{kind} {} is invalid{faults}", quote(name));
-        Self { details: Some(details), ..Self::failure(422, "Invalid", message) }
+        Self { details: Some(Box::new(details)), ..Self::failure(422, "Invalid", message) }
     }
 }
 

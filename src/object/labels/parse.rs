@@ -43,9 +43,7 @@ impl<'a> Tokens<'a> {
                 return (Token::Symbol(symbol), rest);
             }
         }
-        let end = text
-            .find(|c| matches!(c, '=' | '!' | '(' | ')' | ',' | '>' | '<' | ' ' | '\t' | '\r' | '\n' | '\0'))
-            .unwrap_or(text.len());
+        let end = text.find(['=', '!', '(', ')', ',', '>', '<', ' ', '\t', '\r', '\n', '\0']).unwrap_or(text.len());
         let (word, rest) = text.split_at_checked(end).unwrap_or((text, ""));
         (Token::Word(word), rest)
     }

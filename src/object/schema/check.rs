@@ -215,7 +215,7 @@ fn bad_base64(text: &str) -> Option<usize> {
     let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let data = bytes.iter().take_while(|(_, byte)| alphabet(*byte)).count();
     let padding = bytes.get(data..).unwrap_or(&[]);
-    let good = bytes.len() % 4 == 0 && padding.len() <= 2 && padding.iter().all(|(_, byte)| *byte == b'=');
+    let good = bytes.len().is_multiple_of(4) && padding.len() <= 2 && padding.iter().all(|(_, byte)| *byte == b'=');
     if good {
         return None;
     }

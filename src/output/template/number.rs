@@ -57,7 +57,13 @@ fn complex_part(text: &str) -> Result<f64, String> {
     if text.contains(['o', 'O', 'b', 'B']) && !text.contains(['x', 'X']) {
         return Err("syntax error scanning complex number".to_owned());
     }
-    float(text).ok_or_else(|| format!("strconv.ParseFloat: parsing {}: invalid syntax", quote(text.as_bytes(), false)))
+    float(text).ok_or_else(|| {
+        let fault = match text.parse::<f64>() {
+            Ok(value) if value.is_infinite() => "value out of range",
+            _ => "invalid syntax",
+        };
+        format!("strconv.ParseFloat: parsing {}: {fault}", quote(text.as_bytes(), false))
+    })
 }
 
 /// An integer that fits `int64`, or, without a sign, `uint64`; prefixes set the base.
