@@ -5,6 +5,7 @@ pub mod columns;
 pub mod custom_columns;
 pub mod describe;
 pub mod format;
+pub mod handlebars;
 pub mod json;
 pub mod jsonpath;
 pub mod kyaml;

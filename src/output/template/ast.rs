@@ -84,7 +84,7 @@ pub struct Command {
 /// A term of a command.
 #[derive(Clone, Debug)]
 pub struct Operand {
-    /// Where Go says it is: for `.a.b` that is the last name but one field access, `.b`.
+    /// Where Go says it is: for `.a.b.c` that is where its second field starts.
     pub pos: usize,
     /// What it is.
     pub kind: OperandKind,

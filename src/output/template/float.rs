@@ -138,7 +138,7 @@ fn hexadecimal(value: f64, precision: Option<usize>) -> String {
     let fraction = format!("{:015x}", bits & ((1 << 60) - 1));
     let fraction = match precision {
         None => fraction.trim_end_matches('0').to_owned(),
-        Some(precision) => format!("{fraction:0<precision$}").chars().take(precision).collect(),
+        Some(precision) => fraction.chars().chain(std::iter::repeat('0')).take(precision).collect(),
     };
     if !fraction.is_empty() {
         out.push('.');

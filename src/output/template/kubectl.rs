@@ -12,7 +12,7 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("base64decode", &[Param::Text], None, base64decode),
 ];
 
-/// Whether `index` would find something. A key whose value is null is there.
+/// Whether `index` would find something that is not null.
 fn exists(args: &[Value<'_>]) -> bool {
     let Some((item, indexes)) = args.split_first() else { return false };
     let mut item = item.clone();
@@ -20,15 +20,10 @@ fn exists(args: &[Value<'_>]) -> bool {
         let at = index.integer().and_then(|index| usize::try_from(index).ok());
         item = match (item.concrete(), at, index) {
             (Value::Map(map), _, Value::Text(key)) => {
-                match std::str::from_utf8(key.bytes()).ok().and_then(|key| map.get(key)) {
-                    Some(element) => Value::Element(element),
-                    None => return false,
-                }
+                let found = std::str::from_utf8(key.bytes()).ok().and_then(|key| map.get(key));
+                found.map_or_else(Value::null, Value::Element)
             }
-            (Value::Map(map), _, Value::Nothing) => match map.get("") {
-                Some(element) => Value::Element(element),
-                None => return false,
-            },
+            (Value::Map(map), _, Value::Nothing) => map.get("").map_or_else(Value::null, Value::Element),
             (Value::Slice(slice), Some(at), _) if at < slice.len() => Value::Element(slice.get(at)),
             (Value::Text(text), Some(at), _) => match text.bytes().get(at) {
                 Some(byte) => Value::Byte(*byte),
@@ -37,7 +32,8 @@ fn exists(args: &[Value<'_>]) -> bool {
             _ => return false,
         };
     }
-    true
+    // Nil on its own, without anything to look up, passes for something in Go.
+    !matches!(item, Value::Element(element) if element.is_null())
 }
 
 /// Standard base64 with padding; Go skips line breaks and does not look at left-over bits.
@@ -59,29 +55,26 @@ fn base64decode<'a>(args: &[Value<'a>]) -> Result<Value<'a>, String> {
         }
     }
     STANDARD.decode(&encoded).map(Value::text).map_err(|_| {
-        let place = places.get(first_fault(&encoded)).copied().unwrap_or(text.bytes().len());
+        let place = fault(&encoded, &places, text.bytes().len());
         format!("base64 decode failed: illegal base64 data at input byte {place}")
     })
 }
 
-/// Where Go's decoder stops: at the first byte that is no digit, or at what breaks the padding.
-fn first_fault(encoded: &[u8]) -> usize {
+/// Where Go's decoder finds fault: at the first byte that is no digit, or where the padding breaks.
+/// `places` are those of the encoded bytes in the text, of which line breaks were taken out; `length`
+/// is that of the text.
+fn fault(encoded: &[u8], places: &[usize], length: usize) -> usize {
+    let place = |index: usize| places.get(index).copied().unwrap_or(length);
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let Some(stop) = encoded.iter().position(|byte| !is_digit(byte)) else {
-        // All digits, but not a multiple of four: the group that is cut short.
-        return encoded.len() / 4 * 4;
+        // All digits, of which the last ones make no whole group.
+        return length - encoded.len() % 4;
     };
-    if encoded.get(stop) != Some(&b'=') {
-        return stop;
-    }
-    match stop % 4 {
-        // Too early to pad.
-        0 | 1 => stop,
-        2 => match encoded.get(stop + 1) {
-            Some(b'=') => stop + 2,
-            Some(_) => stop + 1,
-            None => encoded.len(),
-        },
-        _ => stop + 1,
+    match (encoded.get(stop), stop % 4, encoded.get(stop + 1)) {
+        (Some(b'='), 2, None) => length,
+        (Some(b'='), 2, Some(b'=')) => place(stop + 2),
+        (Some(b'='), 2, Some(_)) => place(stop + 1).saturating_sub(1),
+        (Some(b'='), 3, _) => place(stop + 1),
+        _ => place(stop),
     }
 }

@@ -95,6 +95,8 @@ fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
 }
 
+/// Letters, digits and the underscore. (Rust's classes take in a few marks and numerals that Go's do
+/// not: such names are no error here.)
 fn is_word(c: char) -> bool {
     c == '_' || c.is_alphabetic() || c.is_numeric()
 }

@@ -11,15 +11,15 @@
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | [`lex`], [`parse`] | text to tokens to the tree of [`ast`]; [`number`] and [`quote`] read its constants |
-//! | [`exec`] | walks the tree over the [`value`]s of the data |
-//! | [`funcs`] | the built-in functions; comparisons are in [`compare`], escaping in [`escape`] |
-//! | [`printf`], [`float`] | Go's `fmt` |
+//! | `lex`, `parse`, `expression` | text to tokens to the tree of [`ast`]; [`number`] and [`quote`] read its constants |
+//! | `exec`, `eval` | walks the tree over the [`value`]s of the data |
+//! | [`funcs`] | the built-in functions; comparisons are in `compare`, escaping in `escape` |
+//! | [`printf`], `format`, [`float`] | Go's `fmt` |
 //! | [`kubectl`], [`printer`] | the functions and the printer that make it kubectl's `-o go-template` |
 //!
 //! The engine knows no Kubernetes. Values are references into the data; nothing of it is copied.
 //! Data has JSON's types: maps with string keys, lists, strings, booleans, null, and numbers, which
-//! are `int64` where they are written as integers that fit, and else `float64`.
+//! are `int64` where they are whole and fit, and else `float64`.
 //!
 //! Limits, where Go relies on growing stacks: parentheses nest up to 100 deep, control structures up
 //! to 500. Templates call each other up to 100,000 deep, as in Go.
@@ -28,8 +28,11 @@ pub mod ast;
 mod compare;
 mod error;
 mod escape;
+mod eval;
 mod exec;
+mod expression;
 pub mod float;
+mod format;
 pub mod funcs;
 pub mod kubectl;
 mod lex;
@@ -39,6 +42,8 @@ pub mod printer;
 pub mod printf;
 pub mod quote;
 pub mod split;
+#[cfg(test)]
+mod tests;
 pub mod value;
 
 use std::io::Write;

@@ -30,10 +30,7 @@ pub(super) fn constant(text: &str, kind: Kind) -> Result<Constant, String> {
             let split = text.rfind(['+', '-']).unwrap_or(0);
             let (real, imaginary) = text.split_at(split);
             let imaginary = imaginary.strip_suffix('i').unwrap_or(imaginary);
-            return match (float(real), float(imaginary)) {
-                (Some(real), Some(imaginary)) => Ok(Constant::Complex(real, imaginary)),
-                _ => Err("syntax error scanning complex number".to_owned()),
-            };
+            return Ok(Constant::Complex(complex_part(real)?, complex_part(imaginary)?));
         }
         _ => {}
     }
@@ -53,6 +50,20 @@ pub(super) fn constant(text: &str, kind: Kind) -> Result<Constant, String> {
             Some(value) => Ok(Constant::Float(value)),
         },
     }
+}
+
+/// One half of a complex constant; only these are read by Go's scanner, which has words of its own.
+fn complex_part(text: &str) -> Result<f64, String> {
+    if text.contains(['o', 'O', 'b', 'B']) && !text.contains(['x', 'X']) {
+        return Err("syntax error scanning complex number".to_owned());
+    }
+    float(text).ok_or_else(|| {
+        let fault = match text.parse::<f64>() {
+            Ok(value) if value.is_infinite() => "value out of range",
+            _ => "invalid syntax",
+        };
+        format!("strconv.ParseFloat: parsing {}: {fault}", quote(text.as_bytes(), false))
+    })
 }
 
 /// An integer that fits `int64`, or, without a sign, `uint64`; prefixes set the base.

@@ -133,12 +133,22 @@ impl<'a> Value<'a> {
             Json::Bool(value) => Self::Bool(*value),
             Json::Number(number) => match number.as_i64() {
                 Some(integer) => Self::Int64(integer),
-                None => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
+                None => Self::number(number.as_f64().unwrap_or(f64::NAN)),
             },
             Json::String(text) => Self::Text(Text::Borrowed(text.as_bytes())),
             Json::Array(items) => Self::Slice(Slice::new(items)),
             Json::Object(map) => Self::Map(map),
         }
+    }
+
+    /// A number that is not written as an integer. Whole ones are integers all the same if they fit:
+    /// Go's encoder, which data passes on its way into a template, writes them without a point.
+    fn number(number: f64) -> Self {
+        const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+        if number.fract() == 0.0 && (-LIMIT..LIMIT).contains(&number) {
+            return Self::Int64(number as i64);
+        }
+        Self::Float(number)
     }
 
     /// An element that is there and null.
