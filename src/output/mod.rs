@@ -16,4 +16,5 @@ pub mod sort;
 pub mod table;
 pub mod tabwriter;
 pub mod template;
+pub mod type_order;
 pub mod yaml;

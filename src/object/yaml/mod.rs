@@ -4,10 +4,10 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | [`resolve`] | what a plain scalar means |
-//! | [`tree`](self::tree) | text to nodes, with their anchors and lines |
-//! | [`decode`](self::decode) | nodes to JSON: keys, merges, aliases, tags |
-//! | [`documents`](self::documents()) | a stream of YAML or JSON documents |
-//! | [`json_error`](self::json_error) | what is wrong with a JSON text, in Go's words |
+//! | `tree` | text to nodes, with their anchors and lines |
+//! | `decode` | nodes to JSON: keys, merges, aliases, tags |
+//! | [`documents`] | a stream of YAML or JSON documents |
+//! | `json_error` | what is wrong with a JSON text, in Go's words |
 
 mod decode;
 mod documents;
@@ -67,6 +67,12 @@ pub fn parse_strict(text: &[u8]) -> Result<Value, Error> {
     decode::decode(&tree::Tree::parse(text)?, true)
 }
 
+/// What keeps a text from being one JSON value, in the words of Go's `encoding/json` (`invalid
+/// character 'x' looking for beginning of value`); `None` where nothing does.
+pub fn json_mistake(text: &[u8]) -> Option<String> {
+    json_error::mistake(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,7 +91,7 @@ mod tests {
             ("[010, 0644, 08, 1_000, 1_000.5, 0x1f, 1e3, .5]", json!([8, 420, 8, 1000, 1000.5, 31, 1000, 0.5])),
             (
                 "[9223372036854775807, 9223372036854775808, -0.0]",
-                json!([9_223_372_036_854_775_807i64, 9.223_372_036_854_775_8e18, 0]),
+                json!([9_223_372_036_854_775_807i64, 9.223372036854776e18, 0]),
             ),
             ("a: &x {b: 1, c: 2}\nd:\n  <<: *x\n  c: 3\n", json!({"a": {"b": 1, "c": 2}, "d": {"b": 1, "c": 3}})),
             ("- &x {a: 1}\n- &y {a: 2, b: 2}\n- <<: [*x, *y]\n", json!([{"a": 1}, {"a": 2, "b": 2}, {"a": 1, "b": 2}])),
@@ -155,6 +161,7 @@ mod tests {
         fn never_panics_on_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = parse(&bytes);
             let _ = documents(&bytes).count();
+            let _ = json_mistake(&bytes);
         }
     }
 }

@@ -3,10 +3,10 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | [`parse`](self::parse) | text to nodes |
-//! | [`unquote`](self::unquote) | string literals |
-//! | [`exec`](self::exec) | nodes on a value to results |
-//! | [`compare`](self::compare) | the operators of filters |
+//! | `parse` | text to nodes |
+//! | `unquote` | string literals |
+//! | `exec` | nodes on a value to results |
+//! | `compare` | the operators of filters |
 
 mod compare;
 mod exec;
@@ -152,4 +152,98 @@ pub fn relaxed(expression: &str) -> Result<String, Error> {
         ));
     }
     Ok(format!("{{.{path}}}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What real kubectl, or the table of client-go's tests, gives.
+    const CASES: &str = include_str!("../../../tests/data/jsonpath/cases.json");
+
+    #[test]
+    fn equals_kubectl() {
+        let data: Value = serde_json::from_str(CASES).unwrap();
+        let mut count = 0;
+        for case in data["cases"].as_array().unwrap() {
+            let value = &data["values"][case["on"].as_str().unwrap()];
+            let template = case["template"].as_str().unwrap();
+            let path = match JsonPath::parse(template) {
+                Ok(path) => path,
+                Err(error) => {
+                    assert_eq!(case["parseError"].as_str(), Some(error.to_string().as_str()), "{template}");
+                    count += 1;
+                    continue;
+                }
+            };
+            let path = path.allow_missing_keys(case["strict"] != true).as_json(case["asJson"] == true);
+            let mut out = Vec::new();
+            match path.execute(value, &mut out).unwrap() {
+                Ok(()) => {
+                    assert_eq!(case["want"].as_str(), Some(String::from_utf8(out).unwrap().as_str()), "{template}")
+                }
+                Err(error) => assert_eq!(case["error"].as_str(), Some(error.to_string().as_str()), "{template}"),
+            }
+            count += 1;
+        }
+        assert_eq!(count, 185);
+    }
+
+    #[test]
+    fn explains_errors_as_kubectl() {
+        let value = serde_json::json!({"kind": "Pod", "n": [1.5]});
+        let path = JsonPath::parse("{.kind[\"0\"]}");
+        assert_eq!(path.unwrap_err().to_string(), "invalid array index \"0\"");
+        let path = JsonPath::parse("{.nosuch}\n").unwrap();
+        let error = path.find(&value).unwrap_err();
+        assert_eq!(
+            path.explain(&error, &value),
+            "error executing jsonpath \"{.nosuch}\\n\": Error executing template: nosuch is not found. Printing more \
+             information for debugging the template:\n\ttemplate was:\n\t\t{.nosuch}\n\n\tobject given to jsonpath \
+             engine was:\n\t\tmap[string]interface {}{\"kind\":\"Pod\", \"n\":[]interface {}{1.5}}\n\n\n"
+        );
+    }
+
+    #[test]
+    fn completes_short_paths() {
+        for (short, want) in [
+            ("metadata.name", Some("{.metadata.name}")),
+            (".metadata.name", Some("{.metadata.name}")),
+            ("{metadata.name}", Some("{.metadata.name}")),
+            ("{.metadata.name}", Some("{.metadata.name}")),
+            ("{..name}", Some("{..name}")),
+            ("", Some("")),
+            ("{}", None),
+            ("{.a}{.b}", None),
+            ("{.a", None),
+        ] {
+            assert_eq!(relaxed(short).ok().as_deref(), want, "{short}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let filters = format!("{{{}{}}}", "[?(".repeat(5000), ")]".repeat(5000));
+        let ranges = "{range .a[*]}".repeat(5000);
+        let value = serde_json::json!({"a": [{"a": []}]});
+        for template in [filters, ranges] {
+            if let Ok(path) = JsonPath::parse(&template) {
+                let _ = path.allow_missing_keys(true).find(&value);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(template in "[ {}\\[\\]().,:*@$?=<>!&|'\"\\\\a-c0-3\\-ré\\n]{0,40}", wrap in any::<bool>()) {
+            let value = serde_json::json!({"a": [{"b": "x"}, {"b": 2, "c": [1, 2, 3]}, null], "b": {"a": 1.5}, "c": true});
+            let template = if wrap { format!("{{range .a[*]}}{{{template}}}{{end}}") } else { template };
+            if let Ok(path) = JsonPath::parse(&template) {
+                let _ = path.execute(&value, &mut io::sink());
+                let _ = path.allow_missing_keys(true).execute(&value, &mut io::sink());
+            }
+            let _ = relaxed(&template);
+        }
+    }
 }

@@ -1,79 +1,23 @@
-//! YAML as `kubectl -o yaml` writes it: the emitter of go-yaml v2 as `sigs.k8s.io/yaml` drives it.
-//!
-//! Block style throughout, lists at the indentation of their key, keys in go-yaml's natural order,
-//! double quotes around whatever would read back as something else under YAML 1.1, and lines
-//! folded at the first space behind column 80.
+//! Nodes to lines.
 
 use std::cmp::Ordering;
 use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::number::{Num, json_float, yaml_float};
+use super::keys::compare_keys;
+use super::text::{Shape, Style, float_text, is_break, is_printable, readable};
 use crate::object::yaml::resolve::needs_quotes;
+use crate::output::number::Num;
 
 /// Column behind which text is folded.
 const WIDTH: usize = 80;
 /// Longest key, in bytes, that is written before a colon; longer ones are written behind a `?`.
 const SIMPLE_KEY: usize = 128;
 
-/// Writes a value as one YAML document with a line end, without a separator. Fails with
-/// [`io::ErrorKind::InvalidData`] on text that YAML cannot hold.
-pub fn write(out: &mut dyn Write, value: &Value) -> io::Result<()> {
-    let mut emitter = Emitter::new(out);
-    emitter.node(value, None, Context::Root)?;
-    emitter.write_indent(0)?;
-    emitter.flush()
-}
-
-/// A value as [`write`] writes it.
-pub fn to_string(value: &Value) -> io::Result<String> {
-    let mut out = Vec::new();
-    write(&mut out, value)?;
-    String::from_utf8(out).map_err(io::Error::other)
-}
-
-/// Writes a `v1` `List` item by item, so that no more than one item is held: what `kubectl get -o
-/// yaml` prints for several objects.
-pub struct ListWriter<'a> {
-    out: &'a mut dyn Write,
-    items: usize,
-}
-
-impl<'a> ListWriter<'a> {
-    /// Begins a list.
-    pub fn begin(out: &'a mut dyn Write) -> io::Result<Self> {
-        out.write_all(b"apiVersion: v1\nitems:")?;
-        Ok(Self { out, items: 0 })
-    }
-
-    /// Writes an item; errors are those of [`write`].
-    pub fn item(&mut self, item: &Value) -> io::Result<()> {
-        if self.items == 0 {
-            self.out.write_all(b"\n")?;
-        }
-        self.items += 1;
-        let mut emitter = Emitter::new(self.out);
-        emitter.indicator("-", false, true);
-        emitter.node(item, Some(0), Context::Item)?;
-        emitter.write_indent(0)?;
-        emitter.flush()
-    }
-
-    /// Ends the list with its `kind` and a `metadata.resourceVersion` (empty where it is put together
-    /// from several answers).
-    pub fn end(self, resource_version: &str) -> io::Result<()> {
-        if self.items == 0 {
-            self.out.write_all(b" []\n")?;
-        }
-        self.out.write_all(b"kind: List\n")?;
-        write(self.out, &serde_json::json!({"metadata": {"resourceVersion": resource_version}}))
-    }
-}
-
 /// What a node is part of.
 #[derive(Clone, Copy, PartialEq)]
-enum Context {
+pub(super) enum Context {
     Root,
     Item,
     Key,
@@ -81,7 +25,7 @@ enum Context {
 }
 
 /// Writes nodes and knows how far the current line has come.
-struct Emitter<'a> {
+pub(super) struct Emitter<'a> {
     out: &'a mut dyn Write,
     line: String,
     /// Characters on the current line.
@@ -93,11 +37,11 @@ struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    fn new(out: &'a mut dyn Write) -> Self {
+    pub(super) fn new(out: &'a mut dyn Write) -> Self {
         Self { out, line: String::new(), column: 0, whitespace: true, indention: true }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         self.out.write_all(self.line.as_bytes())?;
         self.line.clear();
         Ok(())
@@ -114,7 +58,7 @@ impl<'a> Emitter<'a> {
         if self.line.len() > 8192 { self.flush() } else { Ok(()) }
     }
 
-    fn write_indent(&mut self, indent: usize) -> io::Result<()> {
+    pub(super) fn write_indent(&mut self, indent: usize) -> io::Result<()> {
         if !self.indention || self.column > indent || (self.column == indent && !self.whitespace) {
             self.put_break()?;
         }
@@ -127,7 +71,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Writes an indicator; `indents` says that what follows on the line may still indent.
-    fn indicator(&mut self, text: &str, space_before: bool, indents: bool) {
+    pub(super) fn indicator(&mut self, text: &str, space_before: bool, indents: bool) {
         if space_before && !self.whitespace {
             self.put(' ');
         }
@@ -139,7 +83,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Writes a node; `indent` is that of the collection around it.
-    fn node(&mut self, value: &Value, indent: Option<usize>, context: Context) -> io::Result<()> {
+    pub(super) fn node(&mut self, value: &Value, indent: Option<usize>, context: Context) -> io::Result<()> {
         match value {
             Value::Null => self.plain("null", indent, context),
             Value::Bool(flag) => self.plain(if *flag { "true" } else { "false" }, indent, context),
@@ -233,6 +177,13 @@ impl<'a> Emitter<'a> {
     fn write_plain(&mut self, text: &str, indent: usize, fold: bool) -> io::Result<()> {
         if !self.whitespace {
             self.put(' ');
+        }
+        if !fold || self.column + text.len() <= WIDTH {
+            self.line.push_str(text);
+            self.column += text.chars().count();
+            self.whitespace = false;
+            self.indention = false;
+            return Ok(());
         }
         let mut spaces = false;
         let mut chars = text.chars().peekable();
@@ -392,155 +343,4 @@ impl<'a> Emitter<'a> {
 
 fn deeper(indent: Option<usize>) -> usize {
     indent.map_or(0, |indent| indent + 2)
-}
-
-/// The float as it reads back from the JSON that kubectl makes first: whole ones become integers.
-fn float_text(float: f64) -> String {
-    let json = json_float(float);
-    if json == "-0" {
-        return "0".to_owned();
-    }
-    if json.parse::<u64>().is_ok() || json.parse::<i64>().is_ok() {
-        return json;
-    }
-    yaml_float(float)
-}
-
-/// The text as it comes out of the JSON that kubectl reads back as YAML first: control characters
-/// beyond ASCII are refused there, and a NEL is a line break, which double quotes fold.
-fn readable(text: &str) -> io::Result<std::borrow::Cow<'_, str>> {
-    let bad = |c: char| matches!(c, '\x7f'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
-    if text.contains(bad) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "yaml: control characters are not allowed"));
-    }
-    if text.contains('\u{85}') {
-        return Ok(fold_nel(text).into());
-    }
-    Ok(text.into())
-}
-
-/// Folds the NELs of a double-quoted scalar: one becomes a space, each further one a line feed, and
-/// the blanks around them go.
-fn fold_nel(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\u{85}') {
-        out.push_str(rest[..at].trim_end_matches(' '));
-        let mut breaks = 0;
-        rest = &rest[at..];
-        loop {
-            if let Some(after) = rest.strip_prefix('\u{85}') {
-                breaks += 1;
-                rest = after;
-            } else if let Some(after) = rest.strip_prefix(' ') {
-                rest = after;
-            } else {
-                break;
-            }
-        }
-        if breaks == 1 {
-            out.push(' ');
-        } else {
-            out.extend(std::iter::repeat_n('\n', breaks - 1));
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Style {
-    Plain,
-    Single,
-    Double,
-    Literal,
-}
-
-/// In which styles a text may be written.
-struct Shape {
-    plain: bool,
-    single: bool,
-    block: bool,
-}
-
-impl Shape {
-    fn of(text: &str) -> Self {
-        let mut indicators = text.starts_with("---") || text.starts_with("...");
-        let (mut special, mut breaks) = (false, false);
-        let (mut break_space, mut space_break) = (false, false);
-        let (mut previous_space, mut previous_break) = (false, false);
-        let mut after_blank = true;
-        let mut chars = text.chars().peekable();
-        let mut first = true;
-        while let Some(c) = chars.next() {
-            let before_blank = chars.peek().is_none_or(|next| matches!(next, ' ' | '\t'));
-            indicators |= match c {
-                '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`'
-                    if first =>
-                {
-                    true
-                }
-                '?' | ':' | '-' if first => before_blank,
-                ':' => before_blank,
-                '#' => after_blank,
-                _ => false,
-            };
-            special |= !is_printable(c);
-            if c == ' ' {
-                break_space |= previous_break;
-                (previous_space, previous_break) = (true, false);
-            } else if is_break(c) {
-                breaks = true;
-                space_break |= previous_space;
-                (previous_space, previous_break) = (false, true);
-            } else {
-                (previous_space, previous_break) = (false, false);
-            }
-            after_blank = matches!(c, ' ' | '\t' | '\0') || is_break(c);
-            first = false;
-        }
-        let edge = |c: char| c == ' ' || is_break(c);
-        let single = !(break_space || space_break || special);
-        Self {
-            plain: single && !breaks && !indicators && !text.starts_with(edge) && !text.ends_with(edge),
-            single,
-            block: !(text.ends_with(' ') || space_break || special),
-        }
-    }
-}
-
-fn is_break(c: char) -> bool {
-    matches!(c, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
-}
-
-fn is_printable(c: char) -> bool {
-    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{ffff}') && !matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
-}
-
-/// go-yaml's order of keys: letters after everything else, runs of digits by their value.
-fn compare_keys(a: &str, b: &str) -> Ordering {
-    // Equal beginnings decide nothing, but the digits before a difference may.
-    let common = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum::<usize>();
-    let (head, tail_a) = a.split_at(common);
-    let tail_b = &b[common..];
-    let (Some(first_a), Some(first_b)) = (tail_a.chars().next(), tail_b.chars().next()) else {
-        return a.chars().count().cmp(&b.chars().count());
-    };
-    match (first_a.is_alphabetic(), first_b.is_alphabetic()) {
-        (true, true) => return first_a.cmp(&first_b),
-        (true, false) => return Ordering::Greater,
-        (false, true) => return Ordering::Less,
-        (false, false) => {}
-    }
-    let digit = |c: &char| c.is_ascii_digit();
-    // A zero counts as a digit only where a number that is not zero goes before it.
-    let seed = i64::from((first_a == '0' || first_b == '0') && head.chars().rev().take_while(digit).any(|c| c != '0'));
-    let number = |tail: &str| {
-        tail.chars().take_while(digit).fold((seed, 0usize), |(value, length), c| {
-            (value.wrapping_mul(10).wrapping_add(i64::from(u32::from(c) - u32::from('0'))), length + 1)
-        })
-    };
-    let (value_a, length_a) = number(tail_a);
-    let (value_b, length_b) = number(tail_b);
-    value_a.cmp(&value_b).then(length_a.cmp(&length_b)).then(first_a.cmp(&first_b))
 }
