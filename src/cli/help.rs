@@ -39,7 +39,12 @@ impl Style<'_> {
         } else {
             entry.long.to_owned()
         };
-        self.named(text.trim())
+        let mut text = self.named(text.trim());
+        // clap takes the full stop from a single sentence.
+        if text.ends_with(char::is_alphanumeric) {
+            text.push('.');
+        }
+        text
     }
 
     /// The command's examples; empty for none.

@@ -6,6 +6,7 @@ pub mod find;
 pub mod flags;
 pub mod global;
 pub mod help;
+pub mod kuberc;
 pub mod man;
 pub mod plugins;
 pub mod report;
@@ -14,6 +15,7 @@ pub mod slides;
 pub mod suggest;
 pub mod values;
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -22,11 +24,12 @@ use anyhow::{anyhow, bail};
 use crate::client::config::Overrides;
 use crate::commands::plugin::PluginListArgs;
 use crate::commands::{Action, Builtin, Entry};
-use crate::error::{Exit, UsageError};
+use crate::error::{Exit, UsageError, WithHelp};
 use crate::object::clock::Clock;
 use crate::object::time::parse_rfc3339;
 use crate::ops::context::{Context, Program};
 use crate::ops::environment::Environment;
+use crate::ops::preferences::Preferences;
 use crate::terminal::Streams;
 
 use find::{Found, find};
@@ -46,15 +49,52 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
     let program = program(called, &env);
     let global_command = global::command();
     let global = Flags::of(&global_command);
-    let found = find(words, &global);
-    let failure = found.command().map_or(1, |entry| entry.failure);
-    let context = match clock(&env) {
-        Ok(clock) => Context::new(streams, env, clock, Overrides::default(), program, Box::new(connect::connect)),
-        Err(error) => return finish(&streams, Err(error), program, failure),
+    let clock = match clock(&env) {
+        Ok(clock) => clock,
+        Err(error) => return finish(&streams, Err(error), program, 1),
     };
+    let (words, found, preferences) = match preferred(&env, &streams, words, &global) {
+        Ok(line) => line,
+        Err(error) => {
+            streams.say(format!("error occurred while applying preferences {error}"));
+            return finish(&streams, Err(Exit(1).into()), program, 1);
+        }
+    };
+    let connector = connect::Connect { preferences, path: env.get("PATH").map(str::to_owned) };
+    let context = Context::new(streams, env, clock, Overrides::default(), program, Box::new(connector));
+    let words = &*words;
+    let failure = found.command().map_or(1, |entry| entry.failure);
     let mut line = Line { context, words, found, global };
-    let result = line.run();
+    let result = match line.run() {
+        Err(error) if error.is::<WithHelp>() => line.with_help(error),
+        result => result,
+    };
     finish(&line.context.streams, result, program, failure)
+}
+
+/// The line and its command, with the aliases and defaults of the preferences file in them.
+fn preferred<'w>(
+    env: &Environment,
+    streams: &Streams,
+    words: &'w [String],
+    global: &Flags<'_>,
+) -> anyhow::Result<(Cow<'w, [String]>, Found, Preferences)> {
+    let mut words = Cow::Borrowed(words);
+    let preferences = match words.first().is_none_or(|word| completion::Request::named(word).is_some()) {
+        true => None,
+        false => kuberc::load(env, &words, streams)?,
+    };
+    let Some(preferences) = preferences else {
+        let found = find(&words, global);
+        return Ok((words, found, Preferences::default()));
+    };
+    if let Some(line) = kuberc::expand(&preferences, &words, global)? {
+        words = Cow::Owned(line);
+    }
+    let mut found = find(&words, global);
+    let defaults = kuberc::defaults(&preferences, &found, &words, global, streams)?;
+    found.rest.splice(0..0, defaults);
+    Ok((words, found, preferences))
 }
 
 /// Flushes, says the error and chooses the exit code.
@@ -209,6 +249,12 @@ impl Line<'_> {
         }
         let page = self.style(self.context.streams.out_is_terminal).page(path);
         Ok(self.context.streams.out().write_all(page.as_bytes())?)
+    }
+
+    /// Prints the command's help before an error that asks for it.
+    fn with_help(&self, error: anyhow::Error) -> anyhow::Result<()> {
+        self.help(&self.found.path)?;
+        if error.downcast_ref::<WithHelp>().is_some_and(|error| error.0.is_none()) { Ok(()) } else { Err(error) }
     }
 
     fn style(&self, is_terminal: bool) -> Style<'static> {

@@ -8,8 +8,12 @@
 //! `bool`, `i32`, `i64`, `u16`, `f64` and `jiff::SignedDuration` are read as Go reads them. A value name that
 //! begins with `=` is the default that the help shows for an `Option`.
 
+pub mod api_resources;
+pub mod api_versions;
+pub mod config;
 pub mod entry;
 pub mod get;
+pub mod kuberc;
 pub mod plugin;
 pub mod table;
 pub mod version;

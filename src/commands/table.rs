@@ -1,7 +1,8 @@
 //! The command tree as data: every command's names, usage line and one-line description.
 
+use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{get, version};
+use super::{api_resources, api_versions, get, kuberc, version};
 use crate::run;
 
 use Completes::{
@@ -191,10 +192,12 @@ pub static COMMANDS: &[Entry] = &[
         ),
     // The rest.
     Entry::new("alpha", "", "Commands that are being tried out").group(Hidden).action(Action::Builtin(Builtin::Alpha)),
-    Entry::new("api-resources", "[flags]", "List the resource types that the server knows"),
-    Entry::new("api-versions", "", "List the API versions that the server knows"),
+    Entry::new("api-resources", "[flags]", "List the resource types that the server knows")
+        .action(run!(api_resources::ApiResourcesArgs, api_resources::run)),
+    Entry::new("api-versions", "", "List the API versions that the server knows")
+        .action(run!(api_versions::ApiVersionsArgs, api_versions::run)),
     Entry::family("config", "SUBCOMMAND", "Show and change kubeconfig files", CONFIG).group(Other).long(
-        "Show and change kubeconfig files.\n\nThe file is the one that --kubeconfig names; without that flag, those that the variable KUBECONFIG lists; without either, ${HOME}/.kube/config. Of several files, a new entry goes to the last one that exists, and a changed entry stays in its file.",
+        "Show and change kubeconfig files.\n\nThe file is the one that --kubeconfig names; without that flag, those that the variable KUBECONFIG lists; without either, ${HOME}/.kube/config. Of several files, a new entry goes to the first one that exists, and a changed entry stays in its file.",
     ),
     Entry::new("help", "[command]", "Show how a command is used").group(Hidden).action(Action::Builtin(Builtin::Help)),
     Entry::family("kuberc", "SUBCOMMAND", "Show and change your preferences file", KUBERC),
@@ -409,36 +412,36 @@ static APPLY: &[Entry] = &[
 ];
 
 static CONFIG: &[Entry] = &[
-    Entry::new("current-context", "[flags]", "Print the name of the current context"),
-    Entry::new("delete-cluster", "NAME", "Remove a cluster from the kubeconfig").completes(Clusters),
-    Entry::new("delete-context", "NAME", "Remove a context from the kubeconfig").completes(Contexts),
-    Entry::new("delete-user", "NAME", "Remove a user from the kubeconfig").completes(Users),
-    Entry::new("get-clusters", "[flags]", "List the clusters of the kubeconfig"),
-    Entry::new("get-contexts", "[(-o|--output=)name)]", "List the contexts of the kubeconfig").completes(Contexts),
-    Entry::new("get-users", "[flags]", "List the users of the kubeconfig"),
-    Entry::new("rename-context", "CONTEXT_NAME NEW_NAME", "Give a context another name").completes(Contexts),
-    Entry::new("set", "PROPERTY_NAME PROPERTY_VALUE", "Set a single value in the kubeconfig"),
+    Entry::new("current-context", "[flags]", "Print the name of the current context").action(run!(contexts::CurrentArgs, contexts::current)),
+    Entry::new("delete-cluster", "NAME", "Remove a cluster from the kubeconfig").action(run!(clusters::DeleteArgs, clusters::delete)).completes(Clusters),
+    Entry::new("delete-context", "NAME", "Remove a context from the kubeconfig").action(run!(contexts::DeleteArgs, contexts::delete)).completes(Contexts),
+    Entry::new("delete-user", "NAME", "Remove a user from the kubeconfig").action(run!(users::DeleteArgs, users::delete)).completes(Users),
+    Entry::new("get-clusters", "[flags]", "List the clusters of the kubeconfig").action(run!(clusters::GetArgs, clusters::get)),
+    Entry::new("get-contexts", "[(-o|--output=)name)]", "List the contexts of the kubeconfig").action(run!(contexts::GetArgs, contexts::get)).completes(Contexts),
+    Entry::new("get-users", "[flags]", "List the users of the kubeconfig").action(run!(users::GetArgs, users::get)),
+    Entry::new("rename-context", "CONTEXT_NAME NEW_NAME", "Give a context another name").action(run!(contexts::RenameArgs, contexts::rename)).completes(Contexts),
+    Entry::new("set", "PROPERTY_NAME PROPERTY_VALUE", "Set a single value in the kubeconfig").action(run!(property::SetArgs, property::set)),
     Entry::new(
         "set-cluster",
         "NAME [--server=server] [--certificate-authority=path/to/certificate/authority] [--insecure-skip-tls-verify=true] [--tls-server-name=example.com]",
         "Add a cluster to the kubeconfig, or change one",
-    )
+    ).action(run!(clusters::SetArgs, clusters::set))
     .completes(Clusters),
     Entry::new(
         "set-context",
         "[NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] [--namespace=namespace]",
         "Add a context to the kubeconfig, or change one",
-    )
+    ).action(run!(contexts::SetArgs, contexts::set))
     .completes(Contexts),
     Entry::new(
         "set-credentials",
         "NAME [--client-certificate=path/to/certfile] [--client-key=path/to/keyfile] [--token=bearer_token] [--username=basic_user] [--password=basic_password] [--auth-provider=provider_name] [--auth-provider-arg=key=value] [--exec-command=exec_command] [--exec-api-version=exec_api_version] [--exec-arg=arg] [--exec-env=key=value]",
         "Add a user to the kubeconfig, or change one",
-    )
+    ).action(run!(users::SetArgs, users::set))
     .completes(Users),
-    Entry::new("unset", "PROPERTY_NAME", "Remove a single value from the kubeconfig"),
-    Entry::new("use-context", "CONTEXT_NAME", "Make a context the current one").aliases(&["use"]).completes(Contexts),
-    Entry::new("view", "[flags]", "Show the kubeconfig, all files merged"),
+    Entry::new("unset", "PROPERTY_NAME", "Remove a single value from the kubeconfig").action(run!(property::UnsetArgs, property::unset)),
+    Entry::new("use-context", "CONTEXT_NAME", "Make a context the current one").action(run!(contexts::UseArgs, contexts::use_context)).aliases(&["use"]).completes(Contexts),
+    Entry::new("view", "[flags]", "Show the kubeconfig, all files merged").action(run!(view::ViewArgs, view::run)),
 ];
 
 static KUBERC: &[Entry] = &[
@@ -446,6 +449,7 @@ static KUBERC: &[Entry] = &[
         "set",
         "--section (defaults|aliases) --command COMMAND",
         "Set a default or an alias in your preferences",
-    ),
-    Entry::new("view", "", "Show your preferences"),
+    )
+    .action(run!(kuberc::set::SetArgs, kuberc::set::run)),
+    Entry::new("view", "", "Show your preferences").action(run!(kuberc::view::ViewArgs, kuberc::view::run)),
 ];

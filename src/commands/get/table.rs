@@ -116,7 +116,7 @@ fn print(ctx: &Context, settings: &Settings<'_>, found: Vec<Found>, with_kind: b
         }
         match answer.content {
             Content::Object(object) => {
-                printer.print(&Table::of_objects(std::slice::from_ref(&object), ctx.clock.now()), None)?;
+                printer.print(&Table::of_objects(vec![object], ctx.clock.now()), None)?;
             }
             Content::Table(mut table) => {
                 // As kubectl has it, a table that cannot be sorted is not printed.

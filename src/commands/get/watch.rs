@@ -127,7 +127,7 @@ impl<'a> Writer<'a> {
                 let mut rows = if Table::is_table(&object) {
                     table(object)?
                 } else {
-                    Table::of_objects(&[object], self.ctx.clock.now())
+                    Table::of_objects(vec![object], self.ctx.clock.now())
                 };
                 if silent {
                     rows.rows.clear();
