@@ -5,6 +5,7 @@
 //! applies the writes through the API, as any client would; a conflict only means another look.
 
 pub mod deployment;
+pub mod disruption;
 pub mod endpoints;
 pub mod endpointslice;
 pub mod engine;
@@ -172,6 +173,7 @@ pub fn all(certificate: &str) -> Vec<Box<dyn Controller>> {
         Box::new(super::scheduler::Scheduler),
         Box::new(endpoints::EndpointsController),
         Box::new(endpointslice::EndpointSliceController),
+        Box::new(disruption::DisruptionController),
         Box::new(node::PodGarbageCollector),
         Box::new(garbage::GarbageCollector),
         Box::new(namespace::NamespaceController),
