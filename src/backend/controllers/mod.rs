@@ -4,6 +4,7 @@
 //! returns the [`Write`]s that bring it closer to what is asked, and when to look again. The engine
 //! applies the writes through the API, as any client would; a conflict only means another look.
 
+pub mod autoscaler;
 pub mod deployment;
 pub mod disruption;
 pub mod endpoints;
@@ -173,6 +174,7 @@ pub fn all(certificate: &str) -> Vec<Box<dyn Controller>> {
         Box::new(super::scheduler::Scheduler),
         Box::new(endpoints::EndpointsController),
         Box::new(endpointslice::EndpointSliceController),
+        Box::new(autoscaler::AutoscalerController),
         Box::new(disruption::DisruptionController),
         Box::new(node::PodGarbageCollector),
         Box::new(garbage::GarbageCollector),
