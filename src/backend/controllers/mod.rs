@@ -11,6 +11,7 @@ pub mod endpoints;
 pub mod endpointslice;
 pub mod engine;
 pub mod garbage;
+pub mod job;
 pub mod namespace;
 pub mod node;
 pub mod replicaset;
@@ -171,6 +172,7 @@ pub fn all(certificate: &str) -> Vec<Box<dyn Controller>> {
         Box::new(deployment::DeploymentController),
         Box::new(replicaset::ReplicaSetController::replica_sets()),
         Box::new(replicaset::ReplicaSetController::replication_controllers()),
+        Box::new(job::JobController),
         Box::new(super::scheduler::Scheduler),
         Box::new(endpoints::EndpointsController),
         Box::new(endpointslice::EndpointSliceController),
