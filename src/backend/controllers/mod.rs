@@ -5,6 +5,7 @@
 //! applies the writes through the API, as any client would; a conflict only means another look.
 
 pub mod autoscaler;
+pub mod cronjob;
 pub mod deployment;
 pub mod disruption;
 pub mod endpoints;
@@ -173,6 +174,7 @@ pub fn all(certificate: &str) -> Vec<Box<dyn Controller>> {
         Box::new(replicaset::ReplicaSetController::replica_sets()),
         Box::new(replicaset::ReplicaSetController::replication_controllers()),
         Box::new(job::JobController),
+        Box::new(cronjob::CronJobController),
         Box::new(super::scheduler::Scheduler),
         Box::new(endpoints::EndpointsController),
         Box::new(endpointslice::EndpointSliceController),
