@@ -6,6 +6,7 @@
 
 pub mod autoscaler;
 pub mod cronjob;
+pub mod daemonset;
 pub mod deployment;
 pub mod disruption;
 pub mod endpoints;
@@ -173,6 +174,7 @@ pub fn all(certificate: &str) -> Vec<Box<dyn Controller>> {
         Box::new(deployment::DeploymentController),
         Box::new(replicaset::ReplicaSetController::replica_sets()),
         Box::new(replicaset::ReplicaSetController::replication_controllers()),
+        Box::new(daemonset::DaemonSetController),
         Box::new(job::JobController),
         Box::new(cronjob::CronJobController),
         Box::new(super::scheduler::Scheduler),
