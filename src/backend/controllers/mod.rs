@@ -18,6 +18,7 @@ pub mod namespace;
 pub mod node;
 pub mod replicaset;
 pub mod serviceaccount;
+pub mod statefulset;
 pub mod support;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -175,6 +176,7 @@ pub fn all(certificate: &str) -> Vec<Box<dyn Controller>> {
         Box::new(replicaset::ReplicaSetController::replica_sets()),
         Box::new(replicaset::ReplicaSetController::replication_controllers()),
         Box::new(daemonset::DaemonSetController),
+        Box::new(statefulset::StatefulSetController),
         Box::new(job::JobController),
         Box::new(cronjob::CronJobController),
         Box::new(super::scheduler::Scheduler),
