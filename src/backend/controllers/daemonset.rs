@@ -9,7 +9,7 @@ use super::support::{owners, pods, put_count, revisions};
 use super::{Change, Controller, Event, Key, Outcome, View, Write};
 use crate::backend::scheduler;
 use crate::object::intstr::scaled;
-use crate::object::{Meta, Object, Timestamp};
+use crate::object::{Meta, Object, Status, Timestamp};
 
 const SETS: &str = "daemonsets.apps";
 const COMPONENT: &str = "daemonset-controller";
@@ -70,6 +70,10 @@ impl Controller for DaemonSetController {
         look.roll(&wanted);
         let requeue_at = look.status(&wanted);
         Outcome { writes: look.writes, requeue_at }
+    }
+
+    fn refused(&self, key: &Key, write: &Write, status: &Status, view: &View) -> Vec<Write> {
+        owners::pod_refused(view.at(key).map(|owner| &**owner), write, status, COMPONENT)
     }
 }
 

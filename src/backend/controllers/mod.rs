@@ -23,6 +23,7 @@ pub mod support;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod view;
+pub mod volume;
 
 use std::sync::Arc;
 
@@ -178,6 +179,7 @@ pub fn all(certificate: &str) -> Vec<Box<dyn Controller>> {
         Box::new(daemonset::DaemonSetController),
         Box::new(statefulset::StatefulSetController),
         Box::new(job::JobController),
+        Box::new(volume::VolumeController),
         Box::new(cronjob::CronJobController),
         Box::new(super::scheduler::Scheduler),
         Box::new(endpoints::EndpointsController),

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::support::pods::{after, is_finished, is_ready};
 use super::support::{conditions, owners, put_count};
 use super::{Change, Controller, Event, Key, Outcome, View, Write};
-use crate::object::{Meta, Object, Timestamp, time::rfc3339};
+use crate::object::{Meta, Object, Status, Timestamp, time::rfc3339};
 use counts::Counts;
 
 const JOBS: &str = "jobs.batch";
@@ -55,6 +55,10 @@ impl Controller for JobController {
         let mut look = Look::new(job, view);
         look.run();
         look.finish()
+    }
+
+    fn refused(&self, key: &Key, write: &Write, status: &Status, view: &View) -> Vec<Write> {
+        owners::pod_refused(view.at(key).map(|owner| &**owner), write, status, COMPONENT)
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::support::{owners, pods, put_count, revisions};
 use super::{Change, Controller, Event, Key, Outcome, View, Write};
-use crate::object::{Meta, Object, Timestamp};
+use crate::object::{Meta, Object, Status, Timestamp};
 
 const SETS: &str = "statefulsets.apps";
 const COMPONENT: &str = "statefulset-controller";
@@ -70,6 +70,20 @@ impl Controller for StatefulSetController {
         look.step();
         look.status();
         Outcome { writes: look.writes, requeue_at: look.next }
+    }
+
+    fn refused(&self, key: &Key, write: &Write, status: &Status, view: &View) -> Vec<Write> {
+        let (Some(set), Write::Create { resource, object }) = (view.at(key), write) else { return Vec::new() };
+        let what = match *resource {
+            "pods" => format!("Pod {}", object.name()),
+            "persistentvolumeclaims" => format!("Claim {}", object.name()),
+            _ => return Vec::new(),
+        };
+        if super::deployment::namespace_ends(status) {
+            return Vec::new();
+        }
+        let message = format!("create {what} in StatefulSet {} failed error: {}", set.name(), status.message);
+        vec![event(set, "Warning", "FailedCreate", message)]
     }
 }
 
@@ -206,15 +220,7 @@ impl Look<'_> {
     }
 
     fn event(&mut self, reason: &str, message: String) {
-        self.writes.push(Write::Event(Event {
-            regarding: Object::clone(self.set),
-            field_path: String::new(),
-            kind: "Normal",
-            reason: reason.to_owned(),
-            message,
-            component: COMPONENT,
-            host: String::new(),
-        }));
+        self.writes.push(event(self.set, "Normal", reason, message));
     }
 
     fn status(&mut self) {
@@ -257,4 +263,16 @@ impl Look<'_> {
             self.writes.push(Write::UpdateStatus { resource: SETS, object });
         }
     }
+}
+
+fn event(set: &Object, kind: &'static str, reason: &str, message: String) -> Write {
+    Write::Event(Event {
+        regarding: set.clone(),
+        field_path: String::new(),
+        kind,
+        reason: reason.to_owned(),
+        message,
+        component: COMPONENT,
+        host: String::new(),
+    })
 }

@@ -100,7 +100,7 @@ fn updates_from_the_last_to_the_partition() {
 fn a_pod_finds_its_claim_again() {
     let lab = lab(json!({
         "replicas": 1,
-        "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}],
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}],
     }));
     lab.pass(10);
     assert_eq!(lab.names("persistentvolumeclaims"), ["data-db-0"]);
@@ -110,7 +110,7 @@ fn a_pod_finds_its_claim_again() {
     assert_eq!(lab.get("persistentvolumeclaims", "data-db-0").uid(), uid);
     let pod = lab.get("pods", "db-0");
     assert_eq!(
-        pod.at(&["spec", "volumes"]),
-        Some(&json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}]))
+        pod.list_at(&["spec", "volumes"]).first(),
+        Some(&json!({"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}))
     );
 }
