@@ -49,6 +49,8 @@ pub(super) struct Sync<'a> {
     requeue: Option<Timestamp>,
     /// When the look before this one was, for what is reported without a change of status.
     seen: Option<Timestamp>,
+    /// Whether the pod was being deleted then.
+    was_stopping: bool,
     /// When the container at hand could start, and whether that is now.
     base: Timestamp,
     base_is_now: bool,
@@ -60,7 +62,7 @@ impl<'a> Sync<'a> {
         pod: &'a Object,
         node: &'a Object,
         view: &'a View,
-        seen: Option<Timestamp>,
+        seen: Option<(Timestamp, bool)>,
     ) -> Self {
         Self {
             kubelet,
@@ -71,7 +73,8 @@ impl<'a> Sync<'a> {
             status: pod.at(&["status"]).cloned().unwrap_or_else(|| json!({})),
             events: Vec::new(),
             requeue: None,
-            seen,
+            seen: seen.map(|(at, _)| at),
+            was_stopping: seen.is_some_and(|(_, stopping)| stopping),
             base: Timestamp::UNIX_EPOCH,
             base_is_now: false,
         }
@@ -642,12 +645,20 @@ impl<'a> Sync<'a> {
             let ends = process.stop().map(|(time, _)| later(begun, self.delay("stopping") + pre_stop + time));
             stopped_at = stopped_at.max(ends.unwrap_or(deletion).min(deletion.max(begun)));
         }
+        // That the deletion was seen is told by the generation, which it raises.
         let generation = self.pod.generation();
-        if self.status.int_at(&["observedGeneration"]) != Some(generation) && generation > 0 {
+        let is_news = if generation > 0 {
+            self.status.int_at(&["observedGeneration"]) != Some(generation)
+        } else {
+            !self.was_stopping
+        };
+        if is_news {
             for (kind, container) in &names {
                 self.report("stopping", Some((*kind, container)), &[]);
             }
-            self.status["observedGeneration"] = json!(generation);
+            if generation > 0 {
+                self.status["observedGeneration"] = json!(generation);
+            }
         }
         if !self.due(stopped_at) {
             return self.finish();
