@@ -52,6 +52,12 @@ pub(super) fn build(spec: &Spec) -> anyhow::Result<()> {
     programs(root)?;
     settings(root, spec)?;
     devices(root)?;
+    if spec.tty {
+        // The command's terminal has its name on the host; here it is the console.
+        if let Ok(terminal) = fs::read_link("/proc/self/fd/0") {
+            let _ = bind(&terminal, &root.join("dev/console"), false);
+        }
+    }
     for volume in &spec.mounts {
         volume_mount(root, volume)?;
     }
