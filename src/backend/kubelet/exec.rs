@@ -77,10 +77,13 @@ impl Folders {
         Some(self.pod(pod)?.join(plain(container)?))
     }
 
-    /// Removes what a pod that is gone has left: its containers' files, logs and volumes, but not its claims'.
-    pub fn remove(&self, uid: &str) {
-        if let Some(uid) = plain(uid) {
-            let _ = std::fs::remove_dir_all(self.state.join("pods").join(uid));
+    /// Removes what all pods but these have left: their containers' files, logs and volumes. What their claims hold stays.
+    pub fn keep(&self, uids: &[String]) {
+        let Ok(folders) = std::fs::read_dir(self.state.join("pods")) else { return };
+        for folder in folders.flatten() {
+            if !uids.iter().any(|uid| folder.file_name() == uid.as_str()) {
+                let _ = std::fs::remove_dir_all(folder.path());
+            }
         }
     }
 }

@@ -582,6 +582,13 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn queries_never_panic(text in "\\PC{0,80}") {
+            let _ = LogOptions::parse(&text);
+        }
+    }
+
     #[test]
     fn chooses_a_container() {
         let pod = json!({"metadata": {"name": "x"}, "spec": {"initContainers": [{"name": "i"}], "containers": [{"name": "a"}, {"name": "b"}]}});

@@ -372,7 +372,9 @@ impl<'a> Sync<'a> {
             }
             _ => Duration::ZERO,
         };
-        let at_once = restart || matches!(reason, "ErrImagePull" | "ImagePullBackOff" | "CreateContainerConfigError");
+        let at_once = restart
+            || kind == Kind::Ephemeral
+            || matches!(reason, "ErrImagePull" | "ImagePullBackOff" | "CreateContainerConfigError");
         if must_pull {
             if at_once || self.base_is_now {
                 self.report("pulling-begins", Some((kind, container)), &[]);
@@ -397,8 +399,10 @@ impl<'a> Sync<'a> {
         let status = container::started(self.pod, container, own, self.now, has("startupProbe"), has("readinessProbe"));
         self.set_container(kind, status);
         self.report("started", Some((kind, container)), &[]);
-        self.base = self.now;
-        self.base_is_now = true;
+        if !restart {
+            self.base = self.now;
+            self.base_is_now = true;
+        }
         Step::Again
     }
 
@@ -447,7 +451,9 @@ impl<'a> Sync<'a> {
 
     /// A container that runs: its end, its probes, a new image.
     fn running(&mut self, kind: Kind, container: &'a Object, mut own: Object, started: Timestamp) -> Step {
-        self.follow(started);
+        if own.int_at(&["restartCount"]) == Some(0) {
+            self.follow(started);
+        }
         let wanted = Reference::parse(container.str_at(&["image"])).map(|reference| reference.full());
         if wanted.is_ok_and(|wanted| wanted != own.str_at(&["image"])) {
             let message = format!("Container {} definition changed, will be restarted", container.str_at(&["name"]));
@@ -467,6 +473,7 @@ impl<'a> Sync<'a> {
             }
         }
         let before = own.clone();
+        resize(container, &mut own);
         let killed = self.probe(kind, container, &mut own, &process, started);
         if own != before {
             self.set_container(kind, own.clone());
@@ -681,6 +688,20 @@ impl<'a> Sync<'a> {
         let mut outcome = self.finish();
         outcome.writes.push(delete);
         outcome
+    }
+}
+
+/// Takes over resources that were changed while the container runs.
+fn resize(container: &Object, own: &mut Object) {
+    let wanted = container.at(&["resources"]);
+    if wanted.is_some() && own.at(&["resources"]) != wanted {
+        own.set_at(&["resources"], wanted.cloned());
+        match container.at(&["resources", "requests"]) {
+            Some(requests) => own.set_at(&["allocatedResources"], requests.clone()),
+            None => {
+                own.remove_at(&["allocatedResources"]);
+            }
+        }
     }
 }
 
