@@ -12,6 +12,7 @@
 
 pub mod api;
 mod bootstrap;
+mod cluster;
 pub mod controllers;
 mod handle;
 pub mod kubelet;
@@ -20,4 +21,5 @@ pub mod scheduler;
 pub mod serve;
 pub mod store;
 
+pub use cluster::open;
 pub use handle::{Engine, Handle, Options};

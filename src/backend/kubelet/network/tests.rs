@@ -1,3 +1,5 @@
+//! Pods and services that listen and answer.
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

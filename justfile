@@ -1,0 +1,24 @@
+# What people run daily. `just` alone lists it.
+
+_list:
+    @just --list
+
+# All that a change must pass.
+ci:
+    .ci/run
+
+# Compile and lint, fast.
+check:
+    cargo clippy --all-targets -- -D warnings
+
+# Run the tests whose names contain FILTER.
+test FILTER='':
+    cargo test --no-fail-fast -- {{FILTER}}
+
+# Accept what the program prints now as what it should print; review the diff before committing.
+bless:
+    KCTL_BLESS=1 cargo test --test transcripts --test generated
+
+# The binary people get.
+release:
+    cargo build --release
