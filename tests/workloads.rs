@@ -1,4 +1,4 @@
-//! The whole bundled cluster: API, controllers, scheduler and kubelet together.
+//! Workloads in the bundled cluster, with a clock that is moved and in real time behind `serve`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,15 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt as _;
+use kctl::backend::controllers;
 use kctl::backend::controllers::engine::Engine;
 use kctl::backend::controllers::engine::bundled::{Bundle, Waiting, engine};
-use kctl::backend::controllers::{self, Controller};
 use kctl::backend::kubelet::Kubelet;
 use kctl::backend::kubelet::access::Access;
 use kctl::backend::kubelet::logs::LogFiles;
-use kctl::backend::kubelet::network::network;
 use kctl::backend::kubelet::streams::Streams;
-use kctl::backend::{Handle, Options};
+use kctl::backend::{Handle, Options, serve};
 use kctl::object::clock::Clock;
 use kctl::object::{Meta, Object};
 use serde_json::json;
@@ -30,18 +29,13 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn open(name: &str, clock: Clock, more: Vec<Box<dyn Controller>>) -> Self {
+    fn open(name: &str, clock: Clock) -> Self {
         let folder = std::env::temp_dir().join(format!("kctl-cluster-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         let handle =
             Handle::open(Options { dir: None, clock: clock.clone(), seed: Some(7), nodes: 3 }).expect("a cluster");
-        Self::over(handle, clock, folder, more)
-    }
-
-    fn over(handle: Handle, clock: Clock, folder: PathBuf, more: Vec<Box<dyn Controller>>) -> Self {
         let mut all = controllers::all("");
         all.push(Box::new(Kubelet::new()));
-        all.extend(more);
         let bundle = Bundle {
             store: handle.api().store().clone(),
             clock: clock.clone(),
@@ -116,7 +110,7 @@ fn service(ip: &str, node_port: u16) -> Object {
 #[tokio::test]
 async fn a_deployment_comes_up_rolls_and_goes() {
     let start = "2026-01-02T03:04:05Z".parse().expect("a time");
-    let cluster = Cluster::open("life", Clock::manual(start), Vec::new());
+    let cluster = Cluster::open("life", Clock::manual(start));
     let (status, text) =
         cluster.call("POST", "/apis/apps/v1/namespaces/default/deployments", Some(deployment("v1", 3))).await;
     assert_eq!(status, 201, "{text}");
@@ -183,30 +177,53 @@ async fn get(address: &str) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolling_update_loses_no_request() {
-    let clock = Clock::System;
-    let handle = Handle::open(Options { dir: None, clock: clock.clone(), seed: Some(7), nodes: 3 }).expect("a cluster");
     let folder = std::env::temp_dir().join(format!("kctl-cluster-rolling-{}", std::process::id()));
-    let access: Arc<dyn Access> = Arc::new(handle.api().clone());
-    let (proxy, net) = network(access, LogFiles::new(&folder), None);
-    let cluster = Cluster::over(handle, clock, folder, vec![Box::new(proxy)]);
-    tokio::spawn(net.run(std::future::pending()));
-    let engine = Arc::clone(&cluster.engine);
-    tokio::spawn(async move { engine.run(std::future::pending()).await });
+    let _ = std::fs::remove_dir_all(&folder);
+    let clock = Clock::System;
+    let cluster = Options { dir: Some(folder.clone()), clock: clock.clone(), seed: Some(7), nodes: 3 };
+    let (told, ready) = tokio::sync::oneshot::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let options = serve::Options::new(folder.clone(), clock.now());
+    let serving = tokio::spawn(serve::cluster(
+        cluster,
+        options,
+        move |server| told.send(server.running().clone()).expect("someone waits"),
+        async { stopped.await.unwrap_or(()) },
+    ));
+    let running = ready.await.expect("a server");
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let certificate = reqwest::Certificate::from_pem(running.certificate_authority.as_bytes()).expect("a certificate");
+    let client = reqwest::Client::builder().tls_certs_only([certificate]).no_proxy().build().expect("a client");
+    let send = async |method: reqwest::Method, path: &str, body: Option<Object>| {
+        let request = client.request(method, format!("{}{path}", running.server)).bearer_auth(&running.token);
+        let request = request
+            .header("content-type", "application/json")
+            .body(body.map(|body| body.to_string()).unwrap_or_default());
+        let response = request.send().await.expect("an answer");
+        let status = response.status().as_u16();
+        let text = response.text().await.expect("a body");
+        (status, serde_json::from_str::<Object>(&text).expect("JSON"))
+    };
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let (status, text) =
-        cluster.call("POST", "/api/v1/namespaces/default/services", Some(service("10.96.44.4", port))).await;
-    assert_eq!(status, 201, "{text}");
-    let (status, text) =
-        cluster.call("POST", "/apis/apps/v1/namespaces/default/deployments", Some(deployment("v1", 3))).await;
-    assert_eq!(status, 201, "{text}");
+    let (status, said) = send(
+        reqwest::Method::POST,
+        "/api/v1/namespaces/default/services",
+        Some(service("10.96.44.4", node_port(port))),
+    )
+    .await;
+    assert_eq!(status, 201, "{said}");
+    let port = said["spec"]["ports"][0]["nodePort"].as_u64().expect("a port");
+    let (status, said) =
+        send(reqwest::Method::POST, "/apis/apps/v1/namespaces/default/deployments", Some(deployment("v1", 3))).await;
+    assert_eq!(status, 201, "{said}");
     let address = format!("127.0.0.1:{port}");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while get(&address).await.is_none() {
-        assert!(tokio::time::Instant::now() < deadline, "no answer: {:?}", cluster.pods());
+        assert!(tokio::time::Instant::now() < deadline, "no answer");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let over = Arc::new(AtomicBool::new(false));
-    let client = tokio::spawn({
+    let asking = tokio::spawn({
         let (over, address) = (Arc::clone(&over), address.clone());
         async move {
             let (mut asked, mut failed, mut new) = (0, 0, 0);
@@ -223,21 +240,21 @@ async fn a_rolling_update_loses_no_request() {
     });
     let path = "/apis/apps/v1/namespaces/default/deployments/kubernetes-bootcamp";
     for _ in 0..20 {
-        let mut current: Object = serde_json::from_str(&cluster.call("GET", path, None).await.1).expect("JSON");
+        let mut current = send(reqwest::Method::GET, path, None).await.1;
         current["spec"]["template"]["spec"]["containers"][0]["image"] = json!("jocatalin/kubernetes-bootcamp:v2");
-        if cluster.call("PUT", path, Some(current)).await.0 == 200 {
+        if send(reqwest::Method::PUT, path, Some(current)).await.0 == 200 {
             break;
         }
     }
     let deadline = tokio::time::Instant::now() + Duration::from_secs(40);
     loop {
-        let pods = cluster.pods();
-        let done = pods.len() == 3
-            && pods.iter().all(|pod| {
-                pod.list_at(&["spec", "containers"])[0].str_at(&["image"]).ends_with(":v2")
-                    && pod.str_at(&["status", "phase"]) == "Running"
-            });
-        if done {
+        let pods = send(reqwest::Method::GET, "/api/v1/namespaces/default/pods", None).await.1;
+        let pods = pods.list_at(&["items"]);
+        let is_new = |pod: &Object| {
+            pod.list_at(&["spec", "containers"])[0].str_at(&["image"]).ends_with(":v2")
+                && pod.str_at(&["status", "phase"]) == "Running"
+        };
+        if pods.len() == 3 && pods.iter().all(is_new) {
             break;
         }
         assert!(tokio::time::Instant::now() < deadline, "{pods:?}");
@@ -245,7 +262,18 @@ async fn a_rolling_update_loses_no_request() {
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     over.store(true, Ordering::Relaxed);
-    let (asked, failed, new) = client.await.expect("a client");
+    let (asked, failed, new) = asking.await.expect("a client");
     assert!(asked > 50 && new > 0, "{asked} {new}");
     assert_eq!(failed, 0, "of {asked}");
+    stop.send(()).expect("running");
+    serving.await.expect("an end").expect("served");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(get(&address).await, None);
+    assert!(serve::find(&folder).is_none() && !running.kubeconfig.exists());
+    std::fs::remove_dir_all(folder).expect("removed");
+}
+
+/// A port in the range of NodePorts.
+fn node_port(port: u16) -> u16 {
+    30_000 + port % 2768
 }
