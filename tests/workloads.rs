@@ -1,5 +1,7 @@
 //! Workloads in the bundled cluster, with a clock that is moved and in real time behind `serve`.
 
+#![allow(clippy::expect_used, reason = "helpers of tests")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
