@@ -1,3 +1,5 @@
+//! What a reader of logs sees.
+
 use std::sync::Mutex;
 
 use super::*;
