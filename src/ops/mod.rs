@@ -3,6 +3,7 @@
 pub mod context;
 pub mod environment;
 pub mod manifests;
+pub mod preferences;
 pub mod print;
 pub mod resources;
 

@@ -29,10 +29,10 @@ impl Controller for GarbageCollector {
 
     fn keys(&self, change: &Change, view: &View) -> Vec<Key> {
         let mut keys = Vec::new();
-        if let Some(new) = &change.new {
-            if !new.list_at(&["metadata", "ownerReferences"]).is_empty() || new.deletion_timestamp().is_some() {
-                keys.push(change.key.clone());
-            }
+        if let Some(new) = &change.new
+            && (!new.list_at(&["metadata", "ownerReferences"]).is_empty() || new.deletion_timestamp().is_some())
+        {
+            keys.push(change.key.clone());
         }
         let Some(object) = change.new.as_ref().or(change.old.as_ref()) else { return keys };
         let going = change.new.is_none() || object.deletion_timestamp().is_some();
