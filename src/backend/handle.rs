@@ -98,6 +98,13 @@ impl Handle {
         }
     }
 
+    /// Sees to it that the cluster moves in the background from now on.
+    pub fn spawn(&self) {
+        if let Some(engine) = self.shared.engine.get() {
+            engine.spawn();
+        }
+    }
+
     /// Answers a request, once the cluster is settled. A watch also keeps it moving.
     pub async fn call(&self, request: Request<Bytes>) -> Response<Body> {
         let mut waiter = None;
