@@ -12,8 +12,10 @@ pub mod api_resources;
 pub mod api_versions;
 pub mod config;
 pub mod entry;
+pub mod expose;
 pub mod get;
 pub mod plugin;
+pub mod run;
 pub mod table;
 pub mod version;
 

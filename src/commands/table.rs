@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, get, version};
+use super::{api_resources, api_versions, expose, get, run, version};
 use crate::run;
 
 use Completes::{
@@ -28,13 +28,15 @@ pub static COMMANDS: &[Entry] = &[
         "Put a Service in front of a workload, a pod or another Service",
     )
     .group(Beginner)
+    .action(run!(expose::ExposeArgs, expose::run))
     .completes(OneOf(&["deployment", "pod", "replicaset", "replicationcontroller", "service"])),
     Entry::new(
         "run",
         "NAME --image=image [--env=\"key=value\"] [--port=port] [--dry-run=server|client] [--overrides=inline-json] [--command] -- [COMMAND] [args...]",
         "Run an image on the cluster",
     )
-    .group(Beginner),
+    .group(Beginner)
+    .action(run!(run::RunArgs, run::run)),
     Entry::family("set", "SUBCOMMAND", "Change one particular field of objects", SET)
         .group(Beginner)
         .long("Change one particular field of objects that already exist: images, environment, resources, selectors and subjects."),
