@@ -10,12 +10,14 @@
 
 pub mod api_resources;
 pub mod api_versions;
+pub mod autoscale;
 pub mod config;
 pub mod entry;
 pub mod expose;
 pub mod get;
 pub mod plugin;
 pub mod run;
+pub mod scale;
 pub mod table;
 pub mod version;
 

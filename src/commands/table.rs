@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, expose, get, run, version};
+use super::{api_resources, api_versions, autoscale, expose, get, run, scale, version};
 use crate::run;
 
 use Completes::{
@@ -77,6 +77,7 @@ pub static COMMANDS: &[Entry] = &[
         "Set how many replicas a workload has",
     )
     .group(Deploy)
+    .action(run!(scale::ScaleArgs, scale::run))
     .completes(AnyOf(&["deployment", "replicaset", "replicationcontroller", "statefulset"])),
     Entry::new(
         "autoscale",
@@ -84,6 +85,7 @@ pub static COMMANDS: &[Entry] = &[
         "Let a workload's number of replicas follow its load",
     )
     .group(Deploy)
+    .action(run!(autoscale::AutoscaleArgs, autoscale::run))
     .completes(OneOf(&["deployment", "replicaset", "replicationcontroller", "statefulset"])),
     // Looking after the cluster.
     Entry::family("certificate", "SUBCOMMAND", "Approve or deny requests for certificates", CERTIFICATE).group(Cluster),
