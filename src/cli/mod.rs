@@ -6,6 +6,7 @@ pub mod find;
 pub mod flags;
 pub mod global;
 pub mod help;
+pub mod kuberc;
 pub mod man;
 pub mod plugins;
 pub mod report;
@@ -14,11 +15,13 @@ pub mod slides;
 pub mod suggest;
 pub mod values;
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
 
+use crate::backend::kubelet::sandbox;
 use crate::client::config::{Overrides, Target};
 use crate::commands::plugin::PluginListArgs;
 use crate::commands::{Action, Builtin, Entry};
@@ -35,6 +38,10 @@ use help::Style;
 
 /// The program: reads the process's arguments and environment and runs the command.
 pub fn main() -> ExitCode {
+    let arguments = || std::env::args_os().skip(1);
+    if arguments().next().is_some_and(|first| first == sandbox::ARGUMENT) {
+        return ExitCode::from(sandbox::main(arguments().skip(1)));
+    }
     let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let called = words.next().unwrap_or_default();
     let words: Vec<String> = words.collect();
@@ -46,22 +53,53 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
     let program = program(called, &env);
     let global_command = global::command();
     let global = Flags::of(&global_command);
-    let found = find(words, &global);
-    let failure = found.command().map_or(1, |entry| entry.failure);
     let context = match clock(&env) {
         Ok(clock) => {
             let (environment, now) = (env.clone(), clock.clone());
             let connector = move |target: &Target| connect::connect(target, &environment, &now);
             Context::new(streams, env, clock, Overrides::default(), program, Box::new(connector))
         }
-        Err(error) => return finish(&streams, Err(error), program, failure),
+        Err(error) => return finish(&streams, Err(error), program, 1),
     };
+    let (words, found) = match preferred(&context, words, &global) {
+        Ok(line) => line,
+        Err(error) => {
+            context.streams.say(format!("error occurred while applying preferences {error}"));
+            return finish(&context.streams, Err(Exit(1).into()), program, 1);
+        }
+    };
+    let words = &*words;
+    let failure = found.command().map_or(1, |entry| entry.failure);
     let mut line = Line { context, words, found, global };
     let result = match line.run() {
         Err(error) if error.is::<WithHelp>() => line.with_help(error),
         result => result,
     };
     finish(&line.context.streams, result, program, failure)
+}
+
+/// The line and its command, with the aliases and defaults of the preferences file in them.
+fn preferred<'w>(
+    context: &Context,
+    words: &'w [String],
+    global: &Flags<'_>,
+) -> anyhow::Result<(Cow<'w, [String]>, Found)> {
+    let mut words = Cow::Borrowed(words);
+    let preferences = match words.first().is_none_or(|word| completion::Request::named(word).is_some()) {
+        true => None,
+        false => kuberc::load(&context.env, &words, &context.streams)?,
+    };
+    let Some(preferences) = preferences else {
+        let found = find(&words, global);
+        return Ok((words, found));
+    };
+    if let Some(line) = preferences.expand(&words, global)? {
+        words = Cow::Owned(line);
+    }
+    let mut found = find(&words, global);
+    let defaults = preferences.defaults(&found, &words, global, &context.streams)?;
+    found.rest.splice(0..0, defaults);
+    Ok((words, found))
 }
 
 /// Flushes, says the error and chooses the exit code.

@@ -1,3 +1,5 @@
+//! The server over TLS: who gets in, and how it is found.
+
 use std::path::PathBuf;
 
 use http::{Request, StatusCode};
