@@ -11,7 +11,11 @@
 //! connections are asynchronous.
 
 pub mod api;
+mod bootstrap;
 pub mod controllers;
+mod handle;
 pub mod kubelet;
 pub mod registry;
 pub mod store;
+
+pub use handle::{Engine, Handle, Options};

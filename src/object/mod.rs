@@ -5,6 +5,7 @@
 
 pub mod builtin;
 pub mod clock;
+pub mod fields;
 pub mod gvk;
 pub mod intstr;
 pub mod labels;

@@ -21,7 +21,7 @@ pub struct Status {
     pub reason: String,
     /// What the reason speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub details: Option<StatusDetails>,
+    pub details: Option<Box<StatusDetails>>,
     /// The HTTP status.
     pub code: u16,
 }

@@ -1,1 +1,169 @@
-//! To come.
+//! The API server: the verbs over the store and the registry, and HTTP around them.
+//!
+//! Every verb is one transaction. Below, objects are in their storage version; `http` converts on
+//! the way in and out.
+
+mod accept;
+mod body;
+mod budget;
+mod create;
+mod delete;
+mod discovery;
+mod events;
+mod form;
+pub mod http;
+mod list;
+mod patch;
+mod query;
+mod random;
+mod review;
+mod route;
+mod scale;
+mod selection;
+mod table;
+mod transaction;
+mod update;
+mod watch;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+
+use ::http::{Request, Response};
+use bytes::Bytes;
+
+pub use delete::{DeleteOptions, Deleted};
+pub use update::Part;
+
+use super::controllers;
+use super::registry;
+use super::store::{ListOptions, Store};
+use crate::object::builtin::{self, Resource};
+use crate::object::clock::Clock;
+use crate::object::{Object, Status};
+
+/// Any error, as bodies report it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// A response's body: a stream of chunks.
+pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
+/// A boxed future.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the nodes do for the API server: streams from and to containers.
+pub trait Nodes: Send + Sync {
+    /// Answers a request to a pod's (or service's, or node's) `log`, `exec`, `attach`, `portforward`
+    /// or `proxy`. Connections are taken over with `hyper::upgrade::on(&mut request)`.
+    fn connect(&self, object: &Object, subresource: &str, request: Request<Bytes>) -> BoxFuture<'_, Response<Body>>;
+}
+
+/// What a write is asked to do besides writing.
+#[derive(Clone, Debug, Default)]
+pub struct WriteOptions {
+    /// Do everything but write.
+    pub dry_run: bool,
+}
+
+/// What a write led to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// The object as it is now.
+    pub object: Object,
+    /// Texts for `Warning` headers.
+    pub warnings: Vec<String>,
+}
+
+/// The API server's core, for everything in this process. Clones are handles on the same one.
+#[derive(Clone)]
+pub struct Api {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Store,
+    clock: Clock,
+    seed: OnceLock<u64>,
+}
+
+impl Api {
+    /// An API server over a store. Without a seed, the store's own is used (made when first needed).
+    pub fn new(store: Store, clock: Clock, seed: Option<u64>) -> Self {
+        let cell = OnceLock::new();
+        if let Some(seed) = seed {
+            let _ = cell.set(seed);
+        }
+        Self { shared: Arc::new(Shared { store, clock, seed: cell }) }
+    }
+
+    /// The clock that dates what is written.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// Reads an object; `resource` is `pods` or `deployments.apps`, a namespace of `""` is that of
+    /// cluster-wide objects.
+    pub fn get(&self, resource: &str, namespace: &str, name: &str) -> Result<Object, Status> {
+        let stored = self.store().get(resource, namespace, name)?;
+        Ok(stored.ok_or_else(|| Status::not_found(resource, name))?.parse()?)
+    }
+
+    /// Reads all objects of a resource, in one namespace or in all, sorted by namespace and name.
+    pub fn list(&self, resource: &str, namespace: Option<&str>) -> Result<Vec<Object>, Status> {
+        let page = self.store().list(resource, &ListOptions { namespace, ..ListOptions::default() })?;
+        page.items.iter().map(|stored| Ok(stored.parse()?)).collect()
+    }
+
+    /// Creates an object where its metadata says; a name is made from `generateName` where there is none.
+    pub fn create(&self, resource: &str, object: Object) -> Result<Object, Status> {
+        let resource = known(resource)?;
+        self.create_with(resource, object, &WriteOptions::default()).map(|written| written.object)
+    }
+
+    /// Replaces an object, all but its status. A `resourceVersion` must be the current one.
+    pub fn update(&self, resource: &str, object: Object) -> Result<Object, Status> {
+        let resource = known(resource)?;
+        self.update_with(resource, Part::Whole, object, &WriteOptions::default()).map(|written| written.object)
+    }
+
+    /// Replaces an object's status. A `resourceVersion` must be the current one.
+    pub fn update_status(&self, resource: &str, object: Object) -> Result<Object, Status> {
+        let resource = known(resource)?;
+        self.update_with(resource, Part::Status, object, &WriteOptions::default()).map(|written| written.object)
+    }
+
+    /// Replaces a namespace's `spec.finalizers`; one that is being deleted goes with the last of them.
+    pub fn finalize(&self, namespace: Object) -> Result<Object, Status> {
+        let resource = known("namespaces")?;
+        self.update_with(resource, Part::Finalize, namespace, &WriteOptions::default()).map(|written| written.object)
+    }
+
+    /// Deletes an object, or marks it as being deleted.
+    pub fn delete(
+        &self,
+        resource: &str,
+        namespace: &str,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<Deleted, Status> {
+        self.delete_with(known(resource)?, namespace, name, options)
+    }
+
+    /// Records an event as client-go's recorder does: one that equals an earlier one raises its count.
+    pub fn record_event(&self, event: &controllers::Event) -> Result<(), Status> {
+        events::record(self, event)
+    }
+}
+
+/// The resource of that name, in its storage version.
+fn known(resource: &str) -> Result<&'static Resource, Status> {
+    builtin::by_group_resource(resource)
+        .map(registry::storage_of)
+        .ok_or_else(|| Status::internal(format!("no resource {resource}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Request bodies to objects.
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+
+use crate::object::builtin::Resource;
+use crate::object::{GroupVersion, Meta, Object, Status};
+
+/// The media type of a request's body, without parameters; JSON where none is named.
+pub fn media_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
+    let media_type = value.split(';').next().unwrap_or("").trim();
+    if media_type.is_empty() { "application/json" } else { media_type }
+}
+
+/// Reads a body in any media type that requests may have. An empty body reads as null.
+pub fn decode(media_type: &str, body: &[u8]) -> Result<Object, Status> {
+    if body.is_empty() {
+        return Ok(Object::Null);
+    }
+    let unreadable = |error: String| Status::bad_request(format!("error decoding: {error}"));
+    match media_type {
+        "application/json" => serde_json::from_slice(body).map_err(|error| unreadable(error.to_string())),
+        "application/yaml" => serde_yaml::from_slice(body).map_err(|error| unreadable(error.to_string())),
+        other => Err(unsupported(other)),
+    }
+}
+
+/// 415, with what is supported instead.
+pub fn unsupported(media_type: &str) -> Status {
+    Status::failure(
+        415,
+        "UnsupportedMediaType",
+        format!(
+            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml (not {media_type})"
+        ),
+    )
+}
+
+/// Checks that a body is an object of a resource; fills in the type where it says none.
+pub fn expect_kind(object: &mut Object, group: &str, version: &str, kind: &str) -> Result<(), Status> {
+    if !object.is_object() {
+        return Err(Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: unexpected end of JSON input"
+        )));
+    }
+    let wanted = GroupVersion::new(group, version).to_string();
+    if object.api_version().is_empty() {
+        object.set_at(&["apiVersion"], wanted.as_str());
+    }
+    if object.kind().is_empty() {
+        object.set_at(&["kind"], kind);
+    }
+    if object.kind() != kind {
+        let version = GroupVersion::parse(object.api_version()).unwrap_or_default().version;
+        return Err(Status::bad_request(format!(
+            "{} in version \"{version}\" cannot be handled as a {kind}: no kind \"{}\" is registered for the internal version of group \"{group}\"",
+            object.kind(),
+            object.kind()
+        )));
+    }
+    if object.api_version() != wanted {
+        return Err(Status::bad_request(format!(
+            "the API version in the data ({}) does not match the expected API version ({wanted})",
+            object.api_version()
+        )));
+    }
+    Ok(())
+}
+
+/// Puts an object where the path says; one that says something else is refused.
+pub fn place(object: &mut Object, resource: &Resource, namespace: &str, name: &str) -> Result<(), Status> {
+    if resource.namespaced {
+        let own = object.namespace();
+        if !own.is_empty() && own != namespace {
+            let message = if name.is_empty() {
+                "the namespace of the provided object does not match the namespace sent on the request".to_owned()
+            } else {
+                format!("the namespace of the object ({own}) does not match the namespace on the request ({namespace})")
+            };
+            return Err(Status::bad_request(message));
+        }
+        object.set_at(&["metadata", "namespace"], namespace);
+    }
+    if !name.is_empty() && object.name() != name {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({}) does not match the name on the URL ({name})",
+            object.name()
+        )));
+    }
+    Ok(())
+}
+
+/// Removes fields that are null, as reading into a type does.
+pub fn drop_nulls(object: &mut Object) {
+    let mut rest = vec![object];
+    while let Some(value) = rest.pop() {
+        match value {
+            Object::Object(map) => {
+                map.retain(|_, value| !value.is_null());
+                rest.extend(map.values_mut());
+            }
+            Object::Array(list) => rest.extend(list.iter_mut()),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Events, as client-go's recorder makes and merges them.
+
+use serde_json::json;
+
+use super::{Api, WriteOptions, known};
+use crate::backend::controllers::Event;
+use crate::backend::registry::Cluster;
+use crate::object::{Meta, Object, Status, names, time};
+
+/// Creates an event, or raises the count of the one that differs in nothing but its times.
+pub(super) fn record(api: &Api, event: &Event) -> Result<(), Status> {
+    let resource = known("events")?;
+    let regarding = &event.regarding;
+    let namespace = match regarding.namespace() {
+        "" => "default",
+        namespace => namespace,
+    };
+    let reference = reference(regarding, &event.field_path);
+    let source = match event.host.as_str() {
+        "" => json!({"component": event.component}),
+        host => json!({"component": event.component, "host": host}),
+    };
+    api.write(|inside| {
+        let now = time::rfc3339(inside.now);
+        let same = |old: &Object| {
+            old["involvedObject"]["uid"] == reference["uid"]
+                && old.str_at(&["reason"]) == event.reason
+                && old.str_at(&["message"]) == event.message
+                && old.str_at(&["type"]) == event.kind
+                && old["source"] == source
+                && ["kind", "name", "fieldPath"].iter().all(|f| old.at(&["involvedObject", f]) == reference.get(*f))
+        };
+        // The recorder's names start with the object's, so that only a short range is looked at.
+        let options = WriteOptions::default();
+        let base = match regarding.name() {
+            name if names::dns1123_subdomain(name).is_empty() => name,
+            _ => "object",
+        };
+        let earlier = inside.transaction.list_named("events", namespace, &format!("{base}."))?;
+        if let Some(mut old) = earlier.into_iter().find(same) {
+            let count = old.int_at(&["count"]).unwrap_or(1) + 1;
+            old.set_at(&["count"], count);
+            old.set_at(&["lastTimestamp"], now);
+            inside.transaction.update("events", &mut old, None)?;
+            return Ok(());
+        }
+        let mut unique = inside.now.as_nanosecond();
+        let name = loop {
+            let name = format!("{base}.{unique:x}");
+            if inside.get("events", namespace, &name).is_none() {
+                break name;
+            }
+            unique += 1;
+        };
+        let object = json!({
+            "metadata": {"name": name, "namespace": namespace},
+            "involvedObject": reference,
+            "reason": event.reason,
+            "message": event.message,
+            "source": source,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+            "type": event.kind,
+            "eventTime": null,
+            "reportingComponent": event.component,
+            "reportingInstance": event.host,
+        });
+        inside.create(resource, object, &options).map(drop)
+    })
+}
+
+fn reference(object: &Object, field_path: &str) -> Object {
+    let mut reference = json!({"kind": object.kind(), "apiVersion": object.api_version(), "name": object.name()});
+    for (field, value) in [
+        ("namespace", object.namespace()),
+        ("uid", object.uid()),
+        ("resourceVersion", object.resource_version()),
+        ("fieldPath", field_path),
+    ] {
+        if !value.is_empty() {
+            reference.set_at(&[field], value);
+        }
+    }
+    reference
+}

@@ -1,0 +1,201 @@
+//! The form of objects: what reading into a type and writing it again does to them.
+//!
+//! Unknown fields are reported (`fieldValidation`) and dropped, null and empty fields are dropped,
+//! quantities take their canonical form, and a value of the wrong type is refused.
+
+use super::query::Query;
+use crate::backend::registry::FieldError;
+use crate::object::quantity::Quantity;
+use crate::object::schema::{self, Mismatch, Shape, Type};
+use crate::object::{GroupKind, GroupVersionKind, Object, Status};
+
+/// What happens to unknown and duplicate fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldValidation {
+    /// Nothing.
+    Ignore,
+    /// They are reported in warnings.
+    Warn,
+    /// The request is refused.
+    Strict,
+}
+
+impl FieldValidation {
+    /// Reads `fieldValidation`.
+    pub fn parse(query: &Query) -> Result<Self, Status> {
+        match query.get("fieldValidation") {
+            "" | "Warn" => Ok(Self::Warn),
+            "Ignore" => Ok(Self::Ignore),
+            "Strict" => Ok(Self::Strict),
+            other => {
+                let error = FieldError::not_supported("fieldValidation", other, &["Ignore", "Strict", "Warn"]);
+                let kind = GroupKind { group: "meta.k8s.io".into(), kind: "CreateOptions".into() };
+                Err(Status::invalid(&kind, "", &[error]))
+            }
+        }
+    }
+}
+
+/// Where an object comes from, for the words of a refusal.
+pub enum Source<'a> {
+    /// The body of a request.
+    Body(&'a [u8]),
+    /// A strategic patch.
+    Strategic(&'a Object),
+    /// The object after another patch.
+    Patched,
+}
+
+/// Brings an object into its type's form. Returns warnings.
+pub fn normalise(
+    gvk: &GroupVersionKind,
+    object: &mut Object,
+    source: &Source<'_>,
+    validation: FieldValidation,
+) -> Result<Vec<String>, Status> {
+    let Some(of) = schema::of(gvk) else {
+        super::body::drop_nulls(object);
+        return Ok(Vec::new());
+    };
+    let check = schema::check(of, object);
+    if let Some(mismatch) = &check.mismatch {
+        return Err(refuse(gvk, object, source, mismatch));
+    }
+    let mut faults = check.strict_errors();
+    if validation != FieldValidation::Ignore
+        && let Source::Body(bytes) = source
+    {
+        faults.extend(schema::duplicate_fields(bytes).iter().map(|path| format!("duplicate field \"{path}\"")));
+    }
+    if validation == FieldValidation::Strict && !faults.is_empty() {
+        let text = format!("strict decoding error: {}", faults.join(", "));
+        return Err(match source {
+            Source::Body(_) => Status::bad_request(format!(
+                "{} in version \"{}\" cannot be handled as a {}: {text}",
+                gvk.kind, gvk.version, gvk.kind
+            )),
+            Source::Strategic(patch) => invalid_patch(schema_text(patch), text),
+            Source::Patched => invalid_patch(object.to_string(), text),
+        });
+    }
+    tidy(&Shape::Object(of.name()), Some(of), object);
+    Ok(if validation == FieldValidation::Warn { faults } else { Vec::new() })
+}
+
+fn refuse(gvk: &GroupVersionKind, object: &Object, source: &Source<'_>, mismatch: &Mismatch) -> Status {
+    match source {
+        Source::Body(_) => Status::bad_request(format!(
+            "{} in version \"{}\" cannot be handled as a {}: {}",
+            gvk.kind,
+            gvk.version,
+            gvk.kind,
+            mismatch.json_text()
+        )),
+        Source::Strategic(patch) => invalid_patch(schema_text(patch), mismatch.converter_text()),
+        Source::Patched => invalid_patch(object.to_string(), mismatch.json_text()),
+    }
+}
+
+fn invalid_patch(value: String, detail: String) -> Status {
+    let kind = GroupKind { group: String::new(), kind: String::new() };
+    Status::invalid(&kind, "", &[FieldError::invalid("patch", value, detail)])
+}
+
+/// A value as Go's `%+v` shows it.
+fn schema_text(value: &Object) -> String {
+    crate::object::patch::go_text(value)
+}
+
+/// Depth is bounded by that of the JSON reader.
+fn tidy(shape: &Shape, of: Option<&'static Type>, value: &mut Object) {
+    match (shape, &mut *value) {
+        (Shape::Object(_), Object::Object(map)) => {
+            let Some(of) = of.or_else(|| shape.object()) else { return };
+            map.retain(|name, value| {
+                let Some(field) = of.field(name) else { return false };
+                if value.is_null() {
+                    return false;
+                }
+                tidy(&field.shape, None, value);
+                let empty = match (&field.shape, &*value) {
+                    (Shape::List(_), Object::Array(list)) => list.is_empty(),
+                    (Shape::Map(_), Object::Object(map)) => map.is_empty(),
+                    _ => false,
+                };
+                !empty || field.required
+            });
+        }
+        (Shape::Map(element), Object::Object(map)) => {
+            if **element == Shape::String {
+                map.values_mut().filter(|value| value.is_null()).for_each(|value| *value = "".into());
+            }
+            map.values_mut().for_each(|value| tidy(element, None, value));
+        }
+        (Shape::List(element), Object::Array(list)) => list.iter_mut().for_each(|value| tidy(element, None, value)),
+        (Shape::Quantity, Object::String(text)) => {
+            if let Ok(quantity) = Quantity::parse(text.trim()) {
+                let canonical = quantity.to_string();
+                if canonical != *text {
+                    *text = canonical;
+                }
+            }
+        }
+        (Shape::Quantity, Object::Number(number)) => {
+            if let Ok(quantity) = Quantity::parse(&number.to_string()) {
+                *value = quantity.to_string().into();
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn run(object: Object, validation: FieldValidation) -> Result<(Object, Vec<String>), Status> {
+        let mut object = object;
+        let gvk = crate::object::Meta::gvk(&object);
+        let bytes = object.to_string().into_bytes();
+        let warnings = normalise(&gvk, &mut object, &Source::Body(&bytes), validation)?;
+        Ok((object, warnings))
+    }
+
+    #[test]
+    fn drops_what_is_empty_or_unknown_and_keeps_the_rest() {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "a", "labels": {}, "creationTimestamp": null, "annotations": {"k": ""}},
+            "spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": 0.5, "memory": "1024Mi"}}, "env": [], "bogus": 1}],
+                     "volumes": [{"name": "v", "emptyDir": {}}]},
+            "status": {},
+        });
+        let (pod, warnings) = run(pod, FieldValidation::Warn).expect("fits");
+        assert_eq!(warnings, ["unknown field \"spec.containers[0].bogus\""]);
+        assert_eq!(
+            pod,
+            json!({
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": {"name": "a", "annotations": {"k": ""}},
+                "spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": "500m", "memory": "1Gi"}}}],
+                         "volumes": [{"name": "v", "emptyDir": {}}]},
+                "status": {},
+            })
+        );
+    }
+
+    #[test]
+    fn refuses_wrong_types_and_where_asked_unknown_fields() {
+        let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": "x"}});
+        assert_eq!(
+            run(deployment, FieldValidation::Ignore).expect_err("a wrong type").message,
+            "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32"
+        );
+        let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicass": 1}});
+        assert_eq!(
+            run(deployment, FieldValidation::Strict).expect_err("an unknown field").message,
+            "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: unknown field \"spec.replicass\""
+        );
+    }
+}

@@ -1,0 +1,500 @@
+//! HTTP requests to verbs, and results to responses.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, StreamBody};
+use serde_json::json;
+
+use super::accept::{self, Form};
+use super::form::{self, FieldValidation, Source};
+use super::patch::Patch;
+use super::query::Query;
+use super::route::{self, ResourceRoute, Route};
+use super::selection::Selection;
+use super::table::{Include, Printer, partial};
+use super::{Api, Body, DeleteOptions, Deleted, Nodes, Part, WriteOptions, Written};
+use super::{body, discovery, review, scale};
+use crate::backend::registry::{convert, storage_of};
+use crate::backend::store::ListOptions;
+use crate::object::builtin::Resource;
+use crate::object::{GroupVersionKind, Meta, Object, Status};
+
+/// Resources whose deletion is answered with the object rather than a status.
+const RETURN_DELETED: &[&str] = &[
+    "csidrivers.storage.k8s.io",
+    "csinodes.storage.k8s.io",
+    "deviceclasses.resource.k8s.io",
+    "namespaces",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "pods",
+    "podtemplates",
+    "resourceclaims.resource.k8s.io",
+    "resourceclaimtemplates.resource.k8s.io",
+    "resourcequotas",
+    "resourceslices.resource.k8s.io",
+    "serviceaccounts",
+    "services",
+    "storageclasses.storage.k8s.io",
+    "volumeattachments.storage.k8s.io",
+    "volumeattributesclasses.storage.k8s.io",
+];
+
+/// Resources of which a replacement of what is not there creates it.
+const CREATE_ON_UPDATE: &[&str] = &[
+    "clusterrolebindings.rbac.authorization.k8s.io",
+    "clusterroles.rbac.authorization.k8s.io",
+    "endpoints",
+    "events",
+    "leases.coordination.k8s.io",
+    "limitranges",
+    "rolebindings.rbac.authorization.k8s.io",
+    "roles.rbac.authorization.k8s.io",
+    "runtimeclasses.node.k8s.io",
+    "services",
+];
+
+/// Answers a request. Errors are answers too.
+pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
+    match answer(api, nodes, request).await {
+        Ok(response) => response,
+        Err(status) => failure(&status),
+    }
+}
+
+/// Whether a request is for a watch, which lasts and wants the cluster to move meanwhile.
+pub fn is_watch(request: &Request<Bytes>) -> bool {
+    request
+        .uri()
+        .query()
+        .is_some_and(|query| query.split('&').any(|p| matches!(p, "watch=true" | "watch=1" | "watch" | "follow=true")))
+}
+
+async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Result<Response<Body>, Status> {
+    let path = request.uri().path().to_owned();
+    match route::parse(&path)? {
+        Route::Version => Ok(ok(&discovery::version())),
+        Route::Health => Ok(text("ok")),
+        Route::OpenApi => Err(Status::no_such_path()),
+        Route::Discovery { group, version, core } => {
+            if request.method() != Method::GET {
+                return Err(Status::method_not_allowed());
+            }
+            let form = accept::negotiate(request.headers())?;
+            let mut response = ok(&discovery::document(core, &group, &version, form)?);
+            if form == Form::Discovery {
+                let media_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+            }
+            Ok(response)
+        }
+        Route::Resource(route) => resource(api, nodes, request, &route).await,
+    }
+}
+
+/// A request to a resource, taken apart.
+struct Call<'a> {
+    api: &'a Api,
+    route: &'a ResourceRoute<'a>,
+    /// In which version objects are stored.
+    storage: &'static Resource,
+    query: Query,
+    form: Form,
+    media_type: String,
+    body: Bytes,
+}
+
+async fn resource(
+    api: &Api,
+    nodes: Option<&dyn Nodes>,
+    request: Request<Bytes>,
+    route: &ResourceRoute<'_>,
+) -> Result<Response<Body>, Status> {
+    let verb = verb(&request, route)?;
+    if matches!(&*route.subresource, "log" | "exec" | "attach" | "portforward" | "proxy") {
+        return connect(api, nodes, request, route).await;
+    }
+    let call = Call {
+        api,
+        route,
+        storage: storage_of(route.resource),
+        query: Query::parse(request.uri().query())?,
+        form: accept::negotiate(request.headers())?,
+        media_type: body::media_type(request.headers()).to_owned(),
+        body: request.into_body(),
+    };
+    match verb {
+        "get" => call.get(),
+        "list" => call.list(),
+        "watch" => call.watch(),
+        "create" => call.create(),
+        "update" => call.update(),
+        "patch" => call.patch(),
+        "delete" => call.delete(),
+        "deletecollection" => call.delete_collection(),
+        _ => Err(Status::method_not_allowed()),
+    }
+}
+
+/// The API verb of a request; 405 where the resource has none for it.
+fn verb(request: &Request<Bytes>, route: &ResourceRoute<'_>) -> Result<&'static str, Status> {
+    let named = !route.name.is_empty();
+    let verb = match (request.method(), named) {
+        (&Method::GET | &Method::HEAD, true) => "get",
+        (&Method::GET | &Method::HEAD, false) => {
+            if is_watch(request) {
+                "watch"
+            } else {
+                "list"
+            }
+        }
+        (&Method::POST, named) if !named || !route.subresource.is_empty() => "create",
+        (&Method::PUT, true) => "update",
+        (&Method::PATCH, true) => "patch",
+        (&Method::DELETE, true) => "delete",
+        (&Method::DELETE, false) => "deletecollection",
+        _ => return Err(Status::method_not_allowed()),
+    };
+    let allowed = match route.resource.subresource(&route.subresource) {
+        Some(part) => part.verbs.contains(&verb),
+        None => route.resource.allows(verb),
+    };
+    let elsewhere = route.resource.namespaced && route.namespace.is_empty() && !matches!(verb, "list" | "watch");
+    let virtual_create = verb == "create" && review::is_review(route.resource);
+    if allowed && (!elsewhere || virtual_create) { Ok(verb) } else { Err(Status::method_not_allowed()) }
+}
+
+/// Streams from and to a pod's containers: the business of its node.
+async fn connect(
+    api: &Api,
+    nodes: Option<&dyn Nodes>,
+    request: Request<Bytes>,
+    route: &ResourceRoute<'_>,
+) -> Result<Response<Body>, Status> {
+    let key = route.resource.group_resource();
+    let object = api.get(key, &route.namespace, &route.name)?;
+    match nodes {
+        Some(nodes) => Ok(nodes.connect(&object, &route.subresource, request).await),
+        None => Err(Status::failure(
+            501,
+            "NotImplemented",
+            format!("the bundled cluster does not serve {key}/{} here", route.subresource),
+        )),
+    }
+}
+
+impl Call<'_> {
+    fn key(&self) -> &'static str {
+        self.storage.group_resource()
+    }
+
+    fn get(&self) -> Result<Response<Body>, Status> {
+        // The bytes go out as they are, where nothing has to be looked at.
+        let (namespace, name) = (&*self.route.namespace, &*self.route.name);
+        let stored = self.api.store().get(self.key(), namespace, name)?;
+        let stored = stored.ok_or_else(|| Status::not_found(self.route.resource.group_resource(), name))?;
+        let plain = self.form == Form::Object && self.route.subresource != "scale";
+        if plain && convert::between(self.storage, self.route.resource).is_none() {
+            return Ok(json_response(StatusCode::OK, stored.bytes));
+        }
+        let object = stored.parse()?;
+        if self.route.subresource == "scale" {
+            Ok(ok(&scale::of(&object)))
+        } else {
+            self.show(StatusCode::OK, object, &[])
+        }
+    }
+
+    fn list(&self) -> Result<Response<Body>, Status> {
+        let bytes = self.api.list_body(self.route.resource, &self.route.namespace, &self.query, self.form)?;
+        Ok(json_response(StatusCode::OK, bytes))
+    }
+
+    fn watch(&self) -> Result<Response<Body>, Status> {
+        use futures_util::StreamExt;
+        let watch = self.api.watch(self.route.resource, &self.route.namespace, &self.query, self.form)?;
+        let frames = watch.into_stream().map(|chunk| chunk.map(http_body::Frame::data));
+        let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+        Ok(response)
+    }
+
+    fn create(&self) -> Result<Response<Body>, Status> {
+        let resource = self.route.resource;
+        let options = self.write_options()?;
+        let mut object = body::decode(&self.media_type, &self.body)?;
+        if let Some(part) = resource.subresource(&self.route.subresource) {
+            body::expect_kind(&mut object, part.group, part.version, part.kind)?;
+            return self.create_part(&object, &options);
+        }
+        body::expect_kind(&mut object, resource.group, resource.version, resource.kind)?;
+        if review::is_review(resource) {
+            return Ok(json_response(StatusCode::CREATED, review::answer(resource, object).to_string().into_bytes()));
+        }
+        if resource.plural == "bindings" {
+            self.bind(object.name(), &object, &options)?;
+            return Ok(json_response(StatusCode::CREATED, success().to_string().into_bytes()));
+        }
+        let warnings = self.normalise(&mut object)?;
+        body::place(&mut object, resource, &self.route.namespace, "")?;
+        let mut written = self.api.create_with(self.storage, self.to_storage(object), &options)?;
+        written.warnings.splice(0..0, warnings);
+        self.show_written(StatusCode::CREATED, written)
+    }
+
+    fn create_part(&self, object: &Object, options: &WriteOptions) -> Result<Response<Body>, Status> {
+        let (namespace, name) = (&*self.route.namespace, &*self.route.name);
+        match &*self.route.subresource {
+            "binding" => self.bind(name, object, options)?,
+            "eviction" => {
+                let mut deletion = delete_options(object.at(&["deleteOptions"]).unwrap_or(&Object::Null), &self.query)?;
+                deletion.dry_run |= options.dry_run;
+                self.api.evict(namespace, name, &deletion)?;
+            }
+            "token" => {
+                let account = self.api.get("serviceaccounts", namespace, name)?;
+                let token = review::token(&account, object.clone(), self.api.clock().now());
+                return Ok(json_response(StatusCode::CREATED, token.to_string().into_bytes()));
+            }
+            _ => return Err(Status::method_not_allowed()),
+        }
+        Ok(json_response(StatusCode::CREATED, success().to_string().into_bytes()))
+    }
+
+    fn bind(&self, name: &str, binding: &Object, options: &WriteOptions) -> Result<(), Status> {
+        let node = binding.str_at(&["target", "name"]);
+        if node.is_empty() {
+            let error = crate::backend::registry::FieldError::required("target.name", "");
+            let kind = crate::object::GroupKind { group: String::new(), kind: "Binding".into() };
+            return Err(Status::invalid(&kind, name, &[error]));
+        }
+        self.api.bind_with(&self.route.namespace, name, node, &binding.annotations(), options)
+    }
+
+    fn update(&self) -> Result<Response<Body>, Status> {
+        let resource = self.route.resource;
+        let options = self.write_options()?;
+        let mut object = body::decode(&self.media_type, &self.body)?;
+        if self.route.subresource == "scale" {
+            body::expect_kind(&mut object, "autoscaling", "v1", "Scale")?;
+            body::place(&mut object, resource, &self.route.namespace, &self.route.name)?;
+            return self.rescale(&options, |_| Ok(object));
+        }
+        body::expect_kind(&mut object, resource.group, resource.version, resource.kind)?;
+        let warnings = self.normalise(&mut object)?;
+        body::place(&mut object, resource, &self.route.namespace, &self.route.name)?;
+        let (part, object) = (self.part()?, self.to_storage(object));
+        let creates = part == Part::Whole && CREATE_ON_UPDATE.contains(&self.key());
+        let absent = || Ok::<_, Status>(self.api.store().get(self.key(), object.namespace(), object.name())?.is_none());
+        let (code, mut written) = if creates && absent()? {
+            (StatusCode::CREATED, self.api.create_with(self.storage, object, &options)?)
+        } else {
+            (StatusCode::OK, self.api.update_with(self.storage, part, object, &options)?)
+        };
+        written.warnings.splice(0..0, warnings);
+        self.show_written(code, written)
+    }
+
+    fn patch(&self) -> Result<Response<Body>, Status> {
+        let options = self.write_options()?;
+        let validation = FieldValidation::parse(&self.query)?;
+        let patch = Patch::read(&self.media_type, &self.body)?;
+        if self.route.subresource == "scale" {
+            let kind = GroupVersionKind::new("autoscaling", "v1", "Scale");
+            return self.rescale(&options, |scale| Ok(patch.apply(&kind, scale, validation)?.0));
+        }
+        let (namespace, name) = (&*self.route.namespace, &*self.route.name);
+        let out = convert::between(self.storage, self.route.resource);
+        let mut warnings = Vec::new();
+        let mut written = self.api.change_with(self.storage, namespace, name, self.part()?, &options, |old| {
+            let shown = out.map(|convert| convert(old));
+            let (new, found) = patch.apply(&self.route.resource.gvk(), shown.as_ref().unwrap_or(old), validation)?;
+            warnings = found;
+            if new.name() != name {
+                return Err(Status::bad_request(format!(
+                    "the name of the object ({}) does not match the name on the URL ({name})",
+                    new.name()
+                )));
+            }
+            Ok(self.to_storage(new))
+        })?;
+        written.warnings.splice(0..0, warnings);
+        self.show_written(StatusCode::OK, written)
+    }
+
+    fn rescale(
+        &self,
+        options: &WriteOptions,
+        edit: impl FnOnce(&Object) -> Result<Object, Status>,
+    ) -> Result<Response<Body>, Status> {
+        let (namespace, name) = (&*self.route.namespace, &*self.route.name);
+        let written = self.api.change_with(self.storage, namespace, name, Part::Whole, options, |old| {
+            scale::onto(old, &edit(&scale::of(old))?)
+        })?;
+        Ok(ok(&scale::of(&written.object)))
+    }
+
+    fn delete(&self) -> Result<Response<Body>, Status> {
+        let options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
+        match self.api.delete_with(self.storage, &self.route.namespace, &self.route.name, &options)? {
+            Deleted::Marked(object) => self.show(StatusCode::OK, object, &[]),
+            Deleted::Gone(object) if RETURN_DELETED.contains(&self.key()) => self.show(StatusCode::OK, object, &[]),
+            Deleted::Gone(object) => {
+                let mut status = success();
+                status["details"] = json!({
+                    "name": object.name(), "kind": self.route.resource.plural, "uid": object.uid(),
+                });
+                if !self.route.resource.group.is_empty() {
+                    status["details"]["group"] = self.route.resource.group.into();
+                }
+                Ok(ok(&status))
+            }
+        }
+    }
+
+    fn delete_collection(&self) -> Result<Response<Body>, Status> {
+        let options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
+        let selection = Selection::parse(self.key(), &self.query)?;
+        let namespace = (!self.route.namespace.is_empty()).then_some(&*self.route.namespace);
+        let page = self.api.store().list(self.key(), &ListOptions { namespace, ..ListOptions::default() })?;
+        let mut items = Vec::new();
+        for stored in page.items {
+            let object = stored.parse()?;
+            if !selection.matches(&object) {
+                continue;
+            }
+            match self.api.delete_with(self.storage, &stored.namespace, &stored.name, &options) {
+                Ok(deleted) => items.push(self.to_version(deleted.object().clone())),
+                Err(status) if status.is_not_found() => {}
+                Err(status) => return Err(status),
+            }
+        }
+        let list = json!({
+            "kind": format!("{}List", self.route.resource.kind),
+            "apiVersion": self.route.resource.group_version().to_string(),
+            "metadata": {"resourceVersion": self.api.store().revision()?.to_string()},
+            "items": items,
+        });
+        Ok(ok(&list))
+    }
+
+    fn write_options(&self) -> Result<WriteOptions, Status> {
+        Ok(WriteOptions { dry_run: self.query.dry_run()? })
+    }
+
+    /// Brings a body into its kind's form. Returns warnings.
+    fn normalise(&self, object: &mut Object) -> Result<Vec<String>, Status> {
+        let validation = FieldValidation::parse(&self.query)?;
+        form::normalise(&self.route.resource.gvk(), object, &Source::Body(&self.body), validation)
+    }
+
+    fn part(&self) -> Result<Part, Status> {
+        Part::of_subresource(&self.route.subresource).ok_or_else(Status::method_not_allowed)
+    }
+
+    fn to_storage(&self, object: Object) -> Object {
+        convert::between(self.route.resource, self.storage).map_or_else(|| object.clone(), |convert| convert(&object))
+    }
+
+    fn to_version(&self, object: Object) -> Object {
+        convert::between(self.storage, self.route.resource).map_or_else(|| object.clone(), |convert| convert(&object))
+    }
+
+    fn show_written(&self, code: StatusCode, written: Written) -> Result<Response<Body>, Status> {
+        self.show(code, written.object, &written.warnings)
+    }
+
+    /// An object in the version and form that the client asked for.
+    fn show(&self, code: StatusCode, object: Object, warnings: &[String]) -> Result<Response<Body>, Status> {
+        let mut object = self.to_version(object);
+        let value = match self.form {
+            Form::Table => {
+                let include = Include::parse(self.query.get("includeObject"))?;
+                let printer = Printer::new(self.route.resource, include, self.api.clock().now());
+                let metadata = json!({"resourceVersion": object.resource_version()});
+                printer.table(metadata, vec![printer.row(object)], true)
+            }
+            Form::Metadata => partial(&mut object),
+            Form::Object | Form::Discovery => object,
+        };
+        let mut response = json_response(code, value.to_string().into_bytes());
+        for warning in warnings {
+            let escaped = warning.replace('\\', "\\\\").replace('"', "\\\"");
+            if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{escaped}\"")) {
+                response.headers_mut().append(http::header::WARNING, value);
+            }
+        }
+        Ok(response)
+    }
+}
+
+/// Reads `DeleteOptions` from a body, or from the query where the body has none.
+fn delete_options(object: &Object, query: &Query) -> Result<DeleteOptions, Status> {
+    let text = |path: &[&str]| object.str_at(path).to_owned();
+    let mut options = DeleteOptions {
+        uid: text(&["preconditions", "uid"]),
+        resource_version: text(&["preconditions", "resourceVersion"]),
+        grace_period_seconds: object.int_at(&["gracePeriodSeconds"]),
+        propagation: text(&["propagationPolicy"]),
+        dry_run: query.dry_run()? || object.list_at(&["dryRun"]).iter().any(|value| value == "All"),
+    };
+    if options.grace_period_seconds.is_none() {
+        options.grace_period_seconds = query.number("gracePeriodSeconds")?;
+    }
+    if options.propagation.is_empty() {
+        options.propagation = query.get("propagationPolicy").to_owned();
+    }
+    if options.propagation.is_empty()
+        && let Some(orphan) = object.at(&["orphanDependents"]).and_then(Object::as_bool)
+    {
+        options.propagation = if orphan { "Orphan" } else { "Background" }.to_owned();
+    }
+    if !matches!(options.propagation.as_str(), "" | "Background" | "Foreground" | "Orphan") {
+        let error = crate::backend::registry::FieldError::not_supported(
+            "propagationPolicy",
+            options.propagation.as_str(),
+            &["Foreground", "Background", "Orphan", "nil"],
+        );
+        let kind = crate::object::GroupKind { group: "meta.k8s.io".into(), kind: "DeleteOptions".into() };
+        return Err(Status::invalid(&kind, "", &[error]));
+    }
+    Ok(options)
+}
+
+fn success() -> Object {
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})
+}
+
+fn ok(object: &Object) -> Response<Body> {
+    json_response(StatusCode::OK, object.to_string().into_bytes())
+}
+
+fn text(text: &'static str) -> Response<Body> {
+    let mut response = Response::new(whole(text.as_bytes().to_vec()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// A status as a response.
+pub fn failure(status: &Status) -> Response<Body> {
+    let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = json_response(code, status.to_object().to_string().into_bytes());
+    if let Some(seconds) = status.details.as_ref().and_then(|details| details.retry_after_seconds) {
+        response.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+fn json_response(code: StatusCode, bytes: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(whole(bytes));
+    *response.status_mut() = code;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    response
+}
+
+fn whole(bytes: Vec<u8>) -> Body {
+    Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync()
+}

@@ -1,0 +1,134 @@
+//! Which objects a list, watch or deletion of many is about.
+
+use std::borrow::Cow;
+
+use super::query::Query;
+use crate::object::fields::FieldSelector;
+use crate::object::labels::Selector;
+use crate::object::{Meta, Object, Status};
+
+/// Fields that can be selected by, besides name and namespace.
+const FIELDS: &[(&str, &[&str])] = &[
+    (
+        "pods",
+        &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.podIPs",
+            "status.nominatedNodeName",
+        ],
+    ),
+    ("nodes", &["spec.unschedulable"]),
+    ("namespaces", &["status.phase"]),
+    ("secrets", &["type"]),
+    ("services", &["spec.clusterIP", "spec.type"]),
+    ("replicationcontrollers", &["status.replicas"]),
+    ("replicasets.apps", &["status.replicas"]),
+    ("jobs.batch", &["status.successful"]),
+    ("certificatesigningrequests.certificates.k8s.io", &["spec.signerName"]),
+    (
+        "events",
+        &[
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
+        ],
+    ),
+];
+
+/// A label selector and a field selector.
+#[derive(Debug, Default)]
+pub struct Selection {
+    labels: Option<Selector>,
+    fields: FieldSelector,
+}
+
+impl Selection {
+    /// Reads `labelSelector` and `fieldSelector`; `resource` is the storage resource.
+    pub fn parse(resource: &str, query: &Query) -> Result<Self, Status> {
+        let labels =
+            match query.get("labelSelector") {
+                "" => None,
+                text => Some(Selector::parse(text).map_err(|error| {
+                    Status::bad_request(format!("unable to parse requirement: {error}").replace(
+                        "unable to parse requirement: unable to parse requirement",
+                        "unable to parse requirement",
+                    ))
+                })?),
+            };
+        let fields =
+            FieldSelector::parse(query.get("fieldSelector")).map_err(|error| Status::bad_request(error.to_string()))?;
+        let known = FIELDS.iter().find(|(name, _)| *name == resource).map(|(_, fields)| *fields);
+        for term in &fields.0 {
+            if matches!(term.field.as_str(), "metadata.name" | "metadata.namespace") {
+                continue;
+            }
+            match known {
+                Some(fields) if fields.contains(&term.field.as_str()) => {}
+                Some(_) => return Err(Status::bad_request(format!("field label not supported: {}", term.field))),
+                None => {
+                    return Err(Status::bad_request(format!(
+                        "{} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+                        crate::backend::registry::field_error::quote(&term.field)
+                    )));
+                }
+            }
+        }
+        Ok(Self { labels, fields })
+    }
+
+    /// Whether everything is selected.
+    pub fn is_everything(&self) -> bool {
+        self.labels.is_none() && self.fields.is_everything()
+    }
+
+    /// The only name that is selected, if there is one.
+    pub fn name(&self) -> Option<&str> {
+        self.fields.exact("metadata.name")
+    }
+
+    /// Whether an object is selected.
+    pub fn matches(&self, object: &Object) -> bool {
+        self.labels.as_ref().is_none_or(|labels| labels.matches(object))
+            && self.fields.matches(|field| field_of(object, field))
+    }
+}
+
+fn field_of<'a>(object: &'a Object, field: &str) -> Cow<'a, str> {
+    match field {
+        "source" => {
+            let component = object.str_at(&["source", "component"]);
+            return if component.is_empty() { object.str_at(&["reportingComponent"]) } else { component }.into();
+        }
+        "status.podIPs" => {
+            let ips = object.list_at(&["status", "podIPs"]).iter().map(|ip| ip.str_at(&["ip"]));
+            return ips.collect::<Vec<_>>().join(",").into();
+        }
+        "status.successful" => return object.int_at(&["status", "succeeded"]).unwrap_or(0).to_string().into(),
+        _ => {}
+    }
+    let path: Vec<&str> = field.split('.').collect();
+    match object.at(&path) {
+        Some(Object::String(text)) => text.into(),
+        Some(Object::Bool(value)) => value.to_string().into(),
+        Some(Object::Number(number)) => number.to_string().into(),
+        _ => match field {
+            "spec.unschedulable" | "spec.hostNetwork" => "false".into(),
+            "status.replicas" => "0".into(),
+            _ => "".into(),
+        },
+    }
+}

@@ -1,0 +1,83 @@
+//! Objects as the server prints them: tables, and their metadata alone.
+
+use serde_json::json;
+
+use crate::object::builtin::Resource;
+use crate::object::{Meta, Object, Status, Timestamp};
+use crate::output::columns::{self, Column};
+
+/// What a row says about its object besides the cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Include {
+    /// Nothing.
+    None,
+    /// Its metadata.
+    Metadata,
+    /// All of it.
+    Object,
+}
+
+impl Include {
+    /// Reads `includeObject`.
+    pub fn parse(text: &str) -> Result<Self, Status> {
+        match text {
+            "" | "Metadata" => Ok(Self::Metadata),
+            "None" => Ok(Self::None),
+            "Object" => Ok(Self::Object),
+            other => Err(Status::bad_request(format!("unrecognized includeObject value: \"{other}\""))),
+        }
+    }
+}
+
+/// Prints rows of one kind.
+pub struct Printer {
+    columns: &'static [Column],
+    include: Include,
+    now: Timestamp,
+}
+
+impl Printer {
+    /// A printer for a resource's objects; ages are as of `now`.
+    pub fn new(resource: &Resource, include: Include, now: Timestamp) -> Self {
+        Self { columns: columns::for_resource(resource.group_resource()), include, now }
+    }
+
+    /// One row.
+    pub fn row(&self, mut object: Object) -> Object {
+        let cells = columns::row(self.columns, &object, self.now);
+        let object = match self.include {
+            Include::None => Object::Null,
+            Include::Metadata => partial(&mut object),
+            Include::Object => object,
+        };
+        json!({"cells": cells, "object": object})
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> Object {
+        let column = |column: &Column| {
+            json!({
+                "name": column.name, "type": column.kind, "format": column.format,
+                "description": "", "priority": column.priority,
+            })
+        };
+        self.columns.iter().map(column).collect::<Vec<_>>().into()
+    }
+
+    /// A table of these rows; `columns` may be left out once the client has seen them.
+    pub fn table(&self, metadata: Object, rows: Vec<Object>, columns: bool) -> Object {
+        json!({
+            "kind": "Table",
+            "apiVersion": "meta.k8s.io/v1",
+            "metadata": metadata,
+            "columnDefinitions": if columns { self.columns() } else { Object::Null },
+            "rows": rows,
+        })
+    }
+}
+
+/// An object's metadata alone.
+pub fn partial(object: &mut Object) -> Object {
+    let metadata = object.remove_at(&["metadata"]).unwrap_or_default();
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
+}

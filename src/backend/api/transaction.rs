@@ -1,0 +1,55 @@
+//! What a write sees of the cluster while it happens.
+
+use std::cell::RefCell;
+
+use fastrand::Rng;
+
+use super::Api;
+use crate::backend::registry::Cluster;
+use crate::backend::store::Transaction;
+use crate::object::{Object, Status, Timestamp};
+
+/// The cluster inside of a transaction.
+pub(super) struct Inside<'a, 'b> {
+    pub transaction: &'a mut Transaction<'b>,
+    pub now: Timestamp,
+    pub rng: RefCell<Rng>,
+}
+
+impl Api {
+    /// Runs a write. What it returns as an error undoes it.
+    pub(super) fn write<T>(&self, work: impl FnOnce(&mut Inside<'_, '_>) -> Result<T, Status>) -> Result<T, Status> {
+        self.ensure_seed()?;
+        self.store().transact(|transaction| {
+            let rng = RefCell::new(self.rng(transaction.revision())?);
+            work(&mut Inside { transaction, now: self.clock().now(), rng })
+        })
+    }
+}
+
+impl Inside<'_, '_> {
+    /// The object of that name with its revision, or the status that says it is not there.
+    pub fn find(&self, resource: &str, namespace: &str, name: &str) -> Result<(Object, u64), Status> {
+        let stored = self.transaction.get(resource, namespace, name)?;
+        let stored = stored.ok_or_else(|| Status::not_found(resource, name))?;
+        Ok((stored.parse()?, stored.revision))
+    }
+}
+
+impl Cluster for Inside<'_, '_> {
+    fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Object> {
+        self.transaction.get(resource, namespace, name).ok()??.parse().ok()
+    }
+
+    fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Object> {
+        self.transaction.list(resource, namespace).unwrap_or_default()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn random(&self) -> u64 {
+        self.rng.borrow_mut().u64(..)
+    }
+}

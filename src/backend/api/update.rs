@@ -1,0 +1,231 @@
+//! Changing objects.
+
+use super::transaction::Inside;
+use super::{Api, WriteOptions, Written};
+use crate::backend::registry::{FieldErrors, strategy_of};
+use crate::object::builtin::Resource;
+use crate::object::{Meta, Object, Status};
+
+/// Metadata that clients cannot change.
+const SYSTEM_METADATA: &[&str] =
+    &["creationTimestamp", "uid", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"];
+
+/// Which part of an object a write is about; the rest stays as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Everything but what belongs to subresources.
+    Whole,
+    /// `status`.
+    Status,
+    /// A certificate signing request's `status.conditions`.
+    Approval,
+    /// A namespace's `spec.finalizers`.
+    Finalize,
+    /// A pod's `spec.ephemeralContainers`.
+    EphemeralContainers,
+    /// The resources of a pod's containers.
+    Resize,
+}
+
+impl Part {
+    /// The part behind a subresource that is written as a whole object.
+    pub fn of_subresource(name: &str) -> Option<Self> {
+        Some(match name {
+            "" => Self::Whole,
+            "status" => Self::Status,
+            "approval" => Self::Approval,
+            "finalize" => Self::Finalize,
+            "ephemeralcontainers" => Self::EphemeralContainers,
+            "resize" => Self::Resize,
+            _ => return None,
+        })
+    }
+
+    /// The old object with this part of the new one.
+    fn take(self, mut new: Object, old: &Object) -> Object {
+        let path: &[&str] = match self {
+            Self::Whole => return new,
+            Self::Status => &["status"],
+            Self::Approval => &["status", "conditions"],
+            Self::Finalize => &["spec", "finalizers"],
+            Self::EphemeralContainers => &["spec", "ephemeralContainers"],
+            Self::Resize => return resized(new, old),
+        };
+        let mut result = old.clone();
+        match new.remove_at(path) {
+            Some(value) => result.set_at(path, value),
+            None => drop(result.remove_at(path)),
+        }
+        result
+    }
+}
+
+impl Api {
+    /// Replaces a part of an object. A `resourceVersion` or UID in it must be the current one.
+    pub fn update_with(
+        &self,
+        resource: &'static Resource,
+        part: Part,
+        object: Object,
+        options: &WriteOptions,
+    ) -> Result<Written, Status> {
+        self.write(|inside| {
+            let (namespace, name) = (object.namespace().to_owned(), object.name().to_owned());
+            inside.change(resource, &namespace, &name, part, options, |_| Ok(object))
+        })
+    }
+
+    /// Changes a part of an object by what `edit` makes of it.
+    pub fn change_with(
+        &self,
+        resource: &'static Resource,
+        namespace: &str,
+        name: &str,
+        part: Part,
+        options: &WriteOptions,
+        edit: impl FnOnce(&Object) -> Result<Object, Status>,
+    ) -> Result<Written, Status> {
+        self.write(|inside| inside.change(resource, namespace, name, part, options, edit))
+    }
+
+    /// Puts a pod on a node.
+    pub fn bind(&self, namespace: &str, pod: &str, node: &str) -> Result<(), Status> {
+        self.bind_with(namespace, pod, node, &[], &WriteOptions::default())
+    }
+
+    /// Puts a pod on a node and gives it annotations.
+    pub(super) fn bind_with(
+        &self,
+        namespace: &str,
+        name: &str,
+        node: &str,
+        annotations: &[(&str, &str)],
+        options: &WriteOptions,
+    ) -> Result<(), Status> {
+        self.write(|inside| {
+            let (mut pod, revision) = inside.find("pods", namespace, name)?;
+            let refuse = |why: String| Err(Status::conflict("pods/binding", name, &why));
+            if pod.deletion_timestamp().is_some() {
+                return refuse(format!("pod {name} is being deleted, cannot be assigned to a host"));
+            }
+            let current = pod.str_at(&["spec", "nodeName"]);
+            if !current.is_empty() {
+                return refuse(format!("pod {name} is already assigned to node \"{current}\""));
+            }
+            super::create::bind(&mut pod, node, inside.now);
+            for (key, value) in annotations {
+                pod.set_at(&["metadata", "annotations", key], *value);
+            }
+            if !options.dry_run {
+                inside.transaction.update("pods", &mut pod, Some(revision))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Inside<'_, '_> {
+    pub(super) fn change(
+        &mut self,
+        resource: &'static Resource,
+        namespace: &str,
+        name: &str,
+        part: Part,
+        options: &WriteOptions,
+        edit: impl FnOnce(&Object) -> Result<Object, Status>,
+    ) -> Result<Written, Status> {
+        let key = resource.group_resource();
+        let strategy = strategy_of(key);
+        let (old, revision) = self.find(key, namespace, name)?;
+        let new = edit(&old)?;
+        check_identity(key, &new, &old)?;
+        let mut new = part.take(new, &old);
+        new.set_at(&["apiVersion"], resource.group_version().to_string());
+        new.set_at(&["kind"], resource.kind);
+        new.set_at(&["metadata", "name"], name);
+        if resource.namespaced {
+            new.set_at(&["metadata", "namespace"], namespace);
+        }
+        new.set_at(&["metadata", "resourceVersion"], old.resource_version());
+        for field in SYSTEM_METADATA.iter().chain(&["generation"]) {
+            match old.at(&["metadata", field]) {
+                Some(value) => new.set_at(&["metadata", field], value.clone()),
+                None => drop(new.remove_at(&["metadata", field])),
+            }
+        }
+        let mut errors = FieldErrors::new();
+        match part {
+            Part::Whole => {
+                strategy.default(&mut new);
+                strategy.prepare_for_update(&mut new, &old, self)?;
+                errors = strategy.validate(&new);
+                errors.extend(strategy.validate_update(&new, &old));
+            }
+            Part::Status | Part::Approval => strategy.prepare_for_status_update(&mut new, &old),
+            Part::Finalize => {}
+            Part::EphemeralContainers | Part::Resize => {
+                strategy.default(&mut new);
+                errors = strategy.validate(&new);
+                if new.at(&["spec"]) != old.at(&["spec"]) && old.generation() > 0 {
+                    new.set_at(&["metadata", "generation"], old.generation() + 1);
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Status::invalid(&resource.gvk().group_kind(), name, &errors));
+        }
+        let warnings = strategy.warnings(&new, Some(&old));
+        if options.dry_run {
+            return Ok(Written { object: new, warnings });
+        }
+        if is_finished(key, &new) {
+            self.transaction.delete(key, namespace, name, Some(revision))?;
+        } else if new != old {
+            self.transaction.update(key, &mut new, Some(revision))?;
+        }
+        Ok(Written { object: new, warnings })
+    }
+}
+
+/// Whether nothing holds an object any longer that is being deleted.
+pub(super) fn is_finished(key: &str, object: &Object) -> bool {
+    object.deletion_timestamp().is_some()
+        && object.int_at(&["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0) == 0
+        && object.list_at(&["metadata", "finalizers"]).is_empty()
+        && (key != "namespaces" || object.list_at(&["spec", "finalizers"]).is_empty())
+}
+
+/// A write says which object it is about, and may say which state of it.
+fn check_identity(key: &str, new: &Object, old: &Object) -> Result<(), Status> {
+    let name = old.name();
+    if !new.uid().is_empty() && new.uid() != old.uid() {
+        let why = format!("Precondition failed: UID in precondition: {}, UID in object meta: {}", new.uid(), old.uid());
+        return Err(Status::conflict(key, name, &why));
+    }
+    let version = new.resource_version();
+    if !version.is_empty() && version != "0" && version != old.resource_version() {
+        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        return Err(Status::conflict(key, name, why));
+    }
+    Ok(())
+}
+
+/// The old pod with the resources that the new one's containers ask for.
+fn resized(mut new: Object, old: &Object) -> Object {
+    let mut result = old.clone();
+    for list in ["containers", "initContainers"] {
+        let Some(containers) = result.at_mut(&["spec"]).get_mut(list).and_then(Object::as_array_mut) else { continue };
+        let Some(wanted) = new.at_mut(&["spec"]).get_mut(list).and_then(Object::as_array_mut) else { continue };
+        for container in containers {
+            let Some(wanted) = wanted.iter_mut().find(|wanted| wanted.get("name") == container.get("name")) else {
+                continue;
+            };
+            for field in ["resources", "resizePolicy"] {
+                if let Some(value) = wanted.remove_at(&[field]) {
+                    container.set_at(&[field], value);
+                }
+            }
+        }
+    }
+    result
+}

@@ -1,0 +1,244 @@
+//! Watches: what is there, then every change, as a stream of events.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream};
+use serde_json::json;
+
+use super::accept::Form;
+use super::query::Query;
+use super::selection::Selection;
+use super::table::{Include, Printer, partial};
+use super::{Api, BoxError};
+use crate::backend::registry::{convert, storage_of};
+use crate::backend::store::{ListOptions, Logged, StoreError, Subscription};
+use crate::object::builtin::Resource;
+use crate::object::{Meta, Object, Status};
+
+/// How often a client that asked for bookmarks gets one.
+const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+/// How long a watch lasts that does not say.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// A watch in progress.
+pub(super) struct Watch {
+    api: Api,
+    resource: &'static Resource,
+    storage: &'static Resource,
+    namespace: String,
+    selection: Selection,
+    form: Form,
+    include: Include,
+    headers_sent: bool,
+    bookmarks: bool,
+    /// Up to which revision events were sent.
+    revision: u64,
+    subscription: Subscription,
+    pending: VecDeque<Bytes>,
+    ends: tokio::time::Instant,
+    next_bookmark: tokio::time::Instant,
+    ended: bool,
+}
+
+impl Api {
+    /// Starts a watch of a resource, in one namespace or (`""`) in all.
+    pub(super) fn watch(
+        &self,
+        resource: &'static Resource,
+        namespace: &str,
+        query: &Query,
+        form: Form,
+    ) -> Result<Watch, Status> {
+        let storage = storage_of(resource);
+        let selection = Selection::parse(storage.group_resource(), query)?;
+        let bookmarks = query.is_true("allowWatchBookmarks");
+        let initial = query.is_true("sendInitialEvents");
+        let timeout = query.number("timeoutSeconds")?.and_then(|seconds| u64::try_from(seconds).ok());
+        let text = query.get("resourceVersion");
+        let from: u64 = match text {
+            "" => 0,
+            text => text.parse().map_err(|_| {
+                Status::bad_request(format!(
+                    "invalid resource version \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
+                ))
+            })?,
+        };
+        if initial && query.get("resourceVersionMatch") != "NotOlderThan" {
+            return Err(Status::failure(
+                422,
+                "Invalid",
+                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+            ));
+        }
+        let now = tokio::time::Instant::now();
+        let mut watch = Watch {
+            api: self.clone(),
+            resource,
+            storage,
+            namespace: namespace.to_owned(),
+            selection,
+            form,
+            include: Include::parse(query.get("includeObject"))?,
+            headers_sent: false,
+            bookmarks,
+            revision: from,
+            subscription: self.store().subscribe(),
+            pending: VecDeque::new(),
+            ends: now + timeout.map_or(LONGEST, Duration::from_secs).min(LONGEST),
+            next_bookmark: now + BOOKMARK_EVERY,
+            ended: false,
+        };
+        let says_no = query.get("sendInitialEvents") == "false";
+        if initial || (from == 0 && !says_no) {
+            watch.send_initial()?;
+            if initial && bookmarks {
+                watch.bookmark(true);
+            }
+        } else if from == 0 {
+            watch.revision = self.store().revision()?;
+        } else if from > self.store().revision()? {
+            return Err(StoreError::Future { requested: from, current: self.store().revision()? }.into());
+        }
+        Ok(watch)
+    }
+}
+
+impl Watch {
+    /// The events as the chunks of a body, a line each.
+    pub(super) fn into_stream(self) -> impl Stream<Item = Result<Bytes, BoxError>> {
+        stream::unfold(self, |mut watch| async move {
+            let chunk = watch.next().await?;
+            Some((Ok(chunk), watch))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(self.ends) => self.ended = true,
+                () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
+                    self.next_bookmark += BOOKMARK_EVERY;
+                    self.bookmark(false);
+                }
+                moved = self.subscription.after(self.revision) => {
+                    if let Err(status) = moved.map_err(Status::from).and_then(|_| self.catch_up()) {
+                        self.push("ERROR", status.to_object());
+                        self.ended = true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn send_initial(&mut self) -> Result<(), Status> {
+        let options = ListOptions {
+            namespace: (!self.namespace.is_empty()).then_some(self.namespace.as_str()),
+            ..ListOptions::default()
+        };
+        let page = self.api.store().list(self.storage.group_resource(), &options)?;
+        self.revision = page.revision;
+        for stored in page.items {
+            let object = stored.parse()?;
+            if self.selection.matches(&object) {
+                self.event("ADDED", object);
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns what the log has after the last event into events.
+    fn catch_up(&mut self) -> Result<(), Status> {
+        let store = self.api.store();
+        let current = store.revision()?;
+        let log = store.log_since(self.revision, Some(self.storage.group_resource()))?;
+        self.revision = log.last().map_or(current, |logged| logged.revision.max(current));
+        for logged in log {
+            if self.namespace.is_empty() || logged.namespace == self.namespace {
+                self.change(&logged)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, logged: &Logged) -> Result<(), Status> {
+        let parse = |bytes: &Option<Vec<u8>>| -> Result<Option<Object>, Status> {
+            let object: Option<Object> =
+                bytes.as_deref().map(serde_json::from_slice).transpose().map_err(StoreError::from)?;
+            Ok(object.filter(|object| self.selection.matches(object)))
+        };
+        // Without a selection, what it was matters only where it is gone.
+        let old = if self.selection.is_everything() && logged.new.is_some() {
+            logged.old.as_ref().map(|_| Object::Null)
+        } else {
+            parse(&logged.old)?
+        };
+        match (old, parse(&logged.new)?) {
+            (None, None) => {}
+            (None, Some(new)) => self.event("ADDED", new),
+            (Some(_), Some(new)) => self.event("MODIFIED", new),
+            (Some(mut old), None) => {
+                old.set_at(&["metadata", "resourceVersion"], logged.revision.to_string());
+                self.event("DELETED", old);
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, kind: &str, mut object: Object) {
+        if let Some(convert) = convert::between(self.storage, self.resource) {
+            object = convert(&object);
+        }
+        let object = match self.form {
+            Form::Metadata => partial(&mut object),
+            Form::Table => self.table(object),
+            Form::Object | Form::Discovery => object,
+        };
+        self.push(kind, object);
+    }
+
+    fn table(&mut self, object: Object) -> Object {
+        let printer = Printer::new(self.resource, self.include, self.api.clock().now());
+        let metadata = json!({"resourceVersion": object.resource_version()});
+        let with_columns = !std::mem::replace(&mut self.headers_sent, true);
+        printer.table(metadata, vec![printer.row(object)], with_columns)
+    }
+
+    fn bookmark(&mut self, initial_end: bool) {
+        let mut metadata = json!({"resourceVersion": self.revision.to_string(), "creationTimestamp": null});
+        if initial_end {
+            metadata.set_at(&["annotations"], json!({"k8s.io/initial-events-end": "true"}));
+        }
+        let object = json!({
+            "kind": self.resource.kind,
+            "apiVersion": self.resource.group_version().to_string(),
+            "metadata": metadata,
+        });
+        let object = match self.form {
+            Form::Table => {
+                let with_columns = !std::mem::replace(&mut self.headers_sent, true);
+                let printer = Printer::new(self.resource, Include::Object, self.api.clock().now());
+                printer.table(
+                    json!({"resourceVersion": self.revision.to_string()}),
+                    vec![printer.row(object)],
+                    with_columns,
+                )
+            }
+            _ => object,
+        };
+        self.push("BOOKMARK", object);
+    }
+
+    fn push(&mut self, kind: &str, object: Object) {
+        let mut line = json!({"type": kind, "object": object}).to_string();
+        line.push('\n');
+        self.pending.push_back(line.into());
+    }
+}

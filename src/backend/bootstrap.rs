@@ -1,0 +1,124 @@
+//! The objects that every cluster has from the start.
+
+use serde_json::json;
+
+use super::api::{Api, WriteOptions};
+use crate::object::{Object, Status, Timestamp, time};
+
+/// Says in the store that the objects were made.
+const DONE: &str = "bootstrapped";
+
+/// Makes the objects of a new cluster; an older one stays as it is.
+pub fn run(api: &Api, nodes: usize, seed: Option<u64>) -> Result<(), Status> {
+    if api.store().meta_get(DONE)?.is_some() {
+        return Ok(());
+    }
+    if let Some(seed) = seed
+        && api.store().meta_get("seed")?.is_none()
+    {
+        api.store().meta_set("seed", &seed.to_string())?;
+    }
+    api.create_all(objects(nodes, api.clock().now()), &WriteOptions::default())?;
+    api.store().meta_set(DONE, "1")?;
+    Ok(())
+}
+
+fn objects(count: usize, now: Timestamp) -> Vec<(&'static str, Object)> {
+    let mut objects = Vec::new();
+    let namespaces = ["kube-system", "kube-public", "kube-node-lease", "default"];
+    for name in namespaces {
+        let namespace = json!({
+            "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+            "spec": {"finalizers": ["kubernetes"]},
+            "status": {"phase": "Active"},
+        });
+        objects.push(("namespaces", namespace));
+    }
+    for namespace in namespaces {
+        objects.push(("serviceaccounts", json!({"metadata": {"name": "default", "namespace": namespace}})));
+    }
+    objects.push((
+        "servicecidrs.networking.k8s.io",
+        json!({"metadata": {"name": "kubernetes"}, "spec": {"cidrs": ["10.96.0.0/12"]}}),
+    ));
+    let labels = json!({"component": "apiserver", "provider": "kubernetes"});
+    objects.push((
+        "services",
+        json!({
+            "metadata": {"name": "kubernetes", "namespace": "default", "labels": labels},
+            "spec": {
+                "type": "ClusterIP",
+                "clusterIP": "10.96.0.1",
+                "clusterIPs": ["10.96.0.1"],
+                "ipFamilies": ["IPv4"],
+                "ipFamilyPolicy": "SingleStack",
+                "internalTrafficPolicy": "Cluster",
+                "sessionAffinity": "None",
+                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
+            },
+            "status": {"loadBalancer": {}},
+        }),
+    ));
+    objects.push((
+        "endpoints",
+        json!({
+            "metadata": {
+                "name": "kubernetes",
+                "namespace": "default",
+                "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+            },
+            "subsets": [{
+                "addresses": [{"ip": "172.18.0.2"}],
+                "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+            }],
+        }),
+    ));
+    objects.push((
+        "endpointslices.discovery.k8s.io",
+        json!({
+            "metadata": {
+                "name": "kubernetes",
+                "namespace": "default",
+                "labels": {"kubernetes.io/service-name": "kubernetes"},
+            },
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": ["172.18.0.2"], "conditions": {"ready": true}}],
+            "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+        }),
+    ));
+    for (name, value) in [("system-cluster-critical", 2_000_000_000_i64), ("system-node-critical", 2_000_001_000)] {
+        let class = json!({"metadata": {"name": name}, "value": value, "preemptionPolicy": "PreemptLowerPriority"});
+        objects.push(("priorityclasses.scheduling.k8s.io", class));
+    }
+    objects.extend(nodes(count, now).into_iter().map(|node| ("nodes", node)));
+    objects
+}
+
+/// Plain nodes.
+fn nodes(count: usize, now: Timestamp) -> Vec<Object> {
+    let name = |index: usize| match index {
+        0 => "kctl-control-plane".to_owned(),
+        1 => "kctl-worker".to_owned(),
+        index => format!("kctl-worker{index}"),
+    };
+    let node = |index: usize| {
+        let time = time::rfc3339(now);
+        json!({
+            "metadata": {"name": name(index), "labels": {
+                "kubernetes.io/hostname": name(index),
+                "kubernetes.io/os": "linux",
+            }},
+            "spec": {"podCIDR": format!("10.244.{index}.0/24"), "podCIDRs": [format!("10.244.{index}.0/24")]},
+            "status": {
+                "capacity": {"cpu": "4", "memory": "8Gi", "pods": "110"},
+                "allocatable": {"cpu": "4", "memory": "8Gi", "pods": "110"},
+                "conditions": [{
+                    "type": "Ready", "status": "True", "reason": "KubeletReady",
+                    "message": "kubelet is posting ready status",
+                    "lastHeartbeatTime": time, "lastTransitionTime": time,
+                }],
+            },
+        })
+    };
+    (0..count).map(node).collect()
+}

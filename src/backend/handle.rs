@@ -1,0 +1,135 @@
+//! The cluster as one value: opened, asked, served.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::api::{self, Api, Body, Nodes};
+use super::bootstrap;
+use super::store::Store;
+use crate::object::Status;
+use crate::object::clock::Clock;
+
+/// The file that holds the cluster, in the state folder.
+const FILE: &str = "cluster.db";
+/// The longest request body that is read, in bytes.
+const LONGEST_BODY: usize = 3 * 1024 * 1024;
+
+/// How to open a cluster.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The state folder; `None` for a cluster in memory, which ends with the process.
+    pub dir: Option<PathBuf>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Makes names, UIDs and chances repeat; of the first opening only, later ones keep it.
+    pub seed: Option<u64>,
+    /// How many nodes a new cluster has.
+    pub nodes: usize,
+}
+
+/// What moves the cluster: controllers, scheduler, kubelet.
+pub trait Engine: Send + Sync {
+    /// Does everything that is due. Must cost next to nothing where nothing is.
+    fn settle(&self);
+    /// Sees to it that the cluster moves in the background from now on, in real time.
+    fn spawn(&self);
+}
+
+/// A cluster. Clones are handles on the same one.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    api: Api,
+    nodes: OnceLock<Arc<dyn Nodes>>,
+    engine: OnceLock<Arc<dyn Engine>>,
+}
+
+impl Handle {
+    /// Opens a cluster; one that is not there yet is made, with the objects that every cluster has.
+    pub fn open(options: Options) -> anyhow::Result<Self> {
+        let store = match &options.dir {
+            Some(dir) => {
+                let path = dir.join(FILE);
+                Store::open(&path).with_context(|| format!("opening the bundled cluster in {}", dir.display()))?
+            }
+            None => Store::memory()?,
+        };
+        let api = Api::new(store, options.clock, options.seed);
+        bootstrap::run(&api, options.nodes, options.seed)?;
+        let (nodes, engine) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { shared: Arc::new(Shared { api, nodes, engine }) })
+    }
+
+    /// The API server's core, without HTTP.
+    pub fn api(&self) -> &Api {
+        &self.shared.api
+    }
+
+    /// Plugs in what streams from and to containers; the first one stays.
+    pub fn set_nodes(&self, nodes: Arc<dyn Nodes>) {
+        let _ = self.shared.nodes.set(nodes);
+    }
+
+    /// Plugs in what moves the cluster; the first one stays.
+    pub fn set_engine(&self, engine: Arc<dyn Engine>) {
+        let _ = self.shared.engine.set(engine);
+    }
+
+    /// Does everything that is due.
+    pub fn settle(&self) {
+        if let Some(engine) = self.shared.engine.get() {
+            engine.settle();
+        }
+    }
+
+    /// Answers a request, once the cluster is settled. A watch also keeps it moving.
+    pub async fn call(&self, request: Request<Bytes>) -> Response<Body> {
+        if let Some(engine) = self.shared.engine.get() {
+            engine.settle();
+            if api::http::is_watch(&request) {
+                engine.spawn();
+            }
+        }
+        let nodes = self.shared.nodes.get().map(|nodes| &**nodes);
+        api::http::handle(&self.shared.api, nodes, request).await
+    }
+
+    /// Answers a request whose body is still to come.
+    pub async fn call_incoming(&self, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        match Limited::new(body, LONGEST_BODY).collect().await {
+            Ok(body) => self.call(Request::from_parts(parts, body.to_bytes())).await,
+            Err(error) if error.is::<LengthLimitError>() => api::http::failure(&Status::failure(
+                413,
+                "RequestEntityTooLarge",
+                format!("Request entity too large: limit is {LONGEST_BODY}"),
+            )),
+            Err(error) => api::http::failure(&Status::bad_request(format!("reading the request's body: {error}"))),
+        }
+    }
+
+    /// Serves a connection until it ends: HTTP/1.1 or HTTP/2, whichever the client speaks.
+    pub async fn serve_connection(
+        &self,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<(), api::BoxError> {
+        let service = service_fn(|request| {
+            let handle = self.clone();
+            async move { Ok::<_, std::convert::Infallible>(handle.call_incoming(request).await) }
+        });
+        auto::Builder::new(TokioExecutor::new()).serve_connection_with_upgrades(TokioIo::new(io), service).await
+    }
+}

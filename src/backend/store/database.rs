@@ -1,0 +1,161 @@
+//! The file: opened, recognised, made.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::StoreError;
+
+/// Marks a file as a store of this program (`kctl`).
+const APPLICATION_ID: i64 = 0x6b63_746c;
+/// The layout of the tables below.
+const LAYOUT: i64 = 1;
+/// How long a write waits for another process's.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+const TABLES: &str = "
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE object (
+        resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
+        revision INTEGER NOT NULL, value BLOB NOT NULL,
+        PRIMARY KEY (resource, namespace, name)
+    ) WITHOUT ROWID;
+    CREATE TABLE log (
+        revision INTEGER PRIMARY KEY,
+        resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
+        value BLOB, previous BLOB
+    );
+    INSERT INTO meta VALUES ('compacted', '0');
+";
+
+/// Opens or makes the store in a file.
+pub fn open(path: &Path) -> Result<Connection, StoreError> {
+    if let Some(folder) = path.parent() {
+        make_private_folder(folder)?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    prepare(&mut connection).map_err(|error| about(path, error))?;
+    Ok(connection)
+}
+
+/// Secrets are in there: nobody else may look in.
+fn make_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Makes a store in memory.
+pub fn memory() -> Result<Connection, StoreError> {
+    let mut connection = Connection::open_in_memory()?;
+    make_tables(&mut connection)?;
+    Ok(connection)
+}
+
+/// Renames the file and SQLite's companions; the first free number is taken.
+pub fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
+    if !path.try_exists()? {
+        return Ok(None);
+    }
+    let with = |path: &Path, suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let mut number = 1_u32;
+    let aside = loop {
+        let candidate = with(path, &format!(".aside-{number}"));
+        if !candidate.try_exists()? {
+            break candidate;
+        }
+        number += 1;
+    };
+    std::fs::rename(path, &aside)?;
+    for companion in ["-wal", "-shm"] {
+        match std::fs::rename(with(path, companion), with(&aside, companion)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(Some(aside))
+}
+
+fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // In one transaction, so that another process's making of the tables is seen whole or not at all.
+    let transaction = connection.transaction()?;
+    let layout = layout(&transaction)?;
+    drop(transaction);
+    if let Layout::Empty = layout {
+        make_file(connection)?;
+        make_tables(connection)?;
+    }
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    Ok(())
+}
+
+enum Layout {
+    Empty,
+    Current,
+}
+
+/// What kind of file it is; reads its head only.
+fn layout(connection: &Connection) -> Result<Layout, StoreError> {
+    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let (version, application) = (number("user_version")?, number("application_id")?);
+    let foreign = |why: String| Err(StoreError::Foreign { path: PathBuf::new(), why });
+    match (application, version) {
+        (APPLICATION_ID, LAYOUT) => Ok(Layout::Current),
+        (APPLICATION_ID, _) => foreign(format!("its layout is {version}, this program knows {LAYOUT}")),
+        (0, 0) => {
+            let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+            if tables == 0 { Ok(Layout::Empty) } else { foreign("it is another program's database".into()) }
+        }
+        _ => foreign("it is another program's database".into()),
+    }
+}
+
+fn make_file(connection: &Connection) -> Result<(), StoreError> {
+    connection.pragma_update(None, "page_size", 8192)?;
+    // Several processes may make the file at once; the change of mode does not wait by itself.
+    let mut attempts = 0;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && attempts < 3000 => {
+                attempts += 1;
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+fn make_tables(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if let Layout::Empty = layout(&transaction)? {
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", LAYOUT)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Says which file an error speaks of, and tells files that are no database from broken ones.
+fn about(path: &Path, error: StoreError) -> StoreError {
+    let path = path.to_owned();
+    match error {
+        StoreError::Database(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            StoreError::Foreign { path, why: "it is not a database".into() }
+        }
+        StoreError::Foreign { why, .. } => StoreError::Foreign { path, why },
+        StoreError::Damaged { why, .. } => StoreError::Damaged { path, why },
+        other => other,
+    }
+}
