@@ -11,6 +11,7 @@ pub mod intstr;
 pub mod labels;
 pub mod meta;
 pub mod names;
+pub mod number;
 pub mod patch;
 pub mod quantity;
 pub mod schema;

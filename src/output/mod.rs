@@ -2,6 +2,17 @@
 //! no Kubernetes.
 
 pub mod columns;
+pub mod custom_columns;
 pub mod describe;
+pub mod format;
+pub mod json;
 pub mod jsonpath;
+pub mod kyaml;
+pub mod name;
+pub mod number;
+pub mod print;
+pub mod sort;
+pub mod table;
+pub mod tabwriter;
 pub mod template;
+pub mod yaml;

@@ -1,0 +1,188 @@
+//! `--sort-by`: objects, or the rows of a table, in the order of a field.
+
+mod go_sort;
+mod quantity;
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::jsonpath::{self, JsonPath};
+use super::number::{Num, go_quote};
+use super::table::Table;
+
+/// Why something cannot be sorted, in kubectl's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SortError {
+    /// A wrong path, or a field that no object has.
+    Path(String),
+    /// Values that do not compare. kubectl logs this with the line of its source and ends with code 1:
+    /// `F1124 10:00:00.000000       1 sorter.go:329] Field …`.
+    Unsortable {
+        /// The line of kubectl's `sorter.go`.
+        line: u32,
+        /// What is said.
+        message: String,
+    },
+}
+
+impl fmt::Display for SortError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(message) | Self::Unsortable { message, .. } => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for SortError {}
+
+impl From<jsonpath::Error> for SortError {
+    fn from(error: jsonpath::Error) -> Self {
+        Self::Path(error.to_string())
+    }
+}
+
+/// Sorts objects by a field (`.metadata.name`, `{.spec.replicas}`): those without it first. At least
+/// one must have it.
+pub fn sort_objects(objects: &mut [Value], field: &str) -> Result<(), SortError> {
+    let text = jsonpath::relaxed(field)?;
+    let path = JsonPath::parse(&text)?.allow_missing_keys(true);
+    let keys = objects.iter().map(|object| first(&path, object)).collect::<Result<Vec<_>, _>>()?;
+    let order = order(&keys, &text, 329, "*unstructured.Unstructured")?;
+    permute(objects, order);
+    Ok(())
+}
+
+/// Sorts the rows of a table by a field of their objects, which the server must have sent whole. A
+/// single row is left alone, whatever the field. kubectl prints nothing where this fails.
+pub fn sort_table(table: &mut Table, field: &str) -> Result<(), SortError> {
+    if table.rows.len() < 2 {
+        return Ok(());
+    }
+    let text = jsonpath::relaxed(field).unwrap_or_else(|_| field.to_owned());
+    let path = JsonPath::parse(&text).map_err(|error| SortError::Path(format!("sorting error: {error}")))?;
+    let path = path.allow_missing_keys(true);
+    let keys = table.rows.iter().map(|row| first(&path, &row.object)).collect::<Result<Vec<_>, _>>()?;
+    let order = order(&keys, &text, 375, "[][][]reflect.Value")?;
+    permute(&mut table.rows, order);
+    Ok(())
+}
+
+/// The first thing that a path finds.
+fn first(path: &JsonPath, object: &Value) -> Result<Option<Value>, SortError> {
+    let found = path.find(object)?;
+    Ok(found.first().and_then(|found| found.first()).map(|found| found.as_ref().clone()))
+}
+
+/// In which order the places are, given their keys.
+fn order(keys: &[Option<Value>], path: &str, line: u32, holder: &str) -> Result<Vec<usize>, SortError> {
+    if !keys.is_empty() && keys.iter().all(Option::is_none) {
+        let path = go_quote(path);
+        return Err(SortError::Path(format!("couldn't find any field with path {path} in the list of objects")));
+    }
+    let mut fault = None;
+    let order = go_sort::sort(keys.len(), |a, b| match (keys.get(a), keys.get(b)) {
+        _ if fault.is_some() => false,
+        (Some(Some(a)), Some(Some(b))) => is_less(a, b).unwrap_or_else(|error| {
+            fault = Some(error);
+            false
+        }),
+        (Some(None), _) => true,
+        _ => false,
+    });
+    match fault {
+        None => Ok(order),
+        Some(error) => Err(SortError::Unsortable {
+            line,
+            message: format!("Field {path} in {holder} is an unsortable type: interface, err: {error}"),
+        }),
+    }
+}
+
+/// Puts things into an order: `order` names for each place what comes there.
+fn permute<T: Default>(things: &mut [T], order: Vec<usize>) {
+    let mut taken: Vec<T> = things.iter_mut().map(std::mem::take).collect();
+    for (thing, from) in things.iter_mut().zip(order) {
+        if let Some(source) = taken.get_mut(from) {
+            *thing = std::mem::take(source);
+        }
+    }
+}
+
+/// Whether a value comes before another: strings as quantities where both are ones, else by their
+/// letters; null before everything.
+fn is_less(a: &Value, b: &Value) -> Result<bool, String> {
+    match (a, b) {
+        (Value::Null, b) => Ok(!b.is_null()),
+        (_, Value::Null) => Ok(false),
+        (Value::String(a), Value::String(b)) => {
+            Ok(quantity::compare(a, b).unwrap_or_else(|| a.cmp(b)) == Ordering::Less)
+        }
+        (Value::Number(a), Value::Number(b)) => match (Num::of(a), Num::of(b)) {
+            (Num::Int(a), Num::Int(b)) => Ok(a < b),
+            (Num::Float(a), Num::Float(b)) => Ok(a < b),
+            _ => Err("unsortable interface: interface".to_owned()),
+        },
+        (Value::String(_) | Value::Number(_), _) => Err("unsortable interface: interface".to_owned()),
+        (Value::Bool(_), _) => Err("unsortable type: bool".to_owned()),
+        (Value::Array(_), _) => Err("unsortable type: []interface {}".to_owned()),
+        (Value::Object(_), _) => Err("unsortable type: map[string]interface {}".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn names(keys: &[Value]) -> String {
+        let mut objects: Vec<Value> = keys
+            .iter()
+            .enumerate()
+            .map(|(index, key)| {
+                let mut object = json!({"n": index});
+                if !key.is_null() {
+                    object["k"] = key.clone();
+                }
+                object
+            })
+            .collect();
+        match sort_objects(&mut objects, ".k") {
+            Ok(()) => objects.iter().map(|object| object["n"].to_string()).collect::<Vec<_>>().join(" "),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn sorts_by_value() {
+        for (keys, want) in [
+            (vec![json!(3), json!(1), json!(2)], "1 2 0"),
+            (vec![json!("10"), json!("9"), json!("1k")], "1 0 2"),
+            (vec![json!("1Gi"), json!("1G"), json!("500Mi"), json!("1500m")], "3 2 1 0"),
+            (vec![json!("b"), json!("a10"), json!("a9")], "1 2 0"),
+            // Those without the field come first, each before the ones seen so far.
+            (vec![json!(1), json!(null), json!(null)], "2 1 0"),
+            (vec![json!(null)], "couldn't find any field with path \"{.k}\" in the list of objects"),
+            (
+                vec![json!(1), json!("a")],
+                "Field {.k} in *unstructured.Unstructured is an unsortable type: interface, err: unsortable interface: interface",
+            ),
+            (
+                vec![json!(true), json!(false)],
+                "Field {.k} in *unstructured.Unstructured is an unsortable type: interface, err: unsortable type: bool",
+            ),
+        ] {
+            assert_eq!(names(&keys), want);
+        }
+    }
+
+    #[test]
+    fn sorts_tables() {
+        let rows = [2, 3, 1].map(|n| json!({"cells": [n], "object": {"n": n}}));
+        let mut table: Table = serde_json::from_value(json!({"rows": rows})).unwrap();
+        sort_table(&mut table, "n").unwrap();
+        let cells: Vec<_> = table.rows.iter().map(|row| row.cells[0].clone()).collect();
+        assert_eq!(cells, [1, 2, 3]);
+    }
+}
