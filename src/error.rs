@@ -34,6 +34,19 @@ impl fmt::Display for Exit {
 
 impl std::error::Error for Exit {}
 
+/// The command's help belongs before the message: `error: MESSAGE` after the help on standard
+/// output. Without a message the help is all there is to say, and no error.
+#[derive(Debug)]
+pub struct WithHelp(pub Option<String>);
+
+impl fmt::Display for WithHelp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_deref().unwrap_or_default())
+    }
+}
+
+impl std::error::Error for WithHelp {}
+
 /// Several errors, each said on a line of its own (kubectl's aggregate).
 #[derive(Debug)]
 pub struct Many(pub Vec<anyhow::Error>);

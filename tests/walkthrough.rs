@@ -125,8 +125,9 @@ fn every_line_of_the_slides_does_what_they_say() {
     let port: u16 = shell.kctl(&["get", &format!("services/{NAME}"), "-o", template]).parse().expect("a port");
 
     let _server = shell.serve();
-    let curl = Command::new("curl").args(["-sS", "--retry", "20", "--retry-connrefused", "--retry-delay", "1"]);
-    let answer = { curl }.arg(format!("127.0.0.1:{port}")).output().expect("curl is installed");
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "--retry", "20", "--retry-connrefused", "--retry-delay", "1"]);
+    let answer = curl.arg(format!("127.0.0.1:{port}")).output().expect("curl is installed");
     let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
     assert_eq!(answer, format!("Hello Kubernetes bootcamp! | Running on: {pod} | v=1\n"));
 

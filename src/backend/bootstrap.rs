@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::api::{Api, WriteOptions};
-use crate::object::{Object, Status, Timestamp, time};
+use super::kubelet::nodes;
+use crate::object::{Object, Status, Timestamp};
 
 /// Says in the store that the objects were made.
 const DONE: &str = "bootstrapped";
@@ -90,35 +91,6 @@ fn objects(count: usize, now: Timestamp) -> Vec<(&'static str, Object)> {
         let class = json!({"metadata": {"name": name}, "value": value, "preemptionPolicy": "PreemptLowerPriority"});
         objects.push(("priorityclasses.scheduling.k8s.io", class));
     }
-    objects.extend(nodes(count, now).into_iter().map(|node| ("nodes", node)));
+    objects.extend(nodes::bootstrap(count, now).into_iter().map(|node| ("nodes", node)));
     objects
-}
-
-/// Plain nodes.
-fn nodes(count: usize, now: Timestamp) -> Vec<Object> {
-    let name = |index: usize| match index {
-        0 => "kctl-control-plane".to_owned(),
-        1 => "kctl-worker".to_owned(),
-        index => format!("kctl-worker{index}"),
-    };
-    let node = |index: usize| {
-        let time = time::rfc3339(now);
-        json!({
-            "metadata": {"name": name(index), "labels": {
-                "kubernetes.io/hostname": name(index),
-                "kubernetes.io/os": "linux",
-            }},
-            "spec": {"podCIDR": format!("10.244.{index}.0/24"), "podCIDRs": [format!("10.244.{index}.0/24")]},
-            "status": {
-                "capacity": {"cpu": "4", "memory": "8Gi", "pods": "110"},
-                "allocatable": {"cpu": "4", "memory": "8Gi", "pods": "110"},
-                "conditions": [{
-                    "type": "Ready", "status": "True", "reason": "KubeletReady",
-                    "message": "kubelet is posting ready status",
-                    "lastHeartbeatTime": time, "lastTransitionTime": time,
-                }],
-            },
-        })
-    };
-    (0..count).map(node).collect()
 }

@@ -1,11 +1,12 @@
 //! The cluster as one value: opened, asked, served.
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -43,6 +44,8 @@ pub trait Engine: Send + Sync {
     fn settle(&self);
     /// Sees to it that the cluster moves in the background from now on, in real time.
     fn spawn(&self);
+    /// Someone waits for things to happen, for as long as they keep what this returns.
+    fn wait(&self) -> Box<dyn Any + Send>;
 }
 
 /// A cluster. Clones are handles on the same one.
@@ -97,14 +100,32 @@ impl Handle {
 
     /// Answers a request, once the cluster is settled. A watch also keeps it moving.
     pub async fn call(&self, request: Request<Bytes>) -> Response<Body> {
+        let mut waiter = None;
         if let Some(engine) = self.shared.engine.get() {
             engine.settle();
             if api::http::is_watch(&request) {
+                waiter = Some(engine.wait());
                 engine.spawn();
             }
         }
         let nodes = self.shared.nodes.get().map(|nodes| &**nodes);
-        api::http::handle(&self.shared.api, nodes, request).await
+        let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
+        let response = api::http::handle(&self.shared.api, nodes, request).await;
+        if writes {
+            // What follows at once from a write is dated at the write, not at the next command.
+            self.settle();
+        }
+        match waiter {
+            Some(waiter) => response.map(|body| {
+                // The closure keeps the waiter for as long as the body is read.
+                let held = body.map_frame(move |frame| {
+                    let _ = &waiter;
+                    frame
+                });
+                held.boxed_unsync()
+            }),
+            None => response,
+        }
     }
 
     /// Answers a request whose body is still to come.

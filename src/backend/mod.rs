@@ -12,10 +12,14 @@
 
 pub mod api;
 mod bootstrap;
+mod cluster;
 pub mod controllers;
 mod handle;
 pub mod kubelet;
 pub mod registry;
+pub mod scheduler;
+pub mod serve;
 pub mod store;
 
+pub use cluster::open;
 pub use handle::{Engine, Handle, Options};

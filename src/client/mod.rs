@@ -1,3 +1,219 @@
 //! The way to an API server: kubeconfig, requests, transports, discovery, watches, streams.
 
+pub mod auth;
+pub mod config;
+pub mod discovery;
+pub mod error;
+pub mod paging;
+pub mod request;
 pub mod transport;
+pub mod warnings;
+pub mod watch;
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT, WARNING};
+use http::{Method, Request, Response};
+use http_body_util::BodyExt;
+
+use crate::object::{Object, Status};
+pub use error::ConnectionError;
+use request::Call;
+use transport::{Body, BoxError, Transport, Upgrade};
+
+/// What becomes of a server's warnings: called once for each different text.
+pub type WarningSink = Box<dyn Fn(&str)>;
+
+/// A client of one API server. Errors are [`Status`] where the server says no, [`ConnectionError`]
+/// where it does not answer.
+pub struct Client {
+    transport: Arc<dyn Transport>,
+    user_agent: HeaderValue,
+    warn: WarningSink,
+    warned: RefCell<HashSet<String>>,
+    known: discovery::Known,
+}
+
+impl Client {
+    /// A client over a transport, which says `user_agent` of itself and hands warnings to `warn`.
+    pub fn new(transport: Arc<dyn Transport>, user_agent: &str, warn: WarningSink) -> Self {
+        let user_agent = HeaderValue::from_str(user_agent).unwrap_or(HeaderValue::from_static("kctl"));
+        Self { transport, user_agent, warn, warned: RefCell::default(), known: discovery::Known::default() }
+    }
+
+    /// The transport underneath, for tasks that outlive a borrow of the client.
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.transport)
+    }
+
+    /// How many different warnings the server gave so far.
+    pub fn warning_count(&self) -> usize {
+        self.warned.borrow().len()
+    }
+
+    /// Sends a request and returns the answer, whatever its status.
+    pub async fn send_raw(&self, mut request: Request<Bytes>) -> anyhow::Result<Response<Body>> {
+        request.headers_mut().entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        let response = self.transport.send(request).await.map_err(from_box)?;
+        self.note_warnings(response.headers());
+        Ok(response)
+    }
+
+    /// Sends a request; an error status is an error.
+    pub async fn send(&self, call: Call) -> anyhow::Result<Response<Body>> {
+        let request = call.build()?;
+        let method = request.method().clone();
+        let response = self.send_raw(request).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refusal(&method, response).await)
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub async fn bytes(&self, call: Call) -> anyhow::Result<Bytes> {
+        collect(self.send(call).await?.into_body()).await
+    }
+
+    /// Sends a request and reads the answer as JSON. An empty answer is null.
+    pub async fn json(&self, call: Call) -> anyhow::Result<Object> {
+        parse(&self.bytes(call).await?)
+    }
+
+    /// Sends a request that asks to switch protocols; an answer with an error status is an error.
+    pub async fn upgrade(&self, call: Call) -> anyhow::Result<Upgrade> {
+        let mut request = call.build()?;
+        let method = request.method().clone();
+        request.headers_mut().entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        match self.transport.upgrade(request).await.map_err(from_box)? {
+            Upgrade::Refused(response) if !response.status().is_success() => Err(refusal(&method, response).await),
+            answer => Ok(answer),
+        }
+    }
+
+    fn note_warnings(&self, headers: &HeaderMap) {
+        for header in headers.get_all(WARNING) {
+            for text in header.to_str().map(warnings::parse).unwrap_or_default() {
+                if self.warned.borrow_mut().insert(text.clone()) {
+                    (self.warn)(&text);
+                }
+            }
+        }
+    }
+}
+
+/// Reads a body to its end.
+pub async fn collect(body: Body) -> anyhow::Result<Bytes> {
+    Ok(body.collect().await.map_err(from_box)?.to_bytes())
+}
+
+/// Reads JSON from a server.
+pub fn parse(text: &[u8]) -> anyhow::Result<Object> {
+    if text.is_empty() {
+        return Ok(Object::Null);
+    }
+    serde_json::from_slice(text)
+        .map_err(|error| anyhow::anyhow!("couldn't get version/kind; json parse error: {error}"))
+}
+
+/// A transport's error as it travels on: what it is underneath decides the words.
+pub fn from_box(error: BoxError) -> anyhow::Error {
+    match error.downcast::<ConnectionError>() {
+        Ok(connection) => (*connection).into(),
+        Err(other) => match other.downcast::<Status>() {
+            Ok(status) => (*status).into(),
+            Err(other) => anyhow::anyhow!(other),
+        },
+    }
+}
+
+/// The error in a response: its status object, or the one that client-go makes up.
+pub async fn refusal(method: &Method, response: Response<Body>) -> anyhow::Error {
+    let (head, body) = response.into_parts();
+    let body = match collect(body).await {
+        Ok(body) => body,
+        Err(error) => return error,
+    };
+    let object = serde_json::from_slice::<Object>(&body).ok();
+    if let Some(status) = object.as_ref().and_then(Status::from_object)
+        && status.status != "Success"
+    {
+        return Status { code: head.status.as_u16(), ..status }.into();
+    }
+    /// Of a body that is not the API's this much is shown.
+    const SHOWN: usize = 2048;
+    let is_text = head
+        .headers
+        .get(CONTENT_TYPE)
+        .is_none_or(|kind| kind.to_str().is_ok_and(|kind| kind.trim_start().starts_with("text/")));
+    let text = is_text.then(|| String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(&body)).into_owned());
+    let retry = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    error::generic_status(method, head.status, text.as_deref(), retry).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+    use transport::recorded::Recorded;
+
+    fn client(exchanges: &str) -> (Client, Rc<RefCell<Vec<String>>>) {
+        let heard = Rc::new(RefCell::new(Vec::new()));
+        let sink = Rc::clone(&heard);
+        let transport = Recorded::parse(exchanges).expect("a recording");
+        let client =
+            Client::new(Arc::new(transport), "test", Box::new(move |text| sink.borrow_mut().push(text.to_owned())));
+        (client, heard)
+    }
+
+    #[tokio::test]
+    async fn says_no_in_the_words_of_the_server_or_of_client_go() {
+        let (client, _) = client(
+            r#"[
+            {"uri": "/a", "status": 404, "response": {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "pods \"x\" not found", "reason": "NotFound", "code": 404}},
+            {"uri": "/b", "status": 404, "response": "404 page not found\n"},
+            {"uri": "/c", "status": 500, "response": "oh \"no\"\n"},
+            {"uri": "/d", "status": 403, "response": "go away"},
+            {"uri": "/e", "status": 418, "response": {}},
+            {"uri": "/f", "method": "POST", "status": 409, "response": {}}
+        ]"#,
+        );
+        for (method, path, reason, message) in [
+            (Method::GET, "/a", "NotFound", "pods \"x\" not found"),
+            (Method::GET, "/b", "NotFound", "the server could not find the requested resource"),
+            (
+                Method::GET,
+                "/c",
+                "InternalError",
+                "an error on the server (\"oh \\\"no\\\"\") has prevented the request from succeeding",
+            ),
+            (Method::GET, "/d", "Forbidden", "go away"),
+            (
+                Method::GET,
+                "/e",
+                "",
+                "the server responded with the status code 418 but did not return more information",
+            ),
+            (Method::POST, "/f", "AlreadyExists", "the server reported a conflict"),
+        ] {
+            let error = client.json(Call::new(method, path)).await.expect_err("refused");
+            let status = error.downcast_ref::<Status>().expect("a status");
+            assert_eq!((status.reason.as_str(), status.message.as_str()), (reason, message), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn passes_each_warning_on_once() {
+        let (client, heard) = client(
+            r#"[{"uri": "/a", "headers": {"warning": "299 - \"old \\\"thing\\\"\", 299 - \"two\", 199 - \"other\""}, "response": {}}]"#,
+        );
+        for _ in 0..2 {
+            client.json(Call::new(Method::GET, "/a")).await.expect("an answer");
+        }
+        assert_eq!(*heard.borrow(), ["old \"thing\"", "two"]);
+        assert_eq!(client.warning_count(), 2);
+    }
+}

@@ -1,1 +1,21 @@
-//! To come.
+//! The commands: one file a command, one folder a family, and [`table`], which lists them all.
+//!
+//! A command is `struct XArgs` (derives [`clap::Args`]; its documentation is the help) and
+//! `async fn run(&Context, XArgs) -> anyhow::Result<()>`, entered in the table with [`crate::run!`].
+//! Of clap's attributes the command line reads these: `short`, `long`, `required`, `hide`,
+//! `default_value`, `value_delimiter = ','` (a list that splits at commas), `last = true` (what
+//! follows `--`), `num_args = 0..=1` with `default_missing_value` (a value only with `=`). The types
+//! `bool`, `i32`, `i64`, `u16`, `f64` and `jiff::SignedDuration` are read as Go reads them. A value name that
+//! begins with `=` is the default that the help shows for an `Option`.
+
+pub mod api_resources;
+pub mod api_versions;
+pub mod config;
+pub mod entry;
+pub mod get;
+pub mod plugin;
+pub mod table;
+pub mod version;
+
+pub use entry::{Action, Builtin, Completes, Entry, Group};
+pub use table::COMMANDS;

@@ -1,1 +1,10 @@
-//! To come.
+//! Steps that several commands share: the context, resource arguments, manifests, apply, waiting.
+
+pub mod context;
+pub mod environment;
+pub mod manifests;
+pub mod print;
+pub mod resources;
+
+pub use context::{Connector, Context, Program};
+pub use environment::Environment;

@@ -237,4 +237,14 @@ mod tests {
 "#
         );
     }
+
+    proptest::proptest! {
+        /// But for a line that begins with white space that is escaped, where the original errs too.
+        #[test]
+        fn reads_back_the_same(key in "[ -~\\n\\t\u{e9}\u{200b}]{0,12}", text in "[ -~\\n\\x01\u{e9}\u{200b}\u{1f600}]{0,40}") {
+            let value = json!({key: [text.clone(), {"t": text}]});
+            let read = crate::object::yaml::parse(kyaml(&value).as_bytes()).unwrap();
+            proptest::prop_assert_eq!(read, value);
+        }
+    }
 }

@@ -79,8 +79,8 @@ impl Table {
 
     /// The table of objects that a server sent no table for: their names and ages, or, of a `Status`,
     /// what it says.
-    pub fn of_objects(objects: &[Object], now: Timestamp) -> Self {
-        if let [status] = objects
+    pub fn of_objects(objects: Vec<Object>, now: Timestamp) -> Self {
+        if let [status] = objects.as_slice()
             && status.kind() == "Status"
             && status.api_version() == "v1"
         {
@@ -93,13 +93,13 @@ impl Table {
         }
         let mut name = ColumnDefinition::text("Name");
         name.format = "name".to_owned();
-        let row = |object: &Object| Row {
+        let row = |object: Object| Row {
             cells: vec![object.name().into(), time::age(object.creation_timestamp(), now).into()],
-            object: object.clone(),
+            object,
         };
         Self {
             column_definitions: vec![name, ColumnDefinition::text("Age")],
-            rows: objects.iter().map(row).collect(),
+            rows: objects.into_iter().map(row).collect(),
             metadata: Value::Null,
         }
     }
@@ -276,12 +276,11 @@ impl<W: Write> TablePrinter<W> {
 
 /// Writes a cell's first line, with control characters that move the cursor made visible.
 fn write_text(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    let line = text.split(['\n', '\r', '\x0c']).next().unwrap_or_default();
-    if line.contains('\x1b') {
-        out.write_all(escape_terminal(line).as_bytes())?;
-    } else {
-        out.write_all(line.as_bytes())?;
+    if !text.bytes().any(|byte| matches!(byte, b'\n' | b'\r' | 0x0c | 0x1b)) {
+        return out.write_all(text.as_bytes());
     }
+    let line = text.split(['\n', '\r', '\x0c']).next().unwrap_or_default();
+    out.write_all(escape_terminal(line).as_bytes())?;
     if line.len() < text.len() { out.write_all(b"...") } else { Ok(()) }
 }
 

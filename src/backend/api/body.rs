@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
 use crate::object::builtin::Resource;
-use crate::object::{GroupVersion, Meta, Object, Status};
+use crate::object::{GroupVersion, Meta, Object, Status, yaml};
 
 /// The media type of a request's body, without parameters; JSON where none is named.
 pub fn media_type(headers: &HeaderMap) -> &str {
@@ -21,7 +21,7 @@ pub fn decode(media_type: &str, body: &[u8]) -> Result<Object, Status> {
     let unreadable = |error: String| Status::bad_request(format!("error decoding: {error}"));
     match media_type {
         "application/json" => serde_json::from_slice(body).map_err(|error| unreadable(error.to_string())),
-        "application/yaml" => serde_yaml::from_slice(body).map_err(|error| unreadable(error.to_string())),
+        "application/yaml" => yaml::parse(body).map_err(|error| unreadable(error.to_string())),
         other => Err(unsupported(other)),
     }
 }

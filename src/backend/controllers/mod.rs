@@ -4,13 +4,25 @@
 //! returns the [`Write`]s that bring it closer to what is asked, and when to look again. The engine
 //! applies the writes through the API, as any client would; a conflict only means another look.
 
+pub mod deployment;
+pub mod endpoints;
+pub mod endpointslice;
+pub mod engine;
+pub mod garbage;
+pub mod namespace;
+pub mod node;
+pub mod replicaset;
+pub mod serviceaccount;
+pub mod support;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod view;
 
 use std::sync::Arc;
 
 pub use view::View;
 
-use crate::object::{Object, Timestamp};
+use crate::object::{Object, Status, Timestamp};
 
 /// Names an object: a resource (`pods`, `deployments.apps`), its namespace (empty for none), its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,7 +140,7 @@ pub trait Controller: Send {
     /// The name under which it reports: `deployment-controller`.
     fn name(&self) -> &'static str;
 
-    /// The resources whose changes it wants to see.
+    /// The resources whose changes it wants to see; `*` for all.
     fn watches(&self) -> &'static [&'static str];
 
     /// The objects to look at after a change of a watched resource: mostly the object itself, or its
@@ -137,4 +149,31 @@ pub trait Controller: Send {
 
     /// Looks at one object. It may be gone.
     fn reconcile(&self, key: &Key, view: &View) -> Outcome;
+
+    /// What to write (mostly an event) when the API refused a write of the last look at `key`. The
+    /// engine looks again by itself, later each time.
+    fn refused(&self, key: &Key, write: &Write, status: &Status, view: &View) -> Vec<Write> {
+        let _ = (key, write, status, view);
+        Vec::new()
+    }
+}
+
+/// All controllers of the cluster with the scheduler, in the order in which they look; the kubelet comes
+/// beside them. `certificate` (PEM) is what pods may trust the API server by; empty for none.
+pub fn all(certificate: &str) -> Vec<Box<dyn Controller>> {
+    vec![
+        Box::new(serviceaccount::ServiceAccountController),
+        Box::new(serviceaccount::RootCertificateController::new(certificate)),
+        Box::new(node::NodeLifecycleController),
+        Box::new(node::TaintEvictionController),
+        Box::new(deployment::DeploymentController),
+        Box::new(replicaset::ReplicaSetController::replica_sets()),
+        Box::new(replicaset::ReplicaSetController::replication_controllers()),
+        Box::new(super::scheduler::Scheduler),
+        Box::new(endpoints::EndpointsController),
+        Box::new(endpointslice::EndpointSliceController),
+        Box::new(node::PodGarbageCollector),
+        Box::new(garbage::GarbageCollector),
+        Box::new(namespace::NamespaceController),
+    ]
 }

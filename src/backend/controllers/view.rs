@@ -58,6 +58,28 @@ impl View {
             .map(|(_, object)| object)
     }
 
+    /// Everything, sorted by resource, namespace and name.
+    pub fn all(&self) -> impl Iterator<Item = (Key, &Arc<Object>)> {
+        let mut resources: Vec<_> = self.objects.iter().collect();
+        resources.sort_unstable_by_key(|(resource, _)| **resource);
+        resources.into_iter().flat_map(|(resource, objects)| {
+            objects.iter().map(|((namespace, name), object)| {
+                (Key { resource, namespace: namespace.clone(), name: name.clone() }, object)
+            })
+        })
+    }
+
+    /// Everything in a namespace, sorted by resource and name.
+    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = (Key, &'a Arc<Object>)> {
+        let mut resources: Vec<_> = self.objects.keys().copied().collect();
+        resources.sort_unstable();
+        resources.into_iter().flat_map(move |resource| {
+            self.list(resource, Some(namespace)).map(move |object| {
+                (Key { resource, namespace: namespace.to_owned(), name: object.name().to_owned() }, object)
+            })
+        })
+    }
+
     /// The objects of a resource that have an owner reference with this UID.
     pub fn owned_by<'a>(&'a self, resource: &'a str, uid: &str) -> impl Iterator<Item = &'a Arc<Object>> {
         let keys = self.by_owner.get(uid).into_iter().flatten();

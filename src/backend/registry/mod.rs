@@ -2,7 +2,9 @@
 
 pub mod convert;
 pub mod field_error;
+pub mod strategies;
 pub mod strategy;
+pub mod validation;
 
 pub use field_error::{FieldError, FieldErrors};
 pub use strategy::{Cluster, Strategy};
@@ -10,8 +12,8 @@ pub use strategy::{Cluster, Strategy};
 use crate::object::builtin::{self, Resource};
 
 /// The rules of a resource (`pods`, `deployments.apps`).
-pub fn strategy_of(_resource: &str) -> &'static dyn Strategy {
-    &strategy::Plain
+pub fn strategy_of(resource: &str) -> &'static dyn Strategy {
+    strategies::for_resource(resource)
 }
 
 /// The resource under which a resource's objects are stored, in the storage version: the same one

@@ -1,12 +1,16 @@
 //! One interface to any API server: HTTP requests and responses as values, and upgrades beside them.
 //!
-//! Three implementations: [`http`](self) over the network, in process, and recorded for tests.
+//! Three implementations: [`http`] over the network, [`in_process`], and [`recorded`] for tests.
+
+pub mod http;
+pub mod in_process;
+pub mod recorded;
 
 use std::future::Future;
 use std::pin::Pin;
 
+use ::http::{Request, Response};
 use bytes::Bytes;
-use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Any error, as bodies report it.

@@ -183,9 +183,11 @@ fn mend_surrogates(text: &[u8]) -> Option<Vec<u8>> {
     mended
 }
 
-/// Turns whole numbers beyond `i64` into floats, which is what Kubernetes holds them as.
+/// Turns whole numbers beyond `i64` into floats, which is what Kubernetes holds them as, and `-0`,
+/// which JSON readers here take for a float, into 0.
 fn as_int64(value: &mut Value) {
     match value {
+        Value::Number(number) if number.as_f64() == Some(0.0) => *number = 0.into(),
         Value::Number(number) if number.as_i64().is_none() && number.is_u64() => {
             if let Some(float) = number.as_f64().and_then(Number::from_f64) {
                 *number = float;
@@ -204,6 +206,32 @@ mod tests {
 
     fn read(input: &str) -> Vec<Result<Value, String>> {
         documents(input.as_bytes()).map(|result| result.map_err(|error| error.to_string())).collect()
+    }
+
+    /// Streams and what real kubectl reads of them, or says.
+    const READ: &str = include_str!("../../../tests/data/yaml/read.json");
+
+    /// The value with its numbers as floats: the recorded ones were printed in between.
+    fn floats(value: Value) -> Value {
+        match value {
+            Value::Number(number) => number.as_f64().map_or(Value::Null, Value::from),
+            Value::Array(items) => items.into_iter().map(floats).collect(),
+            Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, floats(value))).collect()),
+            other => other,
+        }
+    }
+
+    #[test]
+    fn equals_kubectl() {
+        let cases: Vec<Value> = serde_json::from_str(READ).unwrap();
+        assert!(cases.len() > 80);
+        for case in cases {
+            let input = case["input"].as_str().unwrap();
+            match read(input).into_iter().collect::<Result<Vec<_>, _>>() {
+                Ok(documents) => assert_eq!(floats(Value::from(documents)), floats(case["want"].clone()), "{input}"),
+                Err(error) => assert_eq!(Some(error.as_str()), case["error"].as_str(), "{input}"),
+            }
+        }
     }
 
     #[test]

@@ -9,6 +9,24 @@ pub(super) fn describe(text: &[u8], offset: usize) -> ((usize, String), bool) {
     }
 }
 
+/// What keeps a text from being one JSON value, in the words of Go's `json.Unmarshal`; `None` where
+/// nothing does.
+pub(super) fn mistake(text: &[u8]) -> Option<String> {
+    if let Some((_, message)) = scan(text) {
+        return Some(message);
+    }
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<serde::de::IgnoredAny>();
+    match values.next() {
+        Some(Ok(_)) => {
+            let end = values.byte_offset();
+            let rest = text.get(end..).unwrap_or_default();
+            let at = end + rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))?;
+            Some(format!("invalid character {} after top-level value", quote(text, at)))
+        }
+        _ => Some("unexpected end of JSON input".to_owned()),
+    }
+}
+
 /// What may come next.
 #[derive(Clone, Copy)]
 enum Want {
@@ -179,6 +197,36 @@ fn quote(text: &[u8], at: usize) -> String {
         byte => {
             let c = char::from(byte);
             if c.is_control() || byte == 0xa0 || byte == 0xad { format!("'\\u{:04x}'", byte) } else { format!("'{c}'") }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_mistakes_as_go() {
+        for (text, want) in [
+            ("{\"a\": [1, true, null, \"x\\n\"]} ", None),
+            ("", Some("unexpected end of JSON input")),
+            ("{\"a\"", Some("unexpected end of JSON input")),
+            ("{} x", Some("invalid character 'x' after top-level value")),
+            ("{\"a\" 1}", Some("invalid character '1' after object key")),
+            ("{\"a\":1 \"b\"}", Some("invalid character '\"' after object key:value pair")),
+            ("{'a'}", Some("invalid character '\\'' looking for beginning of object key string")),
+            ("[1 2]", Some("invalid character '2' after array element")),
+            ("[1,]", Some("invalid character ']' looking for beginning of value")),
+            ("tru}", Some("invalid character '}' in literal true (expecting 'e')")),
+            ("-x", Some("invalid character 'x' in numeric literal")),
+            ("1.x", Some("invalid character 'x' after decimal point in numeric literal")),
+            ("1ex", Some("invalid character 'x' in exponent of numeric literal")),
+            ("\"\n\"", Some("invalid character '\\n' in string literal")),
+            ("\"\\q\"", Some("invalid character 'q' in string escape code")),
+            ("\"\\u12x4\"", Some("invalid character 'x' in \\u hexadecimal character escape")),
+            ("é", Some("invalid character 'Ã' looking for beginning of value")),
+        ] {
+            assert_eq!(mistake(text.as_bytes()).as_deref(), want, "{text}");
         }
     }
 }

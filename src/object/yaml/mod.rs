@@ -4,10 +4,10 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | [`resolve`] | what a plain scalar means |
-//! | [`tree`](self::tree) | text to nodes, with their anchors and lines |
-//! | [`decode`](self::decode) | nodes to JSON: keys, merges, aliases, tags |
-//! | [`documents`](self::documents()) | a stream of YAML or JSON documents |
-//! | [`json_error`](self::json_error) | what is wrong with a JSON text, in Go's words |
+//! | `tree` | text to nodes, with their anchors and lines |
+//! | `decode` | nodes to JSON: keys, merges, aliases, tags |
+//! | [`documents`] | a stream of YAML or JSON documents |
+//! | `json_error` | what is wrong with a JSON text, in Go's words |
 
 mod decode;
 mod documents;
@@ -65,6 +65,12 @@ pub fn parse(text: &[u8]) -> Result<Value, Error> {
 /// As [`parse`], but equal keys in a map are an error.
 pub fn parse_strict(text: &[u8]) -> Result<Value, Error> {
     decode::decode(&tree::Tree::parse(text)?, true)
+}
+
+/// What keeps a text from being one JSON value, in the words of Go's `encoding/json` (`invalid
+/// character 'x' looking for beginning of value`); `None` where nothing does.
+pub fn json_mistake(text: &[u8]) -> Option<String> {
+    json_error::mistake(text)
 }
 
 #[cfg(test)]
@@ -155,6 +161,7 @@ mod tests {
         fn never_panics_on_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = parse(&bytes);
             let _ = documents(&bytes).count();
+            let _ = json_mistake(&bytes);
         }
     }
 }

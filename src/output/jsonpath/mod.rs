@@ -3,10 +3,10 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | [`parse`](self::parse) | text to nodes |
-//! | [`unquote`](self::unquote) | string literals |
-//! | [`exec`](self::exec) | nodes on a value to results |
-//! | [`compare`](self::compare) | the operators of filters |
+//! | `parse` | text to nodes |
+//! | `unquote` | string literals |
+//! | `exec` | nodes on a value to results |
+//! | `compare` | the operators of filters |
 
 mod compare;
 mod exec;

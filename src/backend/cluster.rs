@@ -1,0 +1,67 @@
+//! The whole cluster put together: store and API, all controllers, the scheduler and the kubelets.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::controllers::engine::bundled::{Bundle, Waiting, engine};
+use super::controllers::{Controller, all, engine as engines};
+use super::handle::{Engine, Handle, Options};
+use super::kubelet::Kubelet;
+use super::kubelet::logs::LogFiles;
+use super::kubelet::sandbox::Launcher;
+use super::kubelet::streams::Streams;
+use crate::object::clock::Clock;
+
+/// Opens the cluster, with everything that moves it.
+///
+/// # Errors
+/// A state folder that cannot be used, or a store that is not ours or damaged.
+pub fn open(options: Options) -> anyhow::Result<Handle> {
+    let (folder, clock, seed) = (options.dir.clone(), options.clock.clone(), options.seed);
+    let handle = Handle::open(options)?;
+    let mut controllers: Vec<Box<dyn Controller>> = all("");
+    controllers.push(Box::new(Kubelet::new()));
+    if let Some(folder) = &folder {
+        // Where this program cannot start itself again, nothing is executed in containers.
+        let launcher = Launcher::this_program().ok();
+        handle.set_nodes(Arc::new(Streams::new(Arc::new(handle.api().clone()), folder, launcher)));
+    }
+    let waiting = Waiting::default();
+    let logs: Box<dyn engines::LogSink> = match &folder {
+        Some(folder) => Box::new(LogFiles::new(folder)),
+        None => Box::new(()),
+    };
+    let store = handle.api().store().clone();
+    let bundle = Bundle { store, clock: clock.clone(), seed, controllers, logs, waiting: waiting.clone() };
+    let engine = Arc::new(engine(bundle, folder.as_deref()));
+    handle.set_engine(Arc::new(Mover { engine, clock, waiting, running: AtomicBool::new(false) }));
+    Ok(handle)
+}
+
+/// Runs the engine for a [`Handle`].
+struct Mover {
+    engine: Arc<engines::Engine>,
+    clock: Clock,
+    waiting: Waiting,
+    running: AtomicBool,
+}
+
+impl Engine for Mover {
+    fn settle(&self) {
+        // A store that fails says so to the request that comes next.
+        let _ = self.engine.settle(self.clock.now());
+    }
+
+    fn spawn(&self) {
+        if self.running.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let engine = Arc::clone(&self.engine);
+        tokio::spawn(async move { engine.run(std::future::pending()).await });
+    }
+
+    fn wait(&self) -> Box<dyn Any + Send> {
+        Box::new(self.waiting.begin())
+    }
+}

@@ -1,0 +1,68 @@
+//! The edges of the engine: where it reads, where it writes, and when to wake up.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::backend::controllers::{Change, Event};
+use crate::object::{Object, Status, Timestamp};
+
+/// How to delete: what a client may ask for beside the name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteOptions {
+    /// Delete only the object with this UID, where it is given.
+    pub uid: Option<String>,
+    /// Seconds of grace; `None` leaves it to the object.
+    pub grace_period_seconds: Option<i64>,
+    /// `Background`, `Foreground` or `Orphan`; `None` is the type's default.
+    pub propagation: Option<&'static str>,
+}
+
+/// The API as controllers write through it. Its clock is the engine's moment, not the system's.
+/// `resource` is `pods` or `deployments.apps`.
+pub trait Writer: Send {
+    /// Creates an object.
+    fn create(&self, resource: &str, object: Object) -> Result<Object, Status>;
+    /// Replaces an object's metadata and spec.
+    fn update(&self, resource: &str, object: Object) -> Result<Object, Status>;
+    /// Replaces an object's status.
+    fn update_status(&self, resource: &str, object: Object) -> Result<Object, Status>;
+    /// Binds a pod to a node.
+    fn bind(&self, namespace: &str, pod: &str, node: &str) -> Result<(), Status>;
+    /// Deletes an object, or begins to.
+    fn delete(&self, resource: &str, namespace: &str, name: &str, options: &DeleteOptions) -> Result<(), Status>;
+    /// Records an event.
+    fn record_event(&self, event: &Event) -> Result<(), Status>;
+}
+
+/// Why the changes since a revision are not to be had: they are compacted away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compacted;
+
+/// The store as the engine reads it.
+pub trait Source: Send + Sync {
+    /// The revision of the newest write.
+    fn revision(&self) -> anyhow::Result<u64>;
+    /// Everything there is, with its resource, and the revision at which it was so.
+    fn snapshot(&self) -> anyhow::Result<(u64, Vec<(&'static str, Object)>)>;
+    /// The changes after a revision, in order.
+    fn changes_since(&self, revision: u64) -> anyhow::Result<Result<Vec<Change>, Compacted>>;
+    /// A small text that outlives the process.
+    fn meta_get(&self, key: &str) -> anyhow::Result<Option<String>>;
+    /// Keeps a small text. This is not a write that moves the revision.
+    fn meta_set(&self, key: &str, value: &str) -> anyhow::Result<()>;
+    /// Returns when something was written after `revision`, by whomever.
+    fn changed<'a>(&'a self, revision: u64) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+    /// Whether someone waits for things to happen (a watch is open). Only asked with a manual clock.
+    fn someone_waits(&self) -> bool;
+}
+
+/// Where the lines go that containers write.
+pub trait LogSink: Send {
+    /// Appends a line to the log of one run of a container.
+    fn append(&self, pod_uid: &str, container: &str, restart: i64, time: Timestamp, line: &str);
+}
+
+/// Drops every line.
+impl LogSink for () {
+    fn append(&self, _: &str, _: &str, _: i64, _: Timestamp, _: &str) {}
+}

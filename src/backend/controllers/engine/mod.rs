@@ -1,0 +1,504 @@
+//! The engine: a discrete-event simulation of the cluster's controllers.
+//!
+//! It holds a [`View`] fed from the store's changes and a queue of keys by due time. It takes what is
+//! due in order of time, asks the controller, applies the writes through the API with the clock at the
+//! moment the thing was due, and sees the changes that follow. So objects are dated when things were
+//! due, not when a command happened to run.
+//!
+//! [`Engine::settle`] does what is due until now and returns; [`Engine::run`] goes on in real time.
+
+pub mod bundled;
+pub mod io;
+mod lock;
+mod queue;
+mod settled;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+pub use io::{Compacted, DeleteOptions, LogSink, Source, Writer};
+pub use lock::EngineLock;
+
+use super::{Change, Controller, Key, View, Write};
+use crate::object::clock::Clock;
+use crate::object::{Meta, Object, Status, Timestamp};
+use lock::Held;
+use queue::{Item, Queue};
+use settled::Settled;
+
+/// Not a resource of its own: a write that replaces a namespace's `spec.finalizers`.
+pub const NAMESPACE_FINALIZERS: &str = "namespaces/finalize";
+
+/// A key that is looked at so often at one moment goes round in circles.
+const LOOKS_PER_MOMENT: u32 = 500;
+/// So long a key that goes round in circles is left alone.
+const PARKED: SignedDuration = SignedDuration::from_secs(60);
+/// Looks in one settling, at most.
+const LOOKS_PER_SETTLE: u64 = 2_000_000;
+/// After a long sleep so much is caught up exactly …
+const CAUGHT_UP: SignedDuration = SignedDuration::from_mins(60);
+/// … and then the clock goes on from so long ago, as if the machine had been suspended in between.
+const RESUMED_BEFORE_NOW: SignedDuration = SignedDuration::from_mins(10);
+/// The first delay after a write that failed; it doubles with each further failure.
+const FIRST_BACKOFF: SignedDuration = SignedDuration::from_millis(500);
+/// The longest such delay.
+const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_mins(5);
+/// So far a manual clock is moved for someone who waits.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(60);
+/// So long a short command waits for another process to settle the cluster.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Why the cluster could not be settled.
+#[derive(Debug)]
+pub enum EngineError {
+    /// Too many looks without an end.
+    Endless {
+        /// Where it was going round at last.
+        controller: &'static str,
+        /// The object it looked at.
+        key: Key,
+    },
+    /// The store failed.
+    Store(anyhow::Error),
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endless { controller, key } => write!(
+                f,
+                "the cluster does not come to rest: {controller} keeps changing {} {}/{}",
+                key.resource, key.namespace, key.name
+            ),
+            Self::Store(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for EngineError {}
+
+impl From<anyhow::Error> for EngineError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What a settling did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many objects were looked at.
+    pub looks: u64,
+    /// How many writes were applied.
+    pub writes: u64,
+    /// Another process runs the engine, so this one did nothing.
+    pub elsewhere: bool,
+    /// Controllers and objects that went round in circles and were left alone for a minute.
+    pub parked: Vec<(&'static str, Key)>,
+}
+
+/// What the engine is made of.
+pub struct Parts {
+    /// The controllers, the scheduler and the kubelet, in the order in which they look.
+    pub controllers: Vec<Box<dyn Controller>>,
+    /// The API, with `moment` as its clock.
+    pub writer: Box<dyn Writer>,
+    /// The store.
+    pub source: Arc<dyn Source>,
+    /// Where container logs go.
+    pub logs: Box<dyn LogSink>,
+    /// The process's clock.
+    pub clock: Clock,
+    /// The clock of the engine's writes: a manual one, which the engine moves.
+    pub moment: Clock,
+    /// Who may run.
+    pub lock: EngineLock,
+}
+
+/// See the module's text.
+pub struct Engine {
+    source: Arc<dyn Source>,
+    clock: Clock,
+    lock: EngineLock,
+    state: Mutex<State>,
+}
+
+struct State {
+    controllers: Vec<Box<dyn Controller>>,
+    interested: HashMap<&'static str, Vec<usize>>,
+    writer: Box<dyn Writer>,
+    source: Arc<dyn Source>,
+    logs: Box<dyn LogSink>,
+    moment: Clock,
+    /// `None` until the first time something is due.
+    loaded: Option<Loaded>,
+    settled: Option<Settled>,
+    held: Option<Held>,
+}
+
+/// The cluster in memory.
+struct Loaded {
+    view: View,
+    revision: u64,
+    queue: Queue,
+    failures: HashMap<Item, u32>,
+}
+
+impl Engine {
+    /// Puts an engine together. Nothing is read before it is needed.
+    pub fn new(parts: Parts) -> Self {
+        let mut interested: HashMap<&'static str, Vec<usize>> = HashMap::new();
+        for (index, controller) in parts.controllers.iter().enumerate() {
+            for resource in controller.watches() {
+                interested.entry(resource).or_default().push(index);
+            }
+        }
+        let state = State {
+            controllers: parts.controllers,
+            interested,
+            writer: parts.writer,
+            source: Arc::clone(&parts.source),
+            logs: parts.logs,
+            moment: parts.moment,
+            loaded: None,
+            settled: None,
+            held: None,
+        };
+        Self { source: parts.source, clock: parts.clock, lock: parts.lock, state: Mutex::new(state) }
+    }
+
+    /// Does everything that is due at or before `now`. Costs two small reads where nothing is. Where
+    /// another process runs the engine, waits a moment for that one to settle the cluster.
+    pub fn settle(&self, now: Timestamp) -> Result<Report, EngineError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let mut state = self.state();
+            if state.is_settled(now)? {
+                return Ok(Report::default());
+            }
+            if state.held.is_some() {
+                return state.settle(now);
+            }
+            if let Some(held) = self.lock.try_acquire()? {
+                state.held = Some(held);
+                let report = state.settle(now);
+                state.held = None;
+                return report;
+            }
+            drop(state);
+            if waited >= PATIENCE {
+                return Ok(Report { elsewhere: true, ..Report::default() });
+            }
+            std::thread::sleep(Duration::from_millis(5));
+            waited += Duration::from_millis(5);
+        }
+    }
+
+    /// Settles the cluster again and again, as time goes by and things change, until `shutdown`. Where
+    /// another process runs the engine, waits until that one ends. With a manual clock, time jumps to
+    /// the next due moment whenever someone waits and nothing else is to be done.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<(), EngineError> {
+        let mut shutdown = std::pin::pin!(shutdown);
+        let held = loop {
+            if let Some(held) = self.lock.try_acquire()? {
+                break held;
+            }
+            tokio::select! {
+                () = &mut shutdown => return Ok(()),
+                () = tokio::time::sleep(Duration::from_millis(100)) => {}
+            }
+        };
+        self.state().held = Some(held);
+        let result = tokio::select! {
+            () = &mut shutdown => Ok(()),
+            result = self.run_held() => result,
+        };
+        self.state().held = None;
+        result
+    }
+
+    async fn run_held(&self) -> Result<(), EngineError> {
+        let latest = self.clock.now().checked_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX);
+        loop {
+            let (revision, next) = {
+                let mut state = self.state();
+                state.settle(self.clock.now())?;
+                let loaded = state.loaded.as_ref();
+                (loaded.map_or(0, |loaded| loaded.revision), loaded.and_then(|loaded| loaded.queue.next_due()))
+            };
+            let pause = if self.clock.is_manual() {
+                if let Some(next) = next.filter(|next| *next <= latest && self.source.someone_waits()) {
+                    // Whoever waits gets to see what happened before time goes on, and may be content.
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    if self.source.revision()? == revision && self.source.someone_waits() {
+                        self.clock.advance_to(next);
+                    }
+                    continue;
+                }
+                Duration::from_millis(10)
+            } else {
+                next.map_or(Duration::from_secs(3600), |next| until(self.clock.now(), next))
+            };
+            tokio::select! {
+                () = self.source.changed(revision) => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_settled(&mut self, now: Timestamp) -> Result<bool, EngineError> {
+        if self.settled.is_none() || self.held.is_none() {
+            self.settled = Settled::load(&*self.source)?;
+        }
+        let Some(settled) = self.settled else { return Ok(false) };
+        Ok(settled.holds(self.source.revision()?, now))
+    }
+
+    fn settle(&mut self, now: Timestamp) -> Result<Report, EngineError> {
+        if self.is_settled(now)? && self.loaded.is_some() {
+            return Ok(Report::default());
+        }
+        let before = self.settled.map_or(now, |settled| settled.at()).min(now);
+        self.moment.advance_to(before);
+        match &self.loaded {
+            None => self.load(before, now)?,
+            Some(_) => self.pull(now)?,
+        }
+        let mut report = Report::default();
+        let result = self.work(before, now, &mut report);
+        let Some(loaded) = &self.loaded else { return result.map(|()| report) };
+        let settled = Settled::new(now.max(self.moment.now()), loaded.revision, loaded.queue.next_due());
+        if result.is_ok() && self.settled != Some(settled) {
+            settled.save(&*self.source)?;
+            self.settled = Some(settled);
+        }
+        result.map(|()| report)
+    }
+
+    /// Takes what is due in order of time.
+    fn work(&mut self, before: Timestamp, now: Timestamp, report: &mut Report) -> Result<(), EngineError> {
+        let exact = before.checked_add(CAUGHT_UP).unwrap_or(Timestamp::MAX);
+        let resumed = now.checked_sub(RESUMED_BEFORE_NOW).unwrap_or(Timestamp::MIN);
+        let mut moment = self.moment.now();
+        let mut looks: HashMap<Item, u32> = HashMap::new();
+        while let Some((due, item)) = self.loaded.as_mut().and_then(|loaded| loaded.queue.pop(now)) {
+            let due = if due > exact && due < resumed { resumed } else { due };
+            if due > moment {
+                moment = due;
+                self.moment.advance_to(due);
+                looks.clear();
+            }
+            let (controller, key) = (self.name_of(&item), item.1.clone());
+            report.looks += 1;
+            if report.looks > LOOKS_PER_SETTLE {
+                return Err(EngineError::Endless { controller, key });
+            }
+            let count = looks.entry(item.clone()).or_default();
+            *count += 1;
+            if *count > LOOKS_PER_MOMENT {
+                report.parked.push((controller, key));
+                self.push(item, moment.checked_add(PARKED).unwrap_or(Timestamp::MAX));
+                continue;
+            }
+            report.writes += self.look(item, moment)?;
+        }
+        Ok(())
+    }
+
+    /// One look of one controller at one object. Returns how many writes were applied.
+    fn look(&mut self, item: Item, moment: Timestamp) -> Result<u64, EngineError> {
+        let (Some(controller), Some(loaded)) = (self.controllers.get(item.0), &mut self.loaded) else { return Ok(0) };
+        loaded.view.set_now(moment);
+        let outcome = controller.reconcile(&item.1, &loaded.view);
+        if let Some(again) = outcome.requeue_at {
+            let soonest = moment.checked_add(SignedDuration::from_millis(1)).unwrap_or(moment);
+            loaded.queue.push(item.clone(), again.max(soonest));
+        }
+        if outcome.writes.is_empty() {
+            loaded.failures.remove(&item);
+            return Ok(0);
+        }
+        let mut applied = 0;
+        let mut versions = Vec::new();
+        let mut refusal = None;
+        for write in outcome.writes {
+            match apply(&*self.writer, &*self.logs, &write, &mut versions) {
+                Ok(()) => applied += 1,
+                Err(status) => {
+                    refusal = Some((write, status));
+                    break;
+                }
+            }
+        }
+        match refusal {
+            None => {
+                loaded.failures.remove(&item);
+            }
+            Some((write, status)) => {
+                let failures = loaded.failures.entry(item.clone()).or_default();
+                *failures += 1;
+                let delay =
+                    if status.is_conflict() && *failures < 4 { SignedDuration::ZERO } else { backoff(*failures) };
+                let again = moment.checked_add(delay).unwrap_or(Timestamp::MAX);
+                let answer = controller.refused(&item.1, &write, &status, &loaded.view);
+                loaded.queue.push(item, again);
+                for write in answer {
+                    applied += u64::from(apply(&*self.writer, &*self.logs, &write, &mut versions).is_ok());
+                }
+            }
+        }
+        self.pull(moment)?;
+        Ok(applied)
+    }
+
+    /// Reads the whole cluster and queues every key: those changed since it was last settled are due
+    /// `now`, all others at the moment `before`.
+    fn load(&mut self, before: Timestamp, now: Timestamp) -> Result<(), EngineError> {
+        let (revision, objects) = self.source.snapshot()?;
+        let view = View::of(objects, before);
+        let news = match self.settled {
+            Some(settled) => self.source.changes_since(settled.revision)?.ok(),
+            None => None,
+        };
+        let mut changed = HashSet::new();
+        for change in news.iter().flatten().filter(|change| change.revision <= revision) {
+            changed.extend(self.items(change, &view));
+        }
+        let mut queue = Queue::default();
+        for (key, object) in view.all() {
+            let change = Change { key, revision: 0, old: None, new: Some(Arc::clone(object)) };
+            for item in self.items(&change, &view) {
+                if !changed.contains(&item) {
+                    queue.push(item, before);
+                }
+            }
+        }
+        let mut changed: Vec<_> = changed.into_iter().collect();
+        changed.sort();
+        for item in changed {
+            queue.push(item, now);
+        }
+        self.loaded = Some(Loaded { view, revision, queue, failures: HashMap::new() });
+        Ok(())
+    }
+
+    /// Takes over what changed in the store; the keys concerned are due at `due`.
+    fn pull(&mut self, due: Timestamp) -> Result<(), EngineError> {
+        let Some(mut loaded) = self.loaded.take() else { return Ok(()) };
+        let Ok(changes) = self.source.changes_since(loaded.revision)? else {
+            return self.load(due, due);
+        };
+        for change in changes {
+            loaded.revision = loaded.revision.max(change.revision);
+            loaded.view.set(change.key.clone(), change.new.clone());
+            for item in self.items(&change, &loaded.view) {
+                loaded.queue.push(item, due);
+            }
+        }
+        self.loaded = Some(loaded);
+        Ok(())
+    }
+
+    fn items(&self, change: &Change, view: &View) -> Vec<Item> {
+        let own = self.interested.get(change.key.resource).into_iter().flatten();
+        let every = self.interested.get("*").into_iter().flatten();
+        own.chain(every)
+            .filter_map(|index| Some((*index, self.controllers.get(*index)?)))
+            .flat_map(|(index, controller)| controller.keys(change, view).into_iter().map(move |key| (index, key)))
+            .collect()
+    }
+
+    fn push(&mut self, item: Item, due: Timestamp) {
+        if let Some(loaded) = &mut self.loaded {
+            loaded.queue.push(item, due);
+        }
+    }
+
+    fn name_of(&self, item: &Item) -> &'static str {
+        self.controllers.get(item.0).map_or("", |controller| controller.name())
+    }
+}
+
+fn until(now: Timestamp, then: Timestamp) -> Duration {
+    Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO)
+}
+
+/// How long to wait after so many failures in a row.
+fn backoff(failures: u32) -> SignedDuration {
+    let factor = 1_i32.checked_shl(failures.saturating_sub(1).min(20)).unwrap_or(i32::MAX);
+    FIRST_BACKOFF.checked_mul(factor).unwrap_or(LONGEST_BACKOFF).min(LONGEST_BACKOFF)
+}
+
+/// The resource versions that writes of one outcome led to: key, the version the controller saw, the
+/// version now. Later writes to the same object build upon the earlier ones.
+type Versions = Vec<(Key, String, String)>;
+
+fn apply(writer: &dyn Writer, logs: &dyn LogSink, write: &Write, versions: &mut Versions) -> Result<(), Status> {
+    match write {
+        Write::Create { resource, object } => match writer.create(resource, object.clone()) {
+            Ok(_) => Ok(()),
+            Err(status) => Err(status),
+        },
+        Write::Update { resource, object } => {
+            replace(resource, object, versions, |object| writer.update(resource, object))
+        }
+        Write::UpdateStatus { resource, object } => {
+            replace(resource, object, versions, |object| writer.update_status(resource, object))
+        }
+        Write::Bind { pod, node } => writer.bind(&pod.namespace, &pod.name, node),
+        Write::Delete { key, uid, grace_period_seconds, propagation } => {
+            let options = DeleteOptions {
+                uid: (!uid.is_empty()).then(|| uid.clone()),
+                grace_period_seconds: *grace_period_seconds,
+                propagation: *propagation,
+            };
+            match writer.delete(key.resource, &key.namespace, &key.name, &options) {
+                Err(status) if status.is_not_found() => Ok(()),
+                result => result,
+            }
+        }
+        // An event that cannot be recorded (its namespace is going away) is no reason to stop.
+        Write::Event(event) => {
+            let _ = writer.record_event(event);
+            Ok(())
+        }
+        Write::Log { pod_uid, container, restart, time, line } => {
+            logs.append(pod_uid, container, *restart, *time, line);
+            Ok(())
+        }
+    }
+}
+
+fn replace(
+    resource: &'static str,
+    object: &Object,
+    versions: &mut Versions,
+    write: impl FnOnce(Object) -> Result<Object, Status>,
+) -> Result<(), Status> {
+    let resource = if resource == NAMESPACE_FINALIZERS { "namespaces" } else { resource };
+    let key = Key { resource, namespace: object.namespace().to_owned(), name: object.name().to_owned() };
+    let seen = object.resource_version().to_owned();
+    let mut object = object.clone();
+    let earlier = versions.iter().position(|(other, before, _)| *other == key && *before == seen);
+    if let Some((_, _, after)) = earlier.and_then(|index| versions.get(index)) {
+        object.set_at(&["metadata", "resourceVersion"], after.clone());
+    }
+    let written = write(object)?.resource_version().to_owned();
+    match earlier.and_then(|index| versions.get_mut(index)) {
+        Some(entry) => entry.2 = written,
+        None => versions.push((key, seen, written)),
+    }
+    Ok(())
+}

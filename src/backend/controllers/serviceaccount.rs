@@ -1,0 +1,121 @@
+//! What every namespace has: the service account `default` and the cluster's certificate.
+
+use serde_json::json;
+
+use super::{Change, Controller, Key, Outcome, View, Write};
+use crate::object::{Meta, Object};
+
+fn namespace_key(change: &Change) -> Vec<Key> {
+    let name = if change.key.resource == "namespaces" { &change.key.name } else { &change.key.namespace };
+    vec![Key { resource: "namespaces", namespace: String::new(), name: name.clone() }]
+}
+
+/// A namespace that is there to stay.
+fn lives(key: &Key, view: &View) -> bool {
+    view.at(key).is_some_and(|namespace| namespace.deletion_timestamp().is_none())
+}
+
+/// Makes the service account `default` in each namespace.
+#[derive(Debug, Default)]
+pub struct ServiceAccountController;
+
+impl Controller for ServiceAccountController {
+    fn name(&self) -> &'static str {
+        "service-account-controller"
+    }
+
+    fn watches(&self) -> &'static [&'static str] {
+        &["namespaces", "serviceaccounts"]
+    }
+
+    fn keys(&self, change: &Change, _: &View) -> Vec<Key> {
+        namespace_key(change)
+    }
+
+    fn reconcile(&self, key: &Key, view: &View) -> Outcome {
+        if !lives(key, view) || view.get("serviceaccounts", &key.name, "default").is_some() {
+            return Outcome::default();
+        }
+        let object = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": key.name},
+        });
+        Outcome { writes: vec![Write::Create { resource: "serviceaccounts", object }], requeue_at: None }
+    }
+}
+
+/// Keeps the ConfigMap `kube-root-ca.crt` in each namespace.
+#[derive(Debug)]
+pub struct RootCertificateController {
+    certificate: String,
+}
+
+impl RootCertificateController {
+    /// Publishes this certificate (PEM). One that is empty is not published.
+    pub fn new(certificate: impl Into<String>) -> Self {
+        Self { certificate: certificate.into() }
+    }
+}
+
+const CONFIG_MAP: &str = "kube-root-ca.crt";
+
+impl Controller for RootCertificateController {
+    fn name(&self) -> &'static str {
+        "root-ca-certificate-publisher-controller"
+    }
+
+    fn watches(&self) -> &'static [&'static str] {
+        &["namespaces", "configmaps"]
+    }
+
+    fn keys(&self, change: &Change, _: &View) -> Vec<Key> {
+        let concerned = change.key.resource == "namespaces" || change.key.name == CONFIG_MAP;
+        if concerned { namespace_key(change) } else { Vec::new() }
+    }
+
+    fn reconcile(&self, key: &Key, view: &View) -> Outcome {
+        if !lives(key, view) || self.certificate.is_empty() {
+            return Outcome::default();
+        }
+        let data = json!({"ca.crt": self.certificate});
+        let writes = match view.get("configmaps", &key.name, CONFIG_MAP) {
+            Some(found) if found.at(&["data"]) == Some(&data) => Vec::new(),
+            Some(found) => {
+                let mut object = Object::clone(found);
+                object.set_at(&["data"], data);
+                vec![Write::Update { resource: "configmaps", object }]
+            }
+            None => vec![Write::Create {
+                resource: "configmaps",
+                object: json!({
+                    "apiVersion": "v1", "kind": "ConfigMap",
+                    "metadata": {"name": CONFIG_MAP, "namespace": key.name}, "data": data,
+                }),
+            }],
+        };
+        Outcome { writes, requeue_at: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::controllers::testing::Lab;
+
+    #[test]
+    fn every_namespace_gets_its_own_and_gets_it_back() {
+        let lab = Lab::new(vec![
+            Box::new(ServiceAccountController),
+            Box::new(RootCertificateController::new("-----BEGIN CERTIFICATE-----")),
+        ]);
+        lab.settle();
+        assert_eq!(
+            (lab.names("serviceaccounts"), lab.names("configmaps")),
+            (vec!["default".into()], vec![CONFIG_MAP.into()])
+        );
+        lab.delete("serviceaccounts", "default", "");
+        lab.edit("configmaps", CONFIG_MAP, |map| map.set_at(&["data", "ca.crt"], "other"));
+        lab.settle();
+        assert_eq!(lab.names("serviceaccounts"), ["default"]);
+        assert_eq!(lab.get("configmaps", CONFIG_MAP).str_at(&["data", "ca.crt"]), "-----BEGIN CERTIFICATE-----");
+    }
+}

@@ -1,0 +1,368 @@
+//! The streams of `exec` and `attach` over a websocket: the server's side of the subprotocols
+//! `v5.channel.k8s.io` and `v4.channel.k8s.io`.
+//!
+//! Every binary message begins with the number of its channel: 0 standard input, 1 output, 2 error
+//! output, 3 the final status as JSON, 4 the terminal's size as JSON. Version 5 adds the message
+//! `255, CHANNEL`, which closes a channel: so a command sees the end of its input.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use super::access::{Body, refuse};
+use crate::object::{Meta, Object, Status};
+
+/// The subprotocols, best first.
+const PROTOCOLS: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
+/// How many bytes go into one message at most.
+const CHUNK: usize = 32 * 1024;
+
+const STDIN: u8 = 0;
+const STDOUT: u8 = 1;
+const STDERR: u8 = 2;
+const ERROR: u8 = 3;
+const RESIZE: u8 = 4;
+const CLOSE: u8 = 255;
+
+/// A process (or what stands for one) and its streams.
+pub struct Process {
+    /// Its standard input.
+    pub stdin: Option<Box<dyn AsyncWrite + Send + Unpin>>,
+    /// Its output; with a terminal, all of it.
+    pub stdout: Option<Box<dyn AsyncRead + Send + Unpin>>,
+    /// Its error output.
+    pub stderr: Option<Box<dyn AsyncRead + Send + Unpin>>,
+    /// Sets the size of its terminal: columns and rows.
+    pub resize: Option<Box<dyn Fn(u16, u16) + Send + Sync>>,
+    /// Its end: the exit code, or why it could not run.
+    pub end: Pin<Box<dyn Future<Output = Result<i32, String>> + Send>>,
+    /// The command, for the final status.
+    pub command: Vec<String>,
+}
+
+/// Whether a request asks for a websocket.
+pub fn is_websocket(headers: &HeaderMap) -> bool {
+    let has = |name, token: &str| {
+        headers.get_all(name).iter().any(|value: &HeaderValue| {
+            value.to_str().is_ok_and(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
+        })
+    };
+    has(CONNECTION, "upgrade") && has(UPGRADE, "websocket") && headers.contains_key(SEC_WEBSOCKET_KEY)
+}
+
+/// Answers a request for the streams of a process: the response that switches protocols, after which
+/// `start` is asked for the process and the streams flow until its end.
+pub fn upgrade<B, F, S>(request: &mut Request<B>, start: S) -> Response<Body>
+where
+    S: FnOnce() -> F + Send + 'static,
+    F: Future<Output = Result<Process, String>> + Send + 'static,
+{
+    if !is_websocket(request.headers()) {
+        return refuse(&Status::bad_request(
+            "Upgrade request required: the bundled cluster streams over websockets (v5.channel.k8s.io, v4.channel.k8s.io)",
+        ));
+    }
+    let offered: Vec<String> = request
+        .headers()
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(',').map(|part| part.trim().to_owned()))
+        .collect();
+    let Some(protocol) = PROTOCOLS.into_iter().find(|known| offered.iter().any(|offer| offer == known)) else {
+        return refuse(&Status::failure(
+            403,
+            "Forbidden",
+            format!(
+                "unable to upgrade: unable to negotiate protocol: client supports [{}], server accepts [{}]",
+                offered.join(" "),
+                PROTOCOLS.join(" ")
+            ),
+        ));
+    };
+    let accept =
+        request.headers().get(SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes())).unwrap_or_default();
+    let upgraded = hyper::upgrade::on(request);
+    tokio::spawn(async move {
+        let Ok(upgraded) = upgraded.await else { return };
+        let io = hyper_util::rt::TokioIo::new(upgraded);
+        let socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
+        let process = start().await;
+        serve(socket, protocol == PROTOCOLS[0], process).await;
+    });
+    let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+    if let Ok(accept) = HeaderValue::from_str(&accept) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    response
+}
+
+/// Carries the streams of a process over a websocket until it has ended, then says how.
+pub async fn serve<T>(socket: WebSocketStream<T>, closes: bool, process: Result<Process, String>)
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (mut sink, mut source) = socket.split();
+    let mut process = match process {
+        Ok(process) => process,
+        Err(error) => {
+            let _ = sink.send(framed(ERROR, internal(&error).to_string().as_bytes())).await;
+            let _ = sink.close().await;
+            return;
+        }
+    };
+    // An empty message tells the client that the streams are open.
+    let first = [(STDOUT, process.stdout.is_some()), (STDERR, process.stderr.is_some()), (ERROR, true)];
+    let opening = first.iter().find(|(_, open)| *open).map_or(ERROR, |(channel, _)| *channel);
+    if sink.send(framed(opening, &[])).await.is_err() {
+        return;
+    }
+    let (output, mut outputs) = mpsc::channel::<Message>(8);
+    for (channel, stream) in [(STDOUT, process.stdout.take()), (STDERR, process.stderr.take())] {
+        if let Some(stream) = stream {
+            tokio::spawn(read(stream, channel, output.clone()));
+        }
+    }
+    drop(output);
+    let mut input = process.stdin.take().map(|stream| {
+        let (sender, receiver) = mpsc::channel::<Bytes>(8);
+        tokio::spawn(write(stream, receiver));
+        sender
+    });
+    let mut end = process.end;
+    let mut ended: Option<Result<i32, String>> = None;
+    let mut flowing = true;
+    loop {
+        tokio::select! {
+            message = outputs.recv(), if flowing => match message {
+                Some(message) => if sink.send(message).await.is_err() { return },
+                None => flowing = false,
+            },
+            result = &mut end, if ended.is_none() => ended = Some(result),
+            message = source.next() => match message {
+                Some(Ok(Message::Binary(data))) => receive(&data, closes, &mut input, process.resize.as_deref()).await,
+                // Pings are answered by the library, on the way.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Text(_) | Message::Frame(_))) => {}
+                // The client is gone: with it goes the process.
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+            },
+        }
+        // A process may leave children behind that hold its output open; they are not waited for long.
+        if let Some(result) = &ended {
+            if flowing {
+                let rest = tokio::time::timeout(std::time::Duration::from_millis(200), async {
+                    while let Some(message) = outputs.recv().await {
+                        if sink.send(message).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+                let _ = rest.await;
+            }
+            let status = match result {
+                Ok(0) => json!({"metadata": {}, "status": "Success"}),
+                Ok(code) => exit_status(&process.command, *code),
+                Err(error) => internal(error),
+            };
+            let _ = sink.send(framed(ERROR, status.to_string().as_bytes())).await;
+            let _ = sink.close().await;
+            return;
+        }
+    }
+}
+
+async fn receive(
+    data: &[u8],
+    closes: bool,
+    input: &mut Option<mpsc::Sender<Bytes>>,
+    resize: Option<&(dyn Fn(u16, u16) + Send + Sync)>,
+) {
+    match data.split_first() {
+        Some((&STDIN, bytes)) if !bytes.is_empty() => {
+            if let Some(sender) = input
+                && sender.send(Bytes::copy_from_slice(bytes)).await.is_err()
+            {
+                *input = None;
+            }
+        }
+        Some((&CLOSE, [STDIN])) if closes => *input = None,
+        Some((&RESIZE, bytes)) => {
+            if let (Some(resize), Ok(size)) = (resize, serde_json::from_slice::<Object>(bytes)) {
+                let number = |name: &str| size.int_at(&[name]).and_then(|value| u16::try_from(value).ok());
+                if let (Some(width), Some(height)) = (number("Width"), number("Height")) {
+                    resize(width, height);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn framed(channel: u8, bytes: &[u8]) -> Message {
+    let mut data = BytesMut::with_capacity(bytes.len() + 1);
+    data.put_u8(channel);
+    data.put_slice(bytes);
+    Message::Binary(data.freeze())
+}
+
+async fn read(mut stream: Box<dyn AsyncRead + Send + Unpin>, channel: u8, output: mpsc::Sender<Message>) {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        match stream.read(&mut buffer).await {
+            // The end of a terminal is an error.
+            Ok(0) | Err(_) => return,
+            Ok(count) => {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                if output.send(framed(channel, bytes)).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn write(mut stream: Box<dyn AsyncWrite + Send + Unpin>, mut input: mpsc::Receiver<Bytes>) {
+    while let Some(bytes) = input.recv().await {
+        if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
+            return;
+        }
+    }
+    let _ = stream.shutdown().await;
+}
+
+fn exit_status(command: &[String], code: i32) -> Object {
+    let command = command.join(" ");
+    json!({
+        "metadata": {},
+        "status": "Failure",
+        "message": format!("command terminated with non-zero exit code: error executing command [{command}], exit code {code}"),
+        "reason": "NonZeroExitCode",
+        "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]},
+    })
+}
+
+fn internal(error: &str) -> Object {
+    let message = format!("error executing command in container: {error}");
+    json!({
+        "metadata": {},
+        "status": "Failure",
+        "message": format!("Internal error occurred: {message}"),
+        "reason": "InternalError",
+        "details": {"causes": [{"message": message}]},
+        "code": 500,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use tokio::io::duplex;
+
+    /// A process that writes what it reads in capitals and ends with its input.
+    fn capitals(code: i32, sizes: Arc<Mutex<Vec<(u16, u16)>>>) -> Process {
+        let (stdin, mut input) = duplex(64);
+        let (mut output, stdout) = duplex(64);
+        let (mut errors, stderr) = duplex(64);
+        let end = async move {
+            let mut text = String::new();
+            errors.write_all(b"started").await.map_err(|error| error.to_string())?;
+            drop(errors);
+            input.read_to_string(&mut text).await.map_err(|error| error.to_string())?;
+            output.write_all(text.to_uppercase().as_bytes()).await.map_err(|error| error.to_string())?;
+            Ok(code)
+        };
+        Process {
+            stdin: Some(Box::new(stdin)),
+            stdout: Some(Box::new(stdout)),
+            stderr: Some(Box::new(stderr)),
+            resize: Some(Box::new(move |width, height| sizes.lock().unwrap().push((width, height)))),
+            end: Box::pin(end),
+            command: vec!["tr".into()],
+        }
+    }
+
+    async fn talk(closes: bool, process: Result<Process, String>, sent: Vec<Vec<u8>>) -> Vec<(u8, String)> {
+        let (server, client) = duplex(1 << 16);
+        let server = WebSocketStream::from_raw_socket(server, Role::Server, None).await;
+        let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+        tokio::spawn(serve(server, closes, process));
+        client.send(Message::Ping(Bytes::from_static(b"x"))).await.expect("sent");
+        for message in sent {
+            client.send(Message::Binary(message.into())).await.expect("sent");
+        }
+        let mut received: Vec<(u8, String)> = Vec::new();
+        while let Some(Ok(message)) = client.next().await {
+            if let Message::Binary(data) = message {
+                let (channel, text) = data.split_first().expect("a channel");
+                received.push((*channel, String::from_utf8_lossy(text).into_owned()));
+            }
+        }
+        received
+    }
+
+    #[tokio::test]
+    async fn carries_streams_and_the_end() {
+        let sizes = Arc::new(Mutex::new(Vec::new()));
+        let sent =
+            vec![b"\0hello ".to_vec(), b"\x04{\"Width\":80,\"Height\":24}".to_vec(), b"\0there".to_vec(), vec![255, 0]];
+        let mut received = talk(true, Ok(capitals(0, Arc::clone(&sizes))), sent.clone()).await;
+        assert_eq!(received.remove(0), (1, String::new()));
+        assert_eq!(received.last(), Some(&(3, r#"{"metadata":{},"status":"Success"}"#.to_owned())));
+        received.pop();
+        received.sort();
+        assert_eq!(received, [(1, "HELLO THERE".to_owned()), (2, "started".to_owned())]);
+        assert_eq!(*sizes.lock().unwrap(), [(80, 24)]);
+
+        let received = talk(true, Ok(capitals(3, sizes)), sent).await;
+        let (channel, status) = received.last().expect("a status");
+        let status: Object = serde_json::from_str(status).expect("JSON");
+        assert_eq!(*channel, 3);
+        assert_eq!(status["reason"], "NonZeroExitCode");
+        assert_eq!(status["details"]["causes"][0], json!({"reason": "ExitCode", "message": "3"}));
+    }
+
+    #[tokio::test]
+    async fn an_error_is_a_status() {
+        let received = talk(true, Err("no sandbox".into()), Vec::new()).await;
+        let status: Object = serde_json::from_str(&received[0].1).expect("JSON");
+        assert_eq!(status["message"], "Internal error occurred: error executing command in container: no sandbox");
+    }
+
+    #[tokio::test]
+    async fn refuses_what_it_does_not_speak() {
+        let mut plain = Request::builder().uri("/").body(()).expect("a request");
+        assert_eq!(upgrade(&mut plain, || async { Err(String::new()) }).status(), 400);
+        let mut old = Request::builder()
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header("sec-websocket-protocol", "channel.k8s.io")
+            .body(())
+            .expect("a request");
+        assert_eq!(upgrade(&mut old, || async { Err(String::new()) }).status(), 403);
+        old.headers_mut()
+            .insert("sec-websocket-protocol", HeaderValue::from_static("v4.channel.k8s.io, v5.channel.k8s.io"));
+        let response = upgrade(&mut old, || async { Err(String::new()) });
+        assert_eq!(response.status(), 101);
+        assert_eq!(response.headers()["sec-websocket-protocol"], "v5.channel.k8s.io");
+        assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+}

@@ -1,0 +1,154 @@
+//! The bundled cluster behind TLS, so that kubectl, helm and client libraries drive it too.
+//!
+//! [`Server::bind`] makes a certificate authority for this run, listens, and writes two files (mode
+//! 0600) that are gone when it ends: a kubeconfig for clients, and `serve.json` in the state folder, by which
+//! other kctl processes find it. [`Server::run`] then answers with whatever service it is given.
+//!
+//! Who may ask: whoever has the token or a client certificate of this run's authority; without either,
+//! only whether the server lives and its version. It listens on loopback addresses unless told otherwise,
+//! and answers only to names that lead there, so that no web page can ask through a browser.
+
+mod auth;
+mod files;
+mod run;
+mod tls;
+
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+
+pub use auth::Gate;
+pub use files::Running;
+pub use tls::Identity;
+
+use crate::object::Timestamp;
+
+/// The file by which other processes find a server.
+pub const FILE: &str = "serve.json";
+/// The file that a server holds locked while it runs.
+const LOCK: &str = "serve.lock";
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The state folder.
+    pub dir: PathBuf,
+    /// Where to listen.
+    pub bind_address: IpAddr,
+    /// The port; 0 takes a free one.
+    pub secure_port: u16,
+    /// Whether `bind_address` may be one that other machines reach.
+    pub allow_remote: bool,
+    /// Where to write the kubeconfig; `serve.kubeconfig` in the state folder for none.
+    pub kubeconfig: Option<PathBuf>,
+    /// What time it is: certificates hold from the day before on.
+    pub now: Timestamp,
+}
+
+impl Options {
+    /// Loopback, a free port.
+    pub fn new(dir: PathBuf, now: Timestamp) -> Self {
+        let bind_address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self { dir, bind_address, secure_port: 0, allow_remote: false, kubeconfig: None, now }
+    }
+}
+
+/// A server that listens.
+pub struct Server {
+    listener: TcpListener,
+    identity: Identity,
+    gate: Arc<Gate>,
+    running: Running,
+    file: PathBuf,
+    /// Held until the end.
+    _lock: File,
+}
+
+impl Server {
+    /// Listens and writes the files.
+    ///
+    /// # Errors
+    /// Another server runs for the same folder, the address is not allowed or not free, or the files
+    /// cannot be written.
+    pub async fn bind(options: Options) -> anyhow::Result<Self> {
+        if !options.bind_address.is_loopback() && !options.allow_remote {
+            bail!(
+                "refusing to listen on {}, which other machines may reach; allow it explicitly if that is what you want",
+                options.bind_address
+            );
+        }
+        files::make_folder(&options.dir)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(options.dir.join(LOCK))
+            .with_context(|| format!("opening {}", options.dir.join(LOCK).display()))?;
+        if lock.try_lock().is_err() {
+            match find(&options.dir) {
+                Some(other) => bail!("the cluster is served already, at {} by process {}", other.server, other.pid),
+                None => bail!("the cluster is served already"),
+            }
+        }
+        let listener = TcpListener::bind(SocketAddr::new(options.bind_address, options.secure_port))
+            .await
+            .with_context(|| format!("listening on {}:{}", options.bind_address, options.secure_port))?;
+        let address = listener.local_addr()?;
+        let identity = Identity::generate(address.ip(), options.now)?;
+        let kubeconfig = options.kubeconfig.unwrap_or_else(|| options.dir.join("serve.kubeconfig"));
+        let reachable = match address.ip() {
+            ip if ip.is_unspecified() => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port()),
+            _ => address,
+        };
+        let running = Running {
+            pid: std::process::id(),
+            address: reachable.to_string(),
+            server: format!("https://{reachable}"),
+            kubeconfig,
+            token: identity.token.clone(),
+            certificate_authority: identity.ca_pem.clone(),
+        };
+        files::write_private(&running.kubeconfig, &files::kubeconfig(&running, &identity))?;
+        let file = options.dir.join(FILE);
+        files::write_private(&file, &serde_json::to_string_pretty(&running)?)?;
+        let gate = Arc::new(Gate::new(&identity.token, address));
+        Ok(Self { listener, identity, gate, running, file, _lock: lock })
+    }
+
+    /// How to reach it.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
+    /// What its user should know: that it can be reached from other machines.
+    pub fn warning(&self) -> Option<String> {
+        let ip = self.listener.local_addr().ok()?.ip();
+        (!ip.is_loopback())
+            .then(|| format!("the cluster can be reached from other machines, at {ip}; whoever has its token rules it"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
+        let _ = std::fs::remove_file(&self.running.kubeconfig);
+    }
+}
+
+/// The server that runs for a state folder. A file that a dead one left behind does not count.
+pub fn find(dir: &Path) -> Option<Running> {
+    let text = std::fs::read_to_string(dir.join(FILE)).ok()?;
+    // Whoever serves holds the lock.
+    let lock = File::options().read(true).write(true).open(dir.join(LOCK)).ok()?;
+    if lock.try_lock_shared().is_ok() {
+        return None;
+    }
+    serde_json::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Asking a server what it serves: two requests where it has aggregated discovery, one more for every
+//! group version where it has not.
+
+use futures_util::stream::{self, StreamExt};
+use http::Method;
+
+use super::catalog::{Catalog, Entry, GroupFailure};
+use crate::client::Client;
+use crate::client::request::{Accept, Call};
+use crate::object::{GroupVersion, GroupVersionKind, GroupVersionResource, Meta, Object};
+
+/// Requests under way at one time.
+const PARALLEL: usize = 16;
+
+/// Asks for everything. Fails only where the server cannot be asked at all; what single groups fail
+/// with is in [`Catalog::failures`].
+pub(super) async fn catalog(client: &Client) -> anyhow::Result<Catalog> {
+    let ask = |path: &'static str| client.json(Call::new(Method::GET, path).accept(Accept::Discovery));
+    let (core, groups) = futures_util::future::join(ask("/api"), ask("/apis")).await;
+    let (core, groups) = (core?, groups?);
+    let mut catalog = Catalog::default();
+    let mut missing = Vec::new();
+    for document in [&core, &groups] {
+        match document.kind() {
+            "APIGroupDiscoveryList" => aggregated(document, &mut catalog),
+            "APIVersions" => {
+                for version in document.list_at(&["versions"]).iter().filter_map(Object::as_str) {
+                    missing.push(GroupVersion::new("", version));
+                }
+            }
+            _ => missing.extend(legacy_versions(document)),
+        }
+    }
+    let answers = stream::iter(missing)
+        .map(|version| async move { (client.json(Call::new(Method::GET, version.path())).await, version) })
+        .buffered(PARALLEL);
+    let mut answers = std::pin::pin!(answers);
+    while let Some((answer, version)) = answers.next().await {
+        catalog.group_versions.push(version.to_string());
+        match answer {
+            Ok(list) => legacy_resources(&list, &version, &mut catalog),
+            Err(error) => {
+                catalog.failures.push(GroupFailure { group_version: version.to_string(), error: error.to_string() })
+            }
+        }
+    }
+    Ok(catalog)
+}
+
+fn aggregated(document: &Object, catalog: &mut Catalog) {
+    for group in document.list_at(&["items"]) {
+        for version in group.list_at(&["versions"]) {
+            let version_name = version.str_at(&["version"]);
+            let at = GroupVersion::new(group.name(), version_name);
+            catalog.group_versions.push(at.to_string());
+            if version.str_at(&["freshness"]) == "Stale" {
+                let error = format!("stale GroupVersion discovery: {at}");
+                catalog.failures.push(GroupFailure { group_version: at.to_string(), error });
+            }
+            for resource in version.list_at(&["resources"]) {
+                let kind = resource.str_at(&["responseKind", "kind"]);
+                if kind.is_empty() {
+                    // Only subresources are served here.
+                    continue;
+                }
+                catalog.entries.push(Entry {
+                    resource: GroupVersionResource::new(at.group.clone(), version_name, resource.str_at(&["resource"])),
+                    kind: kind_at(resource.at(&["responseKind"]), &at, kind),
+                    singular: resource.str_at(&["singularResource"]).to_owned(),
+                    short_names: texts(resource, "shortNames"),
+                    namespaced: resource.str_at(&["scope"]) == "Namespaced",
+                    categories: texts(resource, "categories"),
+                    verbs: texts(resource, "verbs"),
+                    subresources: resource
+                        .list_at(&["subresources"])
+                        .iter()
+                        .map(|part| part.str_at(&["subresource"]).to_owned())
+                        .collect(),
+                });
+            }
+        }
+    }
+}
+
+/// The group versions of an `APIGroupList`, in each group the preferred one first.
+fn legacy_versions(document: &Object) -> Vec<GroupVersion> {
+    let mut all = Vec::new();
+    for group in document.list_at(&["groups"]) {
+        let name = group.str_at(&["name"]);
+        let preferred = group.str_at(&["preferredVersion", "version"]);
+        let mut versions: Vec<&str> =
+            group.list_at(&["versions"]).iter().map(|version| version.str_at(&["version"])).collect();
+        versions.sort_by_key(|version| *version != preferred);
+        all.extend(versions.into_iter().map(|version| GroupVersion::new(name, version)));
+    }
+    all
+}
+
+fn legacy_resources(list: &Object, at: &GroupVersion, catalog: &mut Catalog) {
+    let resources = list.list_at(&["resources"]);
+    for resource in resources {
+        let name = resource.str_at(&["name"]);
+        if name.contains('/') {
+            continue;
+        }
+        let parts = resources.iter().filter_map(|part| part.str_at(&["name"]).strip_prefix(name)?.strip_prefix('/'));
+        catalog.entries.push(Entry {
+            resource: GroupVersionResource::new(at.group.clone(), at.version.clone(), name),
+            kind: kind_at(Some(resource), at, resource.str_at(&["kind"])),
+            singular: resource.str_at(&["singularName"]).to_owned(),
+            short_names: texts(resource, "shortNames"),
+            namespaced: resource.bool_at(&["namespaced"]),
+            categories: texts(resource, "categories"),
+            verbs: texts(resource, "verbs"),
+            subresources: parts.map(str::to_owned).collect(),
+        });
+    }
+}
+
+/// A kind that names no group and version is of those that serve it.
+fn kind_at(named: Option<&Object>, at: &GroupVersion, kind: &str) -> GroupVersionKind {
+    let part = |field: &str| named.map_or("", |object| object.str_at(&[field]));
+    match part("version") {
+        "" => at.kind(kind),
+        version => GroupVersionKind::new(part("group"), version, kind),
+    }
+}
+
+fn texts(object: &Object, field: &str) -> Vec<String> {
+    object.list_at(&[field]).iter().filter_map(Object::as_str).map(str::to_owned).collect()
+}

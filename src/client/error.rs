@@ -1,0 +1,94 @@
+//! Requests that got no answer, and answers that are not the API's own.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use http::{Method, StatusCode};
+
+use crate::object::Status;
+use crate::object::status::{StatusCause, StatusDetails};
+
+/// No answer came. Displayed as the whole sentence that kubectl says, without any prefix.
+#[derive(Debug)]
+pub struct ConnectionError {
+    /// Host and port as the configuration has them.
+    pub server: String,
+    /// Whether there is nothing listening.
+    pub refused: bool,
+    /// What happened, in Go's words where they are known.
+    pub message: String,
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.refused {
+            let server = &self.server;
+            write!(f, "The connection to the server {server} was refused - did you specify the right host or port?")
+        } else {
+            write!(f, "Unable to connect to the server: {}", self.message)
+        }
+    }
+}
+
+impl StdError for ConnectionError {}
+
+impl ConnectionError {
+    /// Sorts an error of a connection to `server` (host and port).
+    pub fn new(server: &str, error: &(dyn StdError + 'static)) -> Self {
+        let chain: Vec<&(dyn StdError + 'static)> =
+            std::iter::successors(Some(error), |e: &&(dyn StdError + 'static)| (*e).source()).collect();
+        let io = chain.iter().filter_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
+        let refused = io.into_iter().any(|kind| kind == io::ErrorKind::ConnectionRefused);
+        let message = chain.last().map(ToString::to_string).unwrap_or_default();
+        Self { server: server.to_owned(), refused, message }
+    }
+
+    /// One whose words are known.
+    pub fn says(server: &str, message: impl Into<String>) -> Self {
+        Self { server: server.to_owned(), refused: false, message: message.into() }
+    }
+}
+
+/// The status that client-go makes of an error response that holds none: `text` is the body where it
+/// is text.
+pub fn generic_status(method: &Method, code: StatusCode, text: Option<&str>, retry_after: Option<i64>) -> Status {
+    let said = text.map_or("unknown", str::trim);
+    let code = code.as_u16();
+    let (reason, message) = match code {
+        409 if method == Method::POST => ("AlreadyExists", "the server reported a conflict".to_owned()),
+        409 => ("Conflict", "the server reported a conflict".to_owned()),
+        404 => ("NotFound", "the server could not find the requested resource".to_owned()),
+        400 => ("BadRequest", "the server rejected our request for an unknown reason".to_owned()),
+        401 => ("Unauthorized", "the server has asked for the client to provide credentials".to_owned()),
+        403 => ("Forbidden", said.to_owned()),
+        406 if matches!(said, "" | "unknown") => (
+            "NotAcceptable",
+            "the server was unable to respond with a content type that the client supports".to_owned(),
+        ),
+        406 => ("NotAcceptable", said.to_owned()),
+        415 => ("UnsupportedMediaType", said.to_owned()),
+        405 => ("MethodNotAllowed", "the server does not allow this method on the requested resource".to_owned()),
+        422 => ("Invalid", "the server rejected our request due to an error in our request".to_owned()),
+        503 => ("ServiceUnavailable", "the server is currently unable to handle the request".to_owned()),
+        504 => (
+            "Timeout",
+            "the server was unable to return a response in the time allotted, but may still be processing the request"
+                .to_owned(),
+        ),
+        429 => (
+            "TooManyRequests",
+            "the server has received too many requests and has asked us to try again later".to_owned(),
+        ),
+        500.. => {
+            ("InternalError", format!("an error on the server ({said:?}) has prevented the request from succeeding"))
+        }
+        _ => ("", format!("the server responded with the status code {code} but did not return more information")),
+    };
+    let cause =
+        StatusCause { reason: "UnexpectedServerResponse".into(), message: said.to_owned(), field: String::new() };
+    let mut status = Status::failure(code, reason, message);
+    let details = StatusDetails { causes: vec![cause], retry_after_seconds: retry_after, ..StatusDetails::default() };
+    status.details = Some(Box::new(details));
+    status
+}

@@ -1,0 +1,150 @@
+//! `get --watch`: what is there, then every change.
+
+use std::io::Write;
+
+use super::Settings;
+use super::table::{options, table};
+use crate::client::discovery::Mapping;
+use crate::client::paging;
+use crate::client::request::{Endpoint, WatchParams};
+use crate::client::watch::{Event, Watcher};
+use crate::object::{Meta, Object, Status};
+use crate::ops::context::Context;
+use crate::ops::print::Out;
+use crate::ops::resources::{Info, Source};
+use crate::output::print::Printer;
+use crate::output::table::{Table, TablePrinter};
+
+/// Lists, then follows changes until the server, or the user, ends it.
+pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Result<()> {
+    let args = settings.args;
+    let (accept, include_object) = settings.accept();
+    let plan = settings
+        .builder(ctx)
+        .page(u64::try_from(args.chunk_size).unwrap_or(0))
+        .single_type()
+        .accept(accept, include_object)
+        .plan()
+        .await?;
+    let (infos, result) = plan.infos().await;
+    if let Err(error) = result {
+        let missing = error.downcast_ref::<Status>().is_some_and(Status::is_not_found);
+        return if missing && args.ignore_not_found { Ok(()) } else { Err(error) };
+    }
+    let mapping = infos.first().and_then(|info| info.mapping.clone());
+    let mut writer = Writer::new(ctx, settings, mapping.as_ref())?;
+
+    // One object by name is watched from "any version": the server repeats it first.
+    let single = plan.single_item_implied && infos.len() == 1;
+    let version = if single { "0".to_owned() } else { common_version(&infos) };
+    for info in infos.iter().filter(|_| !args.watch_only) {
+        writer.print_listed(info)?;
+    }
+    writer.flush()?;
+
+    let [source] = plan.sources.as_slice() else {
+        anyhow::bail!("you may only watch a single resource or type of resource at a time");
+    };
+    let (endpoint, fields, labels) = match (source, infos.as_slice()) {
+        (Source::Collection { mapping, namespace, labels, fields }, _) => {
+            (Endpoint::collection(&mapping.resource, namespace.clone()), fields.clone(), labels.clone())
+        }
+        (_, [info]) => {
+            let endpoint = Endpoint { name: String::new(), ..info.endpoint() };
+            (endpoint, format!("metadata.name={}", info.name), String::new())
+        }
+        (_, infos) => anyhow::bail!(
+            "watch is only supported on individual resources and resource collections - {} resources were found",
+            infos.len()
+        ),
+    };
+    let params = WatchParams { labels, fields, resource_version: version, ..WatchParams::default() };
+    let client = ctx.client().await?;
+    let mut watcher = Watcher::new(client, endpoint, params).accept(accept).include_object(include_object);
+    let mut silent = single;
+    while let Some(event) = watcher.next_of_connection().await? {
+        match event {
+            Event::Bookmark(_) => continue,
+            Event::Error(status) => return Err(status.into()),
+            event => {
+                let kind = event.kind();
+                let (Event::Added(object) | Event::Modified(object) | Event::Deleted(object)) = event else { continue };
+                writer.print_event(kind, object, std::mem::take(&mut silent))?;
+                writer.flush()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The version of which a list is, where all its pages agree.
+fn common_version(infos: &[Info]) -> String {
+    let mut versions = infos.iter().filter_map(|info| info.object.as_ref()).map(Meta::resource_version);
+    let first = versions.next().unwrap_or_default();
+    if versions.all(|version| version == first) { first.to_owned() } else { String::new() }
+}
+
+/// Prints objects one by one, in a table that goes on or in any other format.
+struct Writer<'a> {
+    ctx: &'a Context,
+    events: bool,
+    form: Form<'a>,
+    out: Out<'a>,
+}
+
+enum Form<'a> {
+    Table(Box<TablePrinter<Out<'a>>>),
+    Objects(Box<Printer>),
+}
+
+impl<'a> Writer<'a> {
+    fn new(ctx: &'a Context, settings: &Settings<'_>, mapping: Option<&Mapping>) -> anyhow::Result<Self> {
+        let args = settings.args;
+        let form = if settings.is_table() {
+            let mut options = options(settings, mapping, args.show_kind);
+            // Here kubectl does not ask whether the type lives in namespaces.
+            options.with_namespace = args.all_namespaces;
+            Form::Table(Box::new(TablePrinter::new(Out(&ctx.streams), options)))
+        } else {
+            Form::Objects(Box::new(args.print.printer(settings.format.clone(), "")?))
+        };
+        Ok(Self { ctx, events: args.output_watch_events, form, out: Out(&ctx.streams) })
+    }
+
+    /// What was there before the watch began: an object, a table, or the items of a list.
+    fn print_listed(&mut self, info: &Info) -> anyhow::Result<()> {
+        let Some(object) = info.object.clone() else { return Ok(()) };
+        if object.get("items").is_some_and(Object::is_array) {
+            return paging::take_items(object).into_iter().try_for_each(|item| self.print_event("ADDED", item, false));
+        }
+        self.print_event("ADDED", object, false)
+    }
+
+    /// A change. A silent one is not shown, but the columns of its table count for those after it.
+    fn print_event(&mut self, kind: &str, object: Object, silent: bool) -> anyhow::Result<()> {
+        match &mut self.form {
+            Form::Table(printer) => {
+                let mut rows = if Table::is_table(&object) {
+                    table(object)?
+                } else {
+                    Table::of_objects(vec![object], self.ctx.clock.now())
+                };
+                if silent {
+                    rows.rows.clear();
+                }
+                printer.print(&rows, self.events.then_some(kind))?;
+            }
+            Form::Objects(_) if silent => {}
+            Form::Objects(printer) if self.events => printer.print_event(kind, object, &mut self.out)?,
+            Form::Objects(printer) => printer.print(object, &mut self.out)?,
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        if let Form::Table(printer) = &mut self.form {
+            printer.flush()?;
+        }
+        Ok(self.out.flush()?)
+    }
+}

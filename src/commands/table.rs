@@ -1,0 +1,454 @@
+//! The command tree as data: every command's names, usage line and one-line description.
+
+use super::config::{clusters, contexts, property, users, view};
+use super::entry::{Action, Builtin, Completes, Entry, Group};
+use super::{api_resources, api_versions, get, version};
+use crate::run;
+
+use Completes::{
+    AnyOf, Clusters, Contexts, Files, Folders, Name, OneOf, Pods, PodsAndContainers, PodsAndPorts, Resources, Types,
+    Users, Words,
+};
+use Group::{Advanced, Beginner, Cluster, Deploy, Hidden, Intermediate, Other, Settings, Troubleshooting};
+
+/// What `rollout` works on.
+const ROLLOUTS: &[&str] = &["deployment", "daemonset", "statefulset"];
+/// What has a pod template.
+const TEMPLATES: &[&str] = &["deployment", "daemonset", "statefulset", "replicaset", "cronjob", "job", "pod"];
+
+/// The top of the tree, in the order of the root's help.
+pub static COMMANDS: &[Entry] = &[
+    // Basic commands for beginners.
+    Entry::new("create", "-f FILENAME", "Create objects from files, from standard input, or from flags")
+        .group(Beginner)
+        .children(CREATE),
+    Entry::new(
+        "expose",
+        "(-f FILENAME | TYPE NAME) [--port=port] [--protocol=TCP|UDP|SCTP] [--target-port=number-or-name] [--name=name] [--external-ip=external-ip-of-service] [--type=type]",
+        "Put a Service in front of a workload, a pod or another Service",
+    )
+    .group(Beginner)
+    .completes(OneOf(&["deployment", "pod", "replicaset", "replicationcontroller", "service"])),
+    Entry::new(
+        "run",
+        "NAME --image=image [--env=\"key=value\"] [--port=port] [--dry-run=server|client] [--overrides=inline-json] [--command] -- [COMMAND] [args...]",
+        "Run an image on the cluster",
+    )
+    .group(Beginner),
+    Entry::family("set", "SUBCOMMAND", "Change one particular field of objects", SET)
+        .group(Beginner)
+        .long("Change one particular field of objects that already exist: images, environment, resources, selectors and subjects."),
+    // Basic commands, next step.
+    Entry::new(
+        "explain",
+        "TYPE [--recursive=FALSE|TRUE] [--api-version=api-version-group] [-o|--output=plaintext|plaintext-openapiv2]",
+        "Describe the fields of a resource type",
+    )
+    .group(Intermediate)
+    .completes(Types),
+    Entry::new(
+        "get",
+        "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]",
+        "List objects, or show some of them",
+    )
+    .group(Intermediate)
+    .action(run!(get::GetArgs, get::run))
+    .completes(Resources),
+    Entry::new("edit", "(RESOURCE/NAME | -f FILENAME)", "Change an object in your editor")
+        .group(Intermediate)
+        .completes(Resources),
+    Entry::new(
+        "delete",
+        "([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)])",
+        "Delete objects by name, by file, by label, or all of a type",
+    )
+    .group(Intermediate)
+    .completes(Resources),
+    // Deploying.
+    Entry::family("rollout", "SUBCOMMAND", "Watch, pause, restart and undo the rollout of a workload", ROLLOUT)
+        .group(Deploy)
+        .long("Watch, pause, restart and undo rollouts. They exist for Deployments, DaemonSets and StatefulSets.")
+        .examples("# Go back to the revision before the present one\nkctl rollout undo deployment/web\n\n# Wait until the rollout is complete\nkctl rollout status daemonset/agent\n\n# Restart all pods of a Deployment, a few at a time\nkctl rollout restart deployment/web"),
+    Entry::new(
+        "scale",
+        "[--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE NAME)",
+        "Set how many replicas a workload has",
+    )
+    .group(Deploy)
+    .completes(AnyOf(&["deployment", "replicaset", "replicationcontroller", "statefulset"])),
+    Entry::new(
+        "autoscale",
+        "(-f FILENAME | TYPE NAME | TYPE/NAME) [--min=MINPODS] --max=MAXPODS [--cpu=CPU] [--memory=MEMORY]",
+        "Let a workload's number of replicas follow its load",
+    )
+    .group(Deploy)
+    .completes(OneOf(&["deployment", "replicaset", "replicationcontroller", "statefulset"])),
+    // Looking after the cluster.
+    Entry::family("certificate", "SUBCOMMAND", "Approve or deny requests for certificates", CERTIFICATE).group(Cluster),
+    Entry::new("cluster-info", "[flags]", "Show the addresses of the control plane and of cluster services")
+        .group(Cluster)
+        .children(CLUSTER_INFO),
+    Entry::family("top", "[flags]", "Show how much CPU and memory nodes and pods use", TOP).group(Cluster).long(
+        "Show how much CPU and memory nodes and pods use at present, as the cluster's metrics server measured it.",
+    ),
+    Entry::new("cordon", "NODE", "Keep new pods away from a node").group(Cluster).completes(Name("node")),
+    Entry::new("uncordon", "NODE", "Let new pods onto a node again").group(Cluster).completes(Name("node")),
+    Entry::new("drain", "NODE", "Empty a node before maintenance").group(Cluster).completes(Name("node")),
+    Entry::new(
+        "taint",
+        "NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N",
+        "Add taints to nodes, or remove them",
+    )
+    .group(Cluster)
+    .completes(AnyOf(&["node"])),
+    // Finding out what is wrong.
+    Entry::new(
+        "describe",
+        "(-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME)",
+        "Show an object in detail, with what belongs to it",
+    )
+    .group(Troubleshooting)
+    .completes(Resources),
+    Entry::new("logs", "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]", "Print what a pod's container wrote")
+        .group(Troubleshooting)
+        .completes(PodsAndContainers),
+    Entry::new("attach", "(POD | TYPE/NAME) -c CONTAINER", "Connect to a process that runs in a container")
+        .group(Troubleshooting)
+        .completes(Pods),
+    Entry::new("exec", "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]", "Run a command in a container")
+        .group(Troubleshooting)
+        .completes(Pods),
+    Entry::new(
+        "port-forward",
+        "TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
+        "Forward local ports to a pod",
+    )
+    .group(Troubleshooting)
+    .completes(PodsAndPorts),
+    Entry::new(
+        "proxy",
+        "[--port=PORT] [--www=static-dir] [--www-prefix=prefix] [--api-prefix=prefix]",
+        "Serve the API server on a local port, with your credentials",
+    )
+    .group(Troubleshooting),
+    Entry::new("cp", "<file-spec-src> <file-spec-dest>", "Copy files to and from containers")
+        .group(Troubleshooting)
+        .completes(Files),
+    Entry::family("auth", "[flags]", "Ask what may be done, and as whom", AUTH).group(Troubleshooting),
+    Entry::new(
+        "debug",
+        "(POD | TYPE[[.VERSION].GROUP]/NAME) [ -- COMMAND [args...] ]",
+        "Start a container or a pod to look into another pod or a node",
+    )
+    .group(Troubleshooting)
+    .completes(Resources),
+    Entry::new(
+        "events",
+        "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file] [--for TYPE/NAME] [--watch] [--types=Normal,Warning]",
+        "List events, oldest first",
+    )
+    .group(Troubleshooting),
+    // Advanced.
+    Entry::new("diff", "-f FILENAME", "Show what applying files would change").group(Advanced).failure(2),
+    Entry::new("apply", "(-f FILENAME | -k DIRECTORY)", "Bring objects to the state that files declare")
+        .group(Advanced)
+        .children(APPLY),
+    Entry::new("patch", "(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]", "Change some fields of an object")
+        .group(Advanced)
+        .completes(Resources),
+    Entry::new("replace", "-f FILENAME", "Replace objects by those in files").group(Advanced),
+    Entry::new(
+        "wait",
+        "([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) [--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]]",
+        "Wait until objects meet a condition",
+    )
+    .group(Advanced)
+    .completes(Resources),
+    Entry::new("kustomize", "DIR [flags]", "Build a kustomization and print the result").group(Advanced).completes(Folders),
+    // Settings.
+    Entry::new(
+        "label",
+        "[--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N [--resource-version=version]",
+        "Change the labels of objects",
+    )
+    .group(Settings)
+    .completes(Resources),
+    Entry::new(
+        "annotate",
+        "[--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N [--resource-version=version]",
+        "Change the annotations of objects",
+    )
+    .group(Settings)
+    .completes(Resources),
+    Entry::new("completion", "SHELL", "Print the script that completes commands in your shell")
+        .group(Settings)
+        .action(Action::Builtin(Builtin::Completion))
+        .completes(Words(&["bash", "zsh", "fish", "powershell"]))
+        .long(
+            "Print the script that lets a shell complete kctl's commands, flags, and the names of objects in the cluster.\n\nThe script asks kctl itself for the candidates, so it need not be renewed when kctl is. Called as kubectl, or with KCTL_COMPAT=kubectl, it completes that name.",
+        )
+        .examples(
+            "# Complete in this bash\nsource <(kctl completion bash)\n\n# Complete in every bash from now on\nkctl completion bash > ~/.local/share/bash-completion/completions/kctl\n\n# Complete in every zsh from now on\nkctl completion zsh > \"${fpath[1]}/_kctl\"\n\n# Complete in every fish from now on\nkctl completion fish > ~/.config/fish/completions/kctl.fish\n\n# Complete in this PowerShell\nkctl completion powershell | Out-String | Invoke-Expression",
+        ),
+    // The rest.
+    Entry::new("alpha", "", "Commands that are being tried out").group(Hidden).action(Action::Builtin(Builtin::Alpha)),
+    Entry::new("api-resources", "[flags]", "List the resource types that the server knows")
+        .action(run!(api_resources::ApiResourcesArgs, api_resources::run)),
+    Entry::new("api-versions", "", "List the API versions that the server knows")
+        .action(run!(api_versions::ApiVersionsArgs, api_versions::run)),
+    Entry::family("config", "SUBCOMMAND", "Show and change kubeconfig files", CONFIG).group(Other).long(
+        "Show and change kubeconfig files.\n\nThe file is the one that --kubeconfig names; without that flag, those that the variable KUBECONFIG lists; without either, ${HOME}/.kube/config. Of several files, a new entry goes to the first one that exists, and a changed entry stays in its file.",
+    ),
+    Entry::new("help", "[command]", "Show how a command is used").group(Hidden).action(Action::Builtin(Builtin::Help)),
+    Entry::family("kuberc", "SUBCOMMAND", "Show and change your preferences file", KUBERC),
+    Entry::new("options", "", "List the flags that every command takes")
+        .group(Hidden)
+        .action(Action::Builtin(Builtin::Options))
+        .examples("# List the flags that every command takes\nkctl options"),
+    Entry::family("plugin", "[flags]", "Find plugins", PLUGIN)
+        .long(
+            "Find plugins.\n\nA plugin is a program on the PATH whose name begins with kubectl- (or kctl-): kubectl-tree runs as `kctl tree`, kubectl-cert-manager as `kctl cert manager`. Commands of kctl itself cannot be replaced by a plugin.",
+        )
+        .examples(PLUGIN_EXAMPLES),
+    Entry::new("version", "[flags]", "Print the version of this program and of the server")
+        .action(run!(version::VersionArgs, version::run)),
+];
+
+const PLUGIN_EXAMPLES: &str = "# List the plugins that can be called\nkctl plugin list\n\n# Only their names, not where they are\nkctl plugin list --name-only";
+
+static PLUGIN: &[Entry] = &[Entry::new("list", "[flags]", "List the plugins on the PATH")
+    .action(Action::Builtin(Builtin::PluginList))
+    .examples(PLUGIN_EXAMPLES)];
+
+static CREATE: &[Entry] = &[
+    Entry::new(
+        "clusterrole",
+        "NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none]",
+        "Create a ClusterRole",
+    ),
+    Entry::new(
+        "clusterrolebinding",
+        "NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
+        "Bind a ClusterRole to users, groups or service accounts in the whole cluster",
+    ),
+    Entry::new(
+        "configmap",
+        "NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
+        "Create a ConfigMap from files, folders or literal values",
+    )
+    .aliases(&["cm"]),
+    Entry::new(
+        "cronjob",
+        "NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [flags]",
+        "Create a CronJob",
+    )
+    .aliases(&["cj"]),
+    Entry::new("deployment", "NAME --image=image -- [COMMAND] [args...]", "Create a Deployment").aliases(&["deploy"]),
+    Entry::new("ingress", "NAME --rule=host/path=service:port[,tls[=secret]] ", "Create an Ingress").aliases(&["ing"]),
+    Entry::new(
+        "job",
+        "NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]",
+        "Create a Job, from an image or from a CronJob",
+    ),
+    Entry::new("namespace", "NAME [--dry-run=server|client|none]", "Create a namespace").aliases(&["ns"]),
+    Entry::new(
+        "poddisruptionbudget",
+        "NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]",
+        "Create a PodDisruptionBudget",
+    )
+    .aliases(&["pdb"]),
+    Entry::new(
+        "priorityclass",
+        "NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none]",
+        "Create a PriorityClass",
+    )
+    .aliases(&["pc"]),
+    Entry::new(
+        "quota",
+        "NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none]",
+        "Create a ResourceQuota",
+    )
+    .aliases(&["resourcequota"]),
+    Entry::new(
+        "role",
+        "NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none]",
+        "Create a Role",
+    ),
+    Entry::new(
+        "rolebinding",
+        "NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
+        "Bind a Role or ClusterRole to users, groups or service accounts in one namespace",
+    ),
+    Entry::family("secret", "(docker-registry | generic | tls)", "Create a Secret", CREATE_SECRET),
+    Entry::family("service", "[flags]", "Create a Service", CREATE_SERVICE).aliases(&["svc"]),
+    Entry::new("serviceaccount", "NAME [--dry-run=server|client|none]", "Create a ServiceAccount").aliases(&["sa"]),
+    Entry::new("token", "SERVICE_ACCOUNT_NAME", "Request a token for a service account")
+        .completes(Name("serviceaccount")),
+];
+
+static CREATE_SECRET: &[Entry] = &[
+    Entry::new(
+        "docker-registry",
+        "NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none]",
+        "Create a Secret with credentials for a container registry",
+    ),
+    Entry::new(
+        "generic",
+        "NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
+        "Create a Secret from files, folders or literal values",
+    ),
+    Entry::new(
+        "tls",
+        "NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none]",
+        "Create a Secret with a certificate and its key",
+    ),
+];
+
+static CREATE_SERVICE: &[Entry] = &[
+    Entry::new(
+        "clusterip",
+        "NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]",
+        "Create a Service with an address inside the cluster",
+    ),
+    Entry::new(
+        "externalname",
+        "NAME --external-name external.name [--dry-run=server|client|none]",
+        "Create a Service that is another name for a host outside the cluster",
+    ),
+    Entry::new(
+        "loadbalancer",
+        "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
+        "Create a Service behind a load balancer of the cloud",
+    ),
+    Entry::new(
+        "nodeport",
+        "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
+        "Create a Service that every node answers on a port of its own",
+    ),
+];
+
+static SET: &[Entry] = &[
+    Entry::new("env", "RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N", "Change environment variables of a pod template")
+        .completes(AnyOf(TEMPLATES)),
+    Entry::new(
+        "image",
+        "(-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N",
+        "Change the images of a pod template",
+    )
+    .completes(AnyOf(TEMPLATES)),
+    Entry::new(
+        "resources",
+        "(-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS]",
+        "Change the resource requests and limits of a pod template",
+    )
+    .completes(AnyOf(TEMPLATES)),
+    Entry::new(
+        "selector",
+        "(-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version]",
+        "Replace the selector of a Service",
+    )
+    .completes(AnyOf(&["service"])),
+    Entry::new("serviceaccount", "(-f FILENAME | TYPE NAME) SERVICE_ACCOUNT", "Change the service account of a pod template")
+        .aliases(&["sa"])
+        .completes(AnyOf(TEMPLATES)),
+    Entry::new(
+        "subject",
+        "(-f FILENAME | TYPE NAME) [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
+        "Add users, groups or service accounts to role bindings",
+    )
+    .completes(AnyOf(&["rolebinding", "clusterrolebinding"])),
+];
+
+static ROLLOUT: &[Entry] = &[
+    Entry::new("history", "(TYPE NAME | TYPE/NAME) [flags]", "List the revisions of a workload")
+        .completes(AnyOf(ROLLOUTS)),
+    Entry::new("pause", "RESOURCE", "Hold a rollout back").completes(AnyOf(&["deployment"])),
+    Entry::new("restart", "RESOURCE", "Replace all pods of a workload, a few at a time").completes(AnyOf(ROLLOUTS)),
+    Entry::new("resume", "RESOURCE", "Let a paused rollout go on").completes(AnyOf(&["deployment"])),
+    Entry::new("status", "(TYPE NAME | TYPE/NAME) [flags]", "Follow a rollout until it is complete")
+        .completes(OneOf(ROLLOUTS)),
+    Entry::new("undo", "(TYPE NAME | TYPE/NAME) [flags]", "Go back to an earlier revision").completes(AnyOf(ROLLOUTS)),
+];
+
+static CERTIFICATE: &[Entry] = &[
+    Entry::new("approve", "(-f FILENAME | NAME)", "Approve a request for a certificate")
+        .completes(Name("certificatesigningrequest")),
+    Entry::new("deny", "(-f FILENAME | NAME)", "Deny a request for a certificate")
+        .completes(Name("certificatesigningrequest")),
+];
+
+static CLUSTER_INFO: &[Entry] =
+    &[Entry::new("dump", "[flags]", "Collect what is needed to find out what is wrong with a cluster")];
+
+static TOP: &[Entry] = &[
+    Entry::new("node", "[NAME | -l label]", "Show how much CPU and memory nodes use")
+        .aliases(&["nodes", "no"])
+        .completes(Name("node")),
+    Entry::new("pod", "[NAME | -l label]", "Show how much CPU and memory pods use")
+        .aliases(&["pods", "po"])
+        .completes(Name("pod")),
+];
+
+static AUTH: &[Entry] = &[
+    Entry::new("can-i", "VERB [TYPE | TYPE/NAME | NONRESOURCEURL]", "Ask whether an action is allowed"),
+    Entry::new("reconcile", "-f FILENAME", "Make roles and bindings grant at least what files declare"),
+    Entry::new("whoami", "", "Show as whom the server knows you"),
+];
+
+static APPLY: &[Entry] = &[
+    Entry::new(
+        "edit-last-applied",
+        "(RESOURCE/NAME | -f FILENAME)",
+        "Change the last applied configuration in your editor",
+    )
+    .completes(Resources),
+    Entry::new("set-last-applied", "-f FILENAME", "Record a file as the last applied configuration"),
+    Entry::new(
+        "view-last-applied",
+        "(TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME)",
+        "Show the last applied configuration",
+    )
+    .completes(Resources),
+];
+
+static CONFIG: &[Entry] = &[
+    Entry::new("current-context", "[flags]", "Print the name of the current context").action(run!(contexts::CurrentArgs, contexts::current)),
+    Entry::new("delete-cluster", "NAME", "Remove a cluster from the kubeconfig").action(run!(clusters::DeleteArgs, clusters::delete)).completes(Clusters),
+    Entry::new("delete-context", "NAME", "Remove a context from the kubeconfig").action(run!(contexts::DeleteArgs, contexts::delete)).completes(Contexts),
+    Entry::new("delete-user", "NAME", "Remove a user from the kubeconfig").action(run!(users::DeleteArgs, users::delete)).completes(Users),
+    Entry::new("get-clusters", "[flags]", "List the clusters of the kubeconfig").action(run!(clusters::GetArgs, clusters::get)),
+    Entry::new("get-contexts", "[(-o|--output=)name)]", "List the contexts of the kubeconfig").action(run!(contexts::GetArgs, contexts::get)).completes(Contexts),
+    Entry::new("get-users", "[flags]", "List the users of the kubeconfig").action(run!(users::GetArgs, users::get)),
+    Entry::new("rename-context", "CONTEXT_NAME NEW_NAME", "Give a context another name").action(run!(contexts::RenameArgs, contexts::rename)).completes(Contexts),
+    Entry::new("set", "PROPERTY_NAME PROPERTY_VALUE", "Set a single value in the kubeconfig").action(run!(property::SetArgs, property::set)),
+    Entry::new(
+        "set-cluster",
+        "NAME [--server=server] [--certificate-authority=path/to/certificate/authority] [--insecure-skip-tls-verify=true] [--tls-server-name=example.com]",
+        "Add a cluster to the kubeconfig, or change one",
+    ).action(run!(clusters::SetArgs, clusters::set))
+    .completes(Clusters),
+    Entry::new(
+        "set-context",
+        "[NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] [--namespace=namespace]",
+        "Add a context to the kubeconfig, or change one",
+    ).action(run!(contexts::SetArgs, contexts::set))
+    .completes(Contexts),
+    Entry::new(
+        "set-credentials",
+        "NAME [--client-certificate=path/to/certfile] [--client-key=path/to/keyfile] [--token=bearer_token] [--username=basic_user] [--password=basic_password] [--auth-provider=provider_name] [--auth-provider-arg=key=value] [--exec-command=exec_command] [--exec-api-version=exec_api_version] [--exec-arg=arg] [--exec-env=key=value]",
+        "Add a user to the kubeconfig, or change one",
+    ).action(run!(users::SetArgs, users::set))
+    .completes(Users),
+    Entry::new("unset", "PROPERTY_NAME", "Remove a single value from the kubeconfig").action(run!(property::UnsetArgs, property::unset)),
+    Entry::new("use-context", "CONTEXT_NAME", "Make a context the current one").action(run!(contexts::UseArgs, contexts::use_context)).aliases(&["use"]).completes(Contexts),
+    Entry::new("view", "[flags]", "Show the kubeconfig, all files merged").action(run!(view::ViewArgs, view::run)),
+];
+
+static KUBERC: &[Entry] = &[
+    Entry::new(
+        "set",
+        "--section (defaults|aliases) --command COMMAND",
+        "Set a default or an alias in your preferences",
+    ),
+    Entry::new("view", "", "Show your preferences"),
+];

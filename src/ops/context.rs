@@ -1,0 +1,253 @@
+//! What every command is handed: streams, environment, clock, flags, and the way to the cluster.
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::environment::Environment;
+use crate::client::Client;
+use crate::client::config::{
+    self, Choice, InCluster, Kubeconfig, LoadingRules, Overrides, Resolver, Target, in_cluster_possible,
+};
+use crate::client::transport::Transport;
+use crate::object::clock::Clock;
+use crate::terminal::Streams;
+
+/// How messages name the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Program {
+    /// Ourselves.
+    #[default]
+    Kctl,
+    /// Called by that name, or asked to be compatible.
+    Kubectl,
+}
+
+impl Program {
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kctl => "kctl",
+            Self::Kubectl => "kubectl",
+        }
+    }
+
+    /// Whether everything is to be as kubectl has it.
+    pub fn is_kubectl(self) -> bool {
+        self == Self::Kubectl
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Turns a target into a connection. `cli` gives one that knows the bundled cluster.
+pub trait Connector {
+    /// A transport to the target. Need not connect yet.
+    fn connect(&self, target: &Target) -> anyhow::Result<Arc<dyn Transport>>;
+}
+
+impl<F: Fn(&Target) -> anyhow::Result<Arc<dyn Transport>>> Connector for F {
+    fn connect(&self, target: &Target) -> anyhow::Result<Arc<dyn Transport>> {
+        self(target)
+    }
+}
+
+/// One a process; commands get a reference.
+pub struct Context {
+    /// Standard input, output and error.
+    pub streams: Rc<Streams>,
+    /// The environment.
+    pub env: Environment,
+    /// What time it is.
+    pub clock: Clock,
+    /// The global flags.
+    pub overrides: Overrides,
+    /// How messages name the program.
+    pub program: Program,
+    connector: Box<dyn Connector>,
+    config: OnceCell<Kubeconfig>,
+    client: OnceCell<Client>,
+}
+
+impl Context {
+    /// Nothing is read and nothing connected until a command asks for it.
+    pub fn new(
+        streams: Streams,
+        env: Environment,
+        clock: Clock,
+        overrides: Overrides,
+        program: Program,
+        connector: Box<dyn Connector>,
+    ) -> Self {
+        Self {
+            streams: Rc::new(streams),
+            env,
+            clock,
+            overrides,
+            program,
+            connector,
+            config: OnceCell::new(),
+            client: OnceCell::new(),
+        }
+    }
+
+    /// Which kubeconfig files count.
+    pub fn loading_rules(&self) -> LoadingRules {
+        let home = self.env.home();
+        LoadingRules::new(self.overrides.kubeconfig.as_deref(), self.env.get("KUBECONFIG"), home.as_deref())
+    }
+
+    /// The merged kubeconfig.
+    pub fn kubeconfig(&self) -> anyhow::Result<&Kubeconfig> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let loaded = self.loading_rules().load()?;
+        Ok(self.config.get_or_init(|| loaded.config))
+    }
+
+    fn in_cluster(&self) -> Option<InCluster> {
+        let (host, port) = (self.env.get("KUBERNETES_SERVICE_HOST"), self.env.get("KUBERNETES_SERVICE_PORT"));
+        in_cluster_possible(host, port).then(|| InCluster {
+            host: host.unwrap_or_default().to_owned(),
+            port: port.unwrap_or_default().to_owned(),
+            pod_namespace: self.env.get("POD_NAMESPACE").map(str::to_owned),
+        })
+    }
+
+    fn forced_offline(&self) -> bool {
+        self.env.is_on("KCTL_OFFLINE")
+    }
+
+    fn choice(&self) -> anyhow::Result<Choice> {
+        if self.forced_offline() {
+            return Ok(Choice::OfflineAsked);
+        }
+        let master = self.env.get("KUBERNETES_MASTER").is_some();
+        Ok(config::choose(&self.overrides, self.kubeconfig()?, false, self.in_cluster().is_some(), master))
+    }
+
+    fn resolver(&self) -> anyhow::Result<Resolver<'_>> {
+        Ok(Resolver {
+            config: self.kubeconfig()?,
+            overrides: &self.overrides,
+            master: self.env.get("KUBERNETES_MASTER"),
+            in_cluster: self.in_cluster(),
+        })
+    }
+
+    /// The namespace that commands use, and whether `--namespace` says so.
+    pub fn namespace(&self) -> anyhow::Result<(String, bool)> {
+        match self.choice()? {
+            Choice::Server => self.resolver()?.namespace(),
+            // The bundled cluster may still be given a namespace by a context of its name.
+            Choice::OfflineAsked | Choice::OfflineByDefault => {
+                let flag = self.overrides.namespace.clone().filter(|namespace| !namespace.is_empty());
+                let explicit = flag.is_some();
+                Ok((flag.unwrap_or_else(|| "default".to_owned()), explicit))
+            }
+        }
+    }
+
+    /// Where requests go.
+    pub fn target(&self) -> anyhow::Result<Target> {
+        match self.choice()? {
+            Choice::Server => Ok(Target::Server(Box::new(self.resolver()?.client_config()?))),
+            Choice::OfflineAsked | Choice::OfflineByDefault => {
+                let dir = self.env.offline_dir().ok_or_else(|| {
+                    anyhow::anyhow!("no folder for the offline cluster: set HOME or KCTL_OFFLINE_DIR")
+                })?;
+                Ok(Target::Offline { dir })
+            }
+        }
+    }
+
+    /// The client, connected when first asked for.
+    pub async fn client(&self) -> anyhow::Result<&Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let target = self.target()?;
+        if self.choice()? == Choice::OfflineByDefault && self.streams.err_is_terminal {
+            self.streams.say("No cluster is configured: using the offline cluster (kctl offline --help).");
+        }
+        let transport = self.connector.connect(&target)?;
+        let streams = Rc::clone(&self.streams);
+        let warn = Box::new(move |text: &str| streams.say(format!("Warning: {}", printable(text))));
+        let client = Client::new(transport, &self.user_agent(), warn);
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    /// How many different warnings the server gave so far.
+    pub fn warning_count(&self) -> usize {
+        self.client.get().map_or(0, Client::warning_count)
+    }
+
+    /// With `--warnings-as-errors`, fails if the server gave any warning: `2 warnings received`. For the
+    /// end of a command that did not fail otherwise.
+    pub fn check_warnings(&self) -> anyhow::Result<()> {
+        let count = self.client.get().map_or(0, Client::warning_count);
+        match count {
+            1 if self.overrides.warnings_as_errors => anyhow::bail!("1 warning received"),
+            2.. if self.overrides.warnings_as_errors => anyhow::bail!("{count} warnings received"),
+            _ => Ok(()),
+        }
+    }
+
+    fn user_agent(&self) -> String {
+        let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+        let arch = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        };
+        format!("{}/{version} ({os}/{arch})", self.program)
+    }
+}
+
+/// A server's text without what would steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::transport::recorded::Recorded;
+
+    fn context(variables: &[(&str, &str)], overrides: Overrides) -> Context {
+        let (streams, _, _) = Streams::buffers(b"");
+        let env = Environment::new(variables.iter().copied());
+        let connector = |_: &Target| -> anyhow::Result<Arc<dyn Transport>> { Ok(Arc::new(Recorded::default())) };
+        Context::new(streams, env, Clock::default(), overrides, Program::Kctl, Box::new(connector))
+    }
+
+    #[test]
+    fn nothing_configured_is_offline() {
+        let context = context(&[("HOME", "/nonexistent"), ("KCTL_OFFLINE_DIR", "/state")], Overrides::default());
+        let Target::Offline { dir } = context.target().expect("a target") else { panic!("not offline") };
+        assert_eq!(dir, std::path::Path::new("/state"));
+        assert_eq!(context.namespace().expect("a namespace"), ("default".into(), false));
+    }
+
+    #[test]
+    fn a_flag_leads_to_a_server() {
+        let overrides =
+            Overrides { server: Some("https://x:1".into()), token: Some("t".into()), ..Overrides::default() };
+        let context = context(&[("HOME", "/nonexistent")], overrides);
+        let Target::Server(config) = context.target().expect("a target") else { panic!("offline") };
+        assert_eq!((config.server.as_str(), config.token.as_str()), ("https://x:1", "t"));
+    }
+
+    #[test]
+    fn a_missing_file_is_said() {
+        let overrides = Overrides { kubeconfig: Some("/nonexistent/x".into()), ..Overrides::default() };
+        let error = context(&[], overrides).namespace().expect_err("no file");
+        assert_eq!(error.to_string(), "stat /nonexistent/x: no such file or directory");
+    }
+}

@@ -1,0 +1,92 @@
+//! The environment, read once: nothing else in the program reads variables.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A snapshot of environment variables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// A snapshot of these variables; what is not UTF-8 is made so.
+    pub fn new(variables: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+
+    /// The process's own variables.
+    pub fn process() -> Self {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        Self(std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect())
+    }
+
+    /// A variable's value; an empty one counts as none.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether a switch is on: `1`, `true`, `yes` or `on`, in any case.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|value| ["1", "true", "yes", "on"].iter().any(|word| value.trim().eq_ignore_ascii_case(word)))
+    }
+
+    /// A variable as a number; none where it is no number.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.get(name)?.trim().parse().ok()
+    }
+
+    /// A variable as a path.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.get(name).map(PathBuf::from)
+    }
+
+    /// The user's home folder.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.path(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
+    }
+
+    /// The folder of the bundled cluster: `KCTL_OFFLINE_DIR`, else `kctl` in the user's state folder
+    /// (`XDG_STATE_HOME`), or where there is none in the data folder.
+    pub fn offline_dir(&self) -> Option<PathBuf> {
+        if let Some(dir) = self.path("KCTL_OFFLINE_DIR") {
+            return Some(dir);
+        }
+        if let Some(state) = self.path("XDG_STATE_HOME").filter(|dir| dir.is_absolute()) {
+            return Some(state.join("kctl"));
+        }
+        if cfg!(any(target_os = "linux", target_os = "freebsd")) {
+            return self.home().map(|home| home.join(".local").join("state").join("kctl"));
+        }
+        dirs::state_dir().or_else(dirs::data_local_dir).map(|dir| dir.join("kctl"))
+    }
+
+    /// All variables, in order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_by_type() {
+        let env = Environment::new([("A", "1"), ("B", "no"), ("C", ""), ("HOME", "/h"), ("N", " 7 ")]);
+        assert!(env.is_on("A") && !env.is_on("B") && !env.is_on("C") && !env.is_on("D"));
+        assert_eq!((env.get("C"), env.number("N")), (None, Some(7)));
+        assert_eq!(env.home(), Some(PathBuf::from("/h")));
+    }
+
+    #[test]
+    fn finds_the_state_folder() {
+        for (variables, want) in [
+            (vec![("KCTL_OFFLINE_DIR", "x")], "x"),
+            (vec![("XDG_STATE_HOME", "/s"), ("HOME", "/h")], "/s/kctl"),
+            #[cfg(target_os = "linux")]
+            (vec![("HOME", "/h")], "/h/.local/state/kctl"),
+        ] {
+            assert_eq!(Environment::new(variables).offline_dir(), Some(PathBuf::from(want)));
+        }
+    }
+}

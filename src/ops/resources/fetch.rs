@@ -1,0 +1,450 @@
+//! Fetching what a plan names. Independent requests go out together; results keep their order.
+
+use std::collections::VecDeque;
+use std::io::Read;
+
+use futures_util::stream::{self, StreamExt};
+
+use super::plan::{Plan, Source};
+use super::{Builder, Info};
+use crate::client::Client;
+use crate::client::discovery::{Mapping, NoKindMatch};
+use crate::client::paging::{self, Pages};
+use crate::client::request::{Accept, Call, Endpoint, ListParams};
+use crate::client::transport::http::download;
+use crate::error::Many;
+use crate::object::{GroupVersionResource, Meta, Object, Status};
+use crate::ops::manifests::{self, Place};
+
+/// Requests under way at one time.
+const PARALLEL: usize = 8;
+
+/// One thing to do: fetch an object, begin a list, or look at a document.
+enum Job {
+    Source(Source),
+    Document { document: anyhow::Result<Object>, source: String },
+}
+
+/// What came of it.
+enum Outcome<'a> {
+    Infos(Vec<anyhow::Result<Info>>),
+    List { pages: Box<Pages<'a>>, first: anyhow::Result<Option<Object>>, source: Box<Source> },
+}
+
+impl Info {
+    /// Fetches the object, or its metadata. Where it is not there because its namespace is not, that is
+    /// the error.
+    pub async fn fetch(&mut self, client: &Client, accept: Accept, include_object: &'static str) -> anyhow::Result<()> {
+        let endpoint = self.endpoint();
+        endpoint.check()?;
+        let call = Call::get(&endpoint).accept(accept).text("includeObject", include_object);
+        match client.json(call).await {
+            Ok(object) => {
+                self.object = Some(with_type(object, self.mapping.as_ref()));
+                Ok(())
+            }
+            Err(error) => {
+                let missing = |error: &anyhow::Error| error.downcast_ref::<Status>().is_some_and(Status::is_not_found);
+                if missing(&error) && !matches!(self.namespace.as_str(), "" | "default") {
+                    let namespaces = GroupVersionResource::new("", "v1", "namespaces");
+                    let namespace = Endpoint::object(&namespaces, "", &self.namespace);
+                    if let Err(cause) = client.bytes(Call::get(&namespace)).await
+                        && missing(&cause)
+                    {
+                        return Err(cause);
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Plan<'_> {
+    /// Hands everything to `take`, in order: objects, lists page by page (their items where lists are
+    /// flattened), tables. Fails with the first error, or goes on and fails with all of them in the end.
+    pub async fn visit(&self, mut take: impl FnMut(Info) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let mut errors = Vec::new();
+        let outcomes = stream::iter(self.jobs()).map(|job| self.run(job)).buffered(PARALLEL);
+        let mut outcomes = std::pin::pin!(outcomes);
+        while let Some(outcome) = outcomes.next().await {
+            match outcome {
+                Outcome::Infos(infos) => {
+                    for info in infos {
+                        self.settle(info.and_then(&mut take), &mut errors)?;
+                    }
+                }
+                Outcome::List { mut pages, first, source } => {
+                    let mut page = first;
+                    loop {
+                        match page {
+                            Ok(None) => break,
+                            Ok(Some(list)) => {
+                                for info in self.of_page(&source, list).await {
+                                    self.settle(info.and_then(&mut take), &mut errors)?;
+                                }
+                            }
+                            Err(error) => {
+                                self.settle(Err(about_list(error, &source)), &mut errors)?;
+                                break;
+                            }
+                        }
+                        page = pages.next().await;
+                    }
+                }
+            }
+        }
+        Many::collect(errors)
+    }
+
+    /// Everything at once, and what went wrong beside it.
+    pub async fn infos(&self) -> (Vec<Info>, anyhow::Result<()>) {
+        let mut infos = Vec::new();
+        let result = self.visit(|info| {
+            infos.push(info);
+            Ok(())
+        });
+        let result = result.await;
+        (infos, result)
+    }
+
+    fn settle(&self, result: anyhow::Result<()>, errors: &mut Vec<anyhow::Error>) -> anyhow::Result<()> {
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) if self.builder.continue_on_error => {
+                errors.push(error);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The jobs in order. A manifest is read when its turn comes.
+    fn jobs(&self) -> impl Iterator<Item = Job> {
+        let mut sources = self.sources.iter();
+        let mut ready: VecDeque<Job> = VecDeque::new();
+        std::iter::from_fn(move || {
+            loop {
+                if let Some(job) = ready.pop_front() {
+                    return Some(job);
+                }
+                match sources.next()? {
+                    Source::Manifest(place @ (Place::Stdin | Place::File(_))) => {
+                        ready.extend(self.documents(place, self.read(place)));
+                    }
+                    source => ready.push_back(Job::Source(source.clone())),
+                }
+            }
+        })
+    }
+
+    fn read(&self, place: &Place) -> anyhow::Result<Vec<u8>> {
+        match place {
+            Place::File(path) => manifests::read_file(path),
+            Place::Stdin => {
+                let mut text = Vec::new();
+                self.builder.ctx.streams.input().read_to_end(&mut text)?;
+                Ok(text)
+            }
+            Place::Url(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn documents(&self, place: &Place, text: anyhow::Result<Vec<u8>>) -> Vec<Job> {
+        let source = place.name();
+        let documents = match text {
+            Ok(text) => manifests::documents(&text, &source),
+            Err(error) => vec![Err(error)],
+        };
+        documents.into_iter().map(|document| Job::Document { document, source: source.clone() }).collect()
+    }
+
+    async fn run(&self, job: Job) -> Outcome<'_> {
+        match job {
+            Job::Document { document, source } => Outcome::Infos(self.of_document(document, &source).await),
+            Job::Source(Source::Object(info)) => Outcome::Infos(vec![self.complete(*info).await]),
+            Job::Source(Source::Manifest(place)) => {
+                let text = match &place {
+                    Place::Url(url) => download(url).await,
+                    _ => self.read(&place),
+                };
+                let mut infos = Vec::new();
+                for job in self.documents(&place, text) {
+                    if let Job::Document { document, source } = job {
+                        infos.append(&mut self.of_document(document, &source).await);
+                    }
+                }
+                Outcome::Infos(infos)
+            }
+            Job::Source(source @ Source::Collection { .. }) => {
+                let (Source::Collection { mapping, namespace, labels, fields }, Some(client)) = (&source, self.client)
+                else {
+                    return Outcome::Infos(vec![Err(anyhow::anyhow!("local operation only"))]);
+                };
+                let builder = &self.builder;
+                let endpoint = Endpoint::collection(&mapping.resource, namespace.clone());
+                let params = ListParams {
+                    labels: labels.clone(),
+                    fields: fields.clone(),
+                    limit: builder.page,
+                    ..ListParams::default()
+                };
+                let accept = match builder.accept {
+                    Accept::PartialMetadata => Accept::PartialMetadataList,
+                    accept => accept,
+                };
+                let mut pages = Pages::new(client, endpoint, params, accept).include_object(builder.include_object);
+                let first = pages.next().await;
+                Outcome::List { pages: Box::new(pages), first, source: Box::new(source) }
+            }
+        }
+    }
+
+    /// A page as it is, or its items.
+    async fn of_page(&self, source: &Source, page: Object) -> Vec<anyhow::Result<Info>> {
+        let Source::Collection { mapping, namespace, .. } = source else { return Vec::new() };
+        if !self.builder.flatten || !is_list(&page) {
+            let namespace = namespace.clone();
+            return vec![Ok(Info { mapping: Some(mapping.clone()), namespace, object: Some(page), ..Info::default() })];
+        }
+        let mut infos = Vec::new();
+        for item in paging::take_items(page) {
+            let item = with_type(item, Some(mapping));
+            let own = if item.kind() == mapping.kind.kind {
+                Ok(mapping.clone())
+            } else {
+                self.mapping(&item).await.map_err(|error| anyhow::anyhow!("unable to recognize {error}"))
+            };
+            infos.push(own.map(|mapping| of_object(Some(mapping), item, "")));
+        }
+        infos
+    }
+
+    async fn mapping(&self, object: &Object) -> anyhow::Result<Mapping> {
+        match self.client {
+            Some(client) => client.mapping(&object.gvk()).await,
+            None => anyhow::bail!("local operation only"),
+        }
+    }
+
+    /// The objects of a document of a manifest, namespaces settled, fetched where the newest are wanted.
+    async fn of_document(&self, document: anyhow::Result<Object>, source: &str) -> Vec<anyhow::Result<Info>> {
+        let info = match document {
+            Ok(document) => self.recognize(document, source).await,
+            Err(error) => Err(error),
+        };
+        let info = match info {
+            Ok(info) => info,
+            Err(error) => return vec![Err(error)],
+        };
+        let mut settled = Vec::new();
+        for info in self.flat(info).await {
+            let info = match info {
+                Ok(info) => self.newest(info).await,
+                Err(error) => Err(error),
+            };
+            let Ok(info) = info else {
+                settled.push(info);
+                continue;
+            };
+            let fits = |selector: &crate::object::labels::Selector| selector.matches(&info.object());
+            if self.filter.as_ref().is_none_or(fits) {
+                settled.push(self.builder.settle_namespace(info));
+            }
+        }
+        settled
+    }
+
+    async fn recognize(&self, document: Object, source: &str) -> anyhow::Result<Info> {
+        if let Some(check) = &self.builder.validator {
+            check(&document).map_err(|error| {
+                anyhow::anyhow!(
+                    "error validating {source:?}: error validating data: {error}; if you choose to ignore these errors, turn validation off with --validate=false"
+                )
+            })?;
+        }
+        if let Some(fault) = not_an_object(&document) {
+            anyhow::bail!("unable to decode {source:?}: {fault}");
+        }
+        // A list is no resource; its items are.
+        if self.builder.local || (is_list(&document) && document.kind().ends_with("List")) {
+            return Ok(of_object(None, document, source));
+        }
+        match self.mapping(&document).await {
+            Ok(mapping) => Ok(of_object(Some(mapping), document, source)),
+            Err(error) if error.is::<NoKindMatch>() => {
+                let (name, namespace) = (document.name(), document.namespace());
+                Err(anyhow::anyhow!(
+                    "resource mapping not found for name: {name:?} namespace: {namespace:?} from {source:?}: {error}\nensure CRDs are installed first"
+                ))
+            }
+            Err(error) if error.is::<Status>() => Err(anyhow::anyhow!("unable to recognize {source:?}: {error}")),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A list's items, and those of lists in it; anything else itself.
+    async fn flat(&self, info: Info) -> Vec<anyhow::Result<Info>> {
+        if !self.builder.flatten || !is_list(&info.object()) {
+            return vec![Ok(info)];
+        }
+        let Info { source, object, .. } = info;
+        let mut queue = VecDeque::from([object.unwrap_or_default()]);
+        let mut infos = Vec::new();
+        while let Some(object) = queue.pop_front() {
+            if is_list(&object) {
+                queue.extend(paging::take_items(object));
+                continue;
+            }
+            if let Some(fault) = not_an_object(&object) {
+                infos.push(Err(anyhow::Error::msg(fault)));
+                continue;
+            }
+            let mapping = match self.builder.local {
+                true => Ok(None),
+                false => self.mapping(&object).await.map(Some),
+            };
+            let mapping = mapping.map_err(|error| anyhow::anyhow!("unable to recognize {error}"));
+            infos.push(mapping.map(|mapping| of_object(mapping, object, &source)));
+        }
+        infos
+    }
+
+    /// An object of a manifest as the server has it, where that is wanted.
+    async fn newest(&self, mut info: Info) -> anyhow::Result<Info> {
+        let Some(client) = self.client.filter(|_| self.builder.latest) else { return Ok(info) };
+        if self.builder.default_namespace {
+            self.builder.default_into(&mut info);
+        }
+        if is_list(&info.object()) {
+            anyhow::bail!(
+                "watch is only supported on individual resources and resource collections, but a list of resources is found"
+            );
+        }
+        if info.name.is_empty() {
+            return Ok(info);
+        }
+        if info.namespaced() && info.namespace.is_empty() {
+            let kind = info.mapping.as_ref().map(|mapping| resource_text(&mapping.resource)).unwrap_or_default();
+            anyhow::bail!("no namespace set on resource {kind} {:?}", info.name);
+        }
+        if !info.namespaced() {
+            info.namespace.clear();
+        }
+        info.fetch(client, self.builder.accept, self.builder.include_object).await?;
+        Ok(info)
+    }
+
+    /// A named object, fetched where objects are required.
+    async fn complete(&self, mut info: Info) -> anyhow::Result<Info> {
+        if let Some(client) = self.client.filter(|_| self.builder.require_object) {
+            info.fetch(client, self.builder.accept, self.builder.include_object).await?;
+        }
+        Ok(info)
+    }
+}
+
+impl Builder<'_> {
+    fn default_into(&self, info: &mut Info) {
+        if info.namespaced() && info.namespace.is_empty() && !self.namespace.is_empty() {
+            info.namespace.clone_from(&self.namespace);
+            if let Some(object) = &mut info.object {
+                object.set_at(&["metadata", "namespace"], self.namespace.as_str());
+            }
+        }
+    }
+
+    /// Sets, checks or clears the namespace of an object from a manifest.
+    fn settle_namespace(&self, mut info: Info) -> anyhow::Result<Info> {
+        // Without a mapping nobody knows whether it lives in one; what it says itself counts.
+        if info.namespaced() {
+            if self.default_namespace || self.require_namespace {
+                self.default_into(&mut info);
+            }
+            if self.require_namespace && info.namespace != self.namespace {
+                anyhow::bail!(
+                    "the namespace from the provided object {:?} does not match the namespace {:?}. You must pass '--namespace={}' to perform this operation.",
+                    info.namespace,
+                    self.namespace,
+                    info.namespace
+                );
+            }
+        } else {
+            info.namespace.clear();
+            if let Some(object) = &mut info.object {
+                object.remove_at(&["metadata", "namespace"]);
+            }
+        }
+        Ok(info)
+    }
+}
+
+fn of_object(mapping: Option<Mapping>, object: Object, source: &str) -> Info {
+    Info {
+        namespace: object.namespace().to_owned(),
+        name: object.name().to_owned(),
+        mapping,
+        object: Some(object),
+        source: source.to_owned(),
+        subresource: String::new(),
+    }
+}
+
+/// Metadata that comes alone is given its object's type back.
+fn with_type(mut object: Object, mapping: Option<&Mapping>) -> Object {
+    if object.kind() == "PartialObjectMetadata"
+        && let (Some(mapping), Some(fields)) = (mapping, object.as_object_mut())
+    {
+        fields.insert("apiVersion".to_owned(), mapping.kind.api_version().into());
+        fields.insert("kind".to_owned(), mapping.kind.kind.clone().into());
+    }
+    object
+}
+
+fn is_list(object: &Object) -> bool {
+    object.get("items").is_some_and(Object::is_array)
+}
+
+/// Why a value is no object of the API, in Go's words.
+fn not_an_object(value: &Object) -> Option<String> {
+    let kind = match value {
+        Object::Object(_) if value.kind().is_empty() => {
+            return Some(format!("Object 'Kind' is missing in '{value}'"));
+        }
+        Object::Object(_) => return None,
+        Object::Array(_) => "array",
+        Object::String(_) => "string",
+        Object::Number(_) => "number",
+        Object::Bool(_) => "bool",
+        Object::Null => "null",
+    };
+    Some(format!(
+        "json: cannot unmarshal {kind} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
+    ))
+}
+
+/// A resource as Go prints it: `apps/v1, Resource=deployments`.
+fn resource_text(resource: &GroupVersionResource) -> String {
+    format!("{}/{}, Resource={}", resource.group, resource.version, resource.resource)
+}
+
+/// What was listed is part of some errors.
+fn about_list(error: anyhow::Error, source: &Source) -> anyhow::Error {
+    let Source::Collection { mapping, labels, fields, .. } = source else { return error };
+    match error.downcast::<Status>() {
+        Ok(mut status) if matches!(status.reason.as_str(), "BadRequest" | "NotFound") => {
+            let resource = resource_text(&mapping.resource);
+            status.message = if labels.is_empty() && fields.is_empty() {
+                format!("Unable to list {resource:?}: {}", status.message)
+            } else {
+                format!(
+                    "Unable to find {resource:?} that match label selector {labels:?}, field selector {fields:?}: {}",
+                    status.message
+                )
+            };
+            status.into()
+        }
+        Ok(status) => status.into(),
+        Err(error) => error,
+    }
+}
