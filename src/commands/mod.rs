@@ -16,6 +16,7 @@ pub mod entry;
 pub mod expose;
 pub mod get;
 pub mod plugin;
+pub mod rollout;
 pub mod run;
 pub mod scale;
 pub mod table;

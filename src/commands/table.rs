@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, autoscale, expose, get, run, scale, version};
+use super::{api_resources, api_versions, autoscale, expose, get, rollout, run, scale, version};
 use crate::run;
 
 use Completes::{
@@ -365,13 +365,23 @@ static SET: &[Entry] = &[
 
 static ROLLOUT: &[Entry] = &[
     Entry::new("history", "(TYPE NAME | TYPE/NAME) [flags]", "List the revisions of a workload")
+        .action(run!(rollout::history::HistoryArgs, rollout::history::run))
         .completes(AnyOf(ROLLOUTS)),
-    Entry::new("pause", "RESOURCE", "Hold a rollout back").completes(AnyOf(&["deployment"])),
-    Entry::new("restart", "RESOURCE", "Replace all pods of a workload, a few at a time").completes(AnyOf(ROLLOUTS)),
-    Entry::new("resume", "RESOURCE", "Let a paused rollout go on").completes(AnyOf(&["deployment"])),
+    Entry::new("pause", "RESOURCE", "Hold a rollout back")
+        .action(run!(rollout::pause::PauseArgs, rollout::pause::run))
+        .completes(AnyOf(&["deployment"])),
+    Entry::new("restart", "RESOURCE", "Replace all pods of a workload, a few at a time")
+        .action(run!(rollout::restart::RestartArgs, rollout::restart::run))
+        .completes(AnyOf(ROLLOUTS)),
+    Entry::new("resume", "RESOURCE", "Let a paused rollout go on")
+        .action(run!(rollout::resume::ResumeArgs, rollout::resume::run))
+        .completes(AnyOf(&["deployment"])),
     Entry::new("status", "(TYPE NAME | TYPE/NAME) [flags]", "Follow a rollout until it is complete")
+        .action(run!(rollout::status::StatusArgs, rollout::status::run))
         .completes(OneOf(ROLLOUTS)),
-    Entry::new("undo", "(TYPE NAME | TYPE/NAME) [flags]", "Go back to an earlier revision").completes(AnyOf(ROLLOUTS)),
+    Entry::new("undo", "(TYPE NAME | TYPE/NAME) [flags]", "Go back to an earlier revision")
+        .action(run!(rollout::undo::UndoArgs, rollout::undo::run))
+        .completes(AnyOf(ROLLOUTS)),
 ];
 
 static CERTIFICATE: &[Entry] = &[

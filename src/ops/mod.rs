@@ -9,6 +9,7 @@ pub mod patches;
 pub mod pod_template;
 pub mod print;
 pub mod resources;
+pub mod rollout;
 pub mod scale;
 pub mod service;
 pub mod typed;
