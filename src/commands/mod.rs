@@ -10,11 +10,16 @@
 
 pub mod api_resources;
 pub mod api_versions;
+pub mod autoscale;
 pub mod config;
 pub mod entry;
+pub mod expose;
 pub mod get;
 pub mod kuberc;
 pub mod plugin;
+pub mod rollout;
+pub mod run;
+pub mod scale;
 pub mod table;
 pub mod version;
 
