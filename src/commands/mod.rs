@@ -11,6 +11,7 @@
 pub mod api_resources;
 pub mod api_versions;
 pub mod config;
+pub mod describe;
 pub mod entry;
 pub mod get;
 pub mod plugin;

@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, get, version};
+use super::{api_resources, api_versions, describe, get, version};
 use crate::run;
 
 use Completes::{
@@ -108,6 +108,7 @@ pub static COMMANDS: &[Entry] = &[
         "Show an object in detail, with what belongs to it",
     )
     .group(Troubleshooting)
+    .action(run!(describe::DescribeArgs, describe::run))
     .completes(Resources),
     Entry::new("logs", "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]", "Print what a pod's container wrote")
         .group(Troubleshooting)

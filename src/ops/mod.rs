@@ -2,6 +2,7 @@
 
 pub mod context;
 pub mod environment;
+pub mod local_time;
 pub mod manifests;
 pub mod print;
 pub mod resources;
