@@ -12,6 +12,7 @@ pub mod api_resources;
 pub mod api_versions;
 pub mod autoscale;
 pub mod config;
+pub mod describe;
 pub mod entry;
 pub mod expose;
 pub mod get;

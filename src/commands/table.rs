@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, autoscale, expose, get, kuberc, rollout, run, scale, version};
+use super::{api_resources, api_versions, autoscale, describe, expose, get, kuberc, rollout, run, scale, version};
 use crate::run;
 
 use Completes::{
@@ -112,6 +112,7 @@ pub static COMMANDS: &[Entry] = &[
         "Show an object in detail, with what belongs to it",
     )
     .group(Troubleshooting)
+    .action(run!(describe::DescribeArgs, describe::run))
     .completes(Resources),
     Entry::new("logs", "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]", "Print what a pod's container wrote")
         .group(Troubleshooting)

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod context;
 pub mod environment;
+pub mod local_time;
 pub mod manifests;
 pub mod overrides;
 pub mod patches;
