@@ -17,6 +17,7 @@ pub mod controllers;
 mod handle;
 pub mod kubelet;
 mod node_streams;
+pub mod owner;
 pub mod registry;
 pub mod scheduler;
 pub mod serve;

@@ -7,6 +7,7 @@ pub mod flags;
 pub mod global;
 pub mod help;
 pub mod man;
+pub mod offline;
 pub mod plugins;
 pub mod report;
 pub mod scan;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use anyhow::{anyhow, bail};
 
 use crate::backend::kubelet::sandbox;
-use crate::client::config::{Overrides, Target};
+use crate::client::config::Overrides;
 use crate::commands::plugin::PluginListArgs;
 use crate::commands::{Action, Builtin, Entry};
 use crate::error::{Exit, UsageError, WithHelp};
@@ -56,7 +57,7 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
     let context = match clock(&env) {
         Ok(clock) => {
             let (environment, now) = (env.clone(), clock.clone());
-            let connector = move |target: &Target| connect::connect(target, &environment, &now);
+            let connector = connect::Connections { env: environment, clock: now };
             Context::new(streams, env, clock, Overrides::default(), program, Box::new(connector))
         }
         Err(error) => return finish(&streams, Err(error), program, failure),

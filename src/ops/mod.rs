@@ -3,6 +3,7 @@
 pub mod context;
 pub mod environment;
 pub mod manifests;
+pub mod offline;
 pub mod print;
 pub mod resources;
 
