@@ -9,9 +9,8 @@ use super::controllers::{Controller, all, engine as engines};
 use super::handle::{Engine, Handle, Options};
 use super::kubelet::Kubelet;
 use super::kubelet::logs::LogFiles;
-use super::node_streams::NodeStreams;
-use super::scheduler::Scheduler;
-use crate::object::Timestamp;
+use super::kubelet::sandbox::Launcher;
+use super::kubelet::streams::Streams;
 use crate::object::clock::Clock;
 
 /// Opens the cluster, with everything that moves it.
@@ -21,11 +20,12 @@ use crate::object::clock::Clock;
 pub fn open(options: Options) -> anyhow::Result<Handle> {
     let (folder, clock, seed) = (options.dir.clone(), options.clock.clone(), options.seed);
     let handle = Handle::open(options)?;
-    let mut controllers: Vec<Box<dyn Controller>> = all();
-    controllers.push(Box::new(Scheduler));
+    let mut controllers: Vec<Box<dyn Controller>> = all("");
     controllers.push(Box::new(Kubelet::new()));
     if let Some(folder) = &folder {
-        handle.set_nodes(Arc::new(NodeStreams::new(handle.api().clone(), folder.clone())));
+        // Where this program cannot start itself again, nothing is executed in containers.
+        let launcher = Launcher::this_program().ok();
+        handle.set_nodes(Arc::new(Streams::new(Arc::new(handle.api().clone()), folder, launcher)));
     }
     let waiting = Waiting::default();
     let logs: Box<dyn engines::LogSink> = match &folder {
@@ -63,11 +63,5 @@ impl Engine for Mover {
 
     fn wait(&self) -> Box<dyn Any + Send> {
         Box::new(self.waiting.begin())
-    }
-}
-
-impl engines::LogSink for LogFiles {
-    fn append(&self, pod_uid: &str, container: &str, restart: i64, time: Timestamp, line: &str) {
-        Self::append(self, pod_uid, container, restart, time, line);
     }
 }

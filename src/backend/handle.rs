@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -122,7 +122,12 @@ impl Handle {
             }
         }
         let nodes = self.shared.nodes.get().map(|nodes| &**nodes);
+        let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
         let response = api::http::handle(&self.shared.api, nodes, request).await;
+        if writes {
+            // What follows at once from a write is dated at the write, not at the next command.
+            self.settle();
+        }
         match waiter {
             Some(waiter) => response.map(|body| {
                 // The closure keeps the waiter for as long as the body is read.

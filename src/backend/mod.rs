@@ -16,7 +16,6 @@ mod cluster;
 pub mod controllers;
 mod handle;
 pub mod kubelet;
-mod node_streams;
 pub mod owner;
 pub mod registry;
 pub mod scheduler;

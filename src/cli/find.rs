@@ -73,3 +73,65 @@ pub fn first_argument(words: &[String], global: &Flags<'_>) -> Option<usize> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::global;
+    use super::*;
+
+    fn found(line: &str) -> (String, Vec<String>) {
+        let command = global::command();
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let found = find(&words, &Flags::of(&command));
+        (found.spoken(), found.rest)
+    }
+
+    #[test]
+    fn finds_commands_among_flags() {
+        for (line, command, rest) in [
+            ("", "", ""),
+            ("get pods", "get", "pods"),
+            ("-n harbor get pods", "get", "-n harbor pods"),
+            ("-nharbor get pods", "get", "-nharbor pods"),
+            ("--namespace harbor get pods", "get", "--namespace harbor pods"),
+            ("--namespace=harbor get pods", "get", "--namespace=harbor pods"),
+            ("--disable-compression get pods", "get", "--disable-compression pods"),
+            ("rollout -n x status web", "rollout status", "-n x web"),
+            ("-n rollout status", "", "-n rollout status"),
+            ("config use dev", "config use-context", "dev"),
+            ("create cm x", "create configmap", "x"),
+            ("get -- rollout", "get", "-- rollout"),
+            ("-- get", "", "-- get"),
+            ("nosuch get", "", "nosuch get"),
+        ] {
+            let rest: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(found(line), (command.to_owned(), rest), "{line}");
+        }
+    }
+
+    #[test]
+    fn names_and_aliases_are_not_taken_twice() {
+        fn check(entries: &[Entry]) {
+            let names: Vec<&str> = entries
+                .iter()
+                .flat_map(|entry| std::iter::once(entry.name).chain(entry.aliases.iter().copied()))
+                .collect();
+            for (at, name) in names.iter().enumerate() {
+                assert!(!names.iter().take(at).any(|earlier| earlier == name), "{name}");
+            }
+            entries.iter().for_each(|entry| check(entry.children));
+        }
+        check(COMMANDS);
+    }
+
+    proptest! {
+        #[test]
+        fn no_word_is_lost(words in prop::collection::vec("(get|rollout|status|-n|--context|--|-|x|)", 0..8)) {
+            let command = global::command();
+            let found = find(&words, &Flags::of(&command));
+            prop_assert_eq!(found.path.len() + found.rest.len(), words.len());
+        }
+    }
+}

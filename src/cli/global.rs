@@ -138,6 +138,9 @@ pub fn overrides(given: &[(String, Given)]) -> Result<Overrides, String> {
     if !PROFILES.contains(&args.profile.as_str()) {
         return Err(format!("unknown profile '{}'", args.profile));
     }
+    if args.profile != "none" {
+        return Err(format!("profile {} is not available: profile kctl with your system's tools", args.profile));
+    }
     Ok(Overrides {
         kubeconfig: args.kubeconfig,
         context: args.context,

@@ -6,6 +6,7 @@ pub mod find;
 pub mod flags;
 pub mod global;
 pub mod help;
+pub mod kuberc;
 pub mod man;
 pub mod offline;
 pub mod plugins;
@@ -15,6 +16,7 @@ pub mod slides;
 pub mod suggest;
 pub mod values;
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -52,22 +54,53 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
     let program = program(called, &env);
     let global_command = global::command();
     let global = Flags::of(&global_command);
-    let found = find(words, &global);
-    let failure = found.command().map_or(1, |entry| entry.failure);
     let context = match clock(&env) {
         Ok(clock) => {
             let (environment, now) = (env.clone(), clock.clone());
             let connector = connect::Connections { env: environment, clock: now };
             Context::new(streams, env, clock, Overrides::default(), program, Box::new(connector))
         }
-        Err(error) => return finish(&streams, Err(error), program, failure),
+        Err(error) => return finish(&streams, Err(error), program, 1),
     };
+    let (words, found) = match preferred(&context, words, &global) {
+        Ok(line) => line,
+        Err(error) => {
+            context.streams.say(format!("error occurred while applying preferences {error}"));
+            return finish(&context.streams, Err(Exit(1).into()), program, 1);
+        }
+    };
+    let words = &*words;
+    let failure = found.command().map_or(1, |entry| entry.failure);
     let mut line = Line { context, words, found, global };
     let result = match line.run() {
         Err(error) if error.is::<WithHelp>() => line.with_help(error),
         result => result,
     };
     finish(&line.context.streams, result, program, failure)
+}
+
+/// The line and its command, with the aliases and defaults of the preferences file in them.
+fn preferred<'w>(
+    context: &Context,
+    words: &'w [String],
+    global: &Flags<'_>,
+) -> anyhow::Result<(Cow<'w, [String]>, Found)> {
+    let mut words = Cow::Borrowed(words);
+    let preferences = match words.first().is_none_or(|word| completion::Request::named(word).is_some()) {
+        true => None,
+        false => kuberc::load(&context.env, &words, &context.streams)?,
+    };
+    let Some(preferences) = preferences else {
+        let found = find(&words, global);
+        return Ok((words, found));
+    };
+    if let Some(line) = preferences.expand(&words, global)? {
+        words = Cow::Owned(line);
+    }
+    let mut found = find(&words, global);
+    let defaults = preferences.defaults(&found, &words, global, &context.streams)?;
+    found.rest.splice(0..0, defaults);
+    Ok((words, found))
 }
 
 /// Flushes, says the error and chooses the exit code.

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! NAME <tab> GROUP/VERSION/KIND,… <tab> ["a"] <tab> FIELD …
-//! FIELD = name ":" SHAPE ["!"] ["@" LIST-TYPE ["(" key,… ")"]] ["~" STRATEGY ["/" merge-key]] ["=" default] {"|" value}
+//! FIELD = name ":" SHAPE ["!"] ["?" | "+"] ["@" LIST-TYPE ["(" key,… ")"]] ["~" STRATEGY ["/" merge-key]] ["=" default] {"|" value}
 //! SHAPE = s string, i int32, l int64, n double, b boolean, y bytes, t time, m micro-time, q quantity,
 //!         x int-or-string, o any object, j any value, "[" SHAPE list, "{" SHAPE map, ".NAME" another type
 //! ```
@@ -74,6 +74,8 @@ pub struct Field {
     pub shape: Shape,
     /// Whether the schema demands it.
     pub required: bool,
+    /// What a server writes where the field has no value.
+    pub zero: Zero,
     /// How server-side apply merges it (`x-kubernetes-list-type`, `x-kubernetes-map-type`).
     pub merging: Merging,
     /// The keys of a [`Merging::Map`] list.
@@ -86,6 +88,19 @@ pub struct Field {
     pub default: Option<Object>,
     /// The values that the schema allows; empty for any.
     pub values: Vec<&'static str>,
+}
+
+/// What becomes of a field without a value when a server writes an object: its types are Go's, which know
+/// no absence but for pointers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Zero {
+    /// A value is kept, whatever it is; an absent one stays absent. Empty lists and maps are dropped.
+    #[default]
+    Pointer,
+    /// An empty value (`""`, `0`, `false`) is the same as none, and not written.
+    Omitted,
+    /// Always written: an absent value as an empty one.
+    Written,
 }
 
 /// `x-kubernetes-list-type` and `x-kubernetes-map-type`.
@@ -312,6 +327,11 @@ impl Field {
         let (strategies, merge_key) = strategy.split_once('/').unwrap_or((strategy, ""));
         let (rest, merging) = rest.split_once('@').unwrap_or((rest, ""));
         let (merging, keys) = merging.split_once('(').unwrap_or((merging, ""));
+        let (rest, zero) = match rest.as_bytes().last()? {
+            b'?' => (rest.trim_end_matches('?'), Zero::Omitted),
+            b'+' => (rest.trim_end_matches('+'), Zero::Written),
+            _ => (rest, Zero::Pointer),
+        };
         let (shape, required) = match rest.strip_suffix('!') {
             Some(shape) => (shape, true),
             None => (rest, false),
@@ -321,6 +341,7 @@ impl Field {
             name,
             shape: Shape::read(shape)?,
             required,
+            zero,
             merging: match merging {
                 "atomic" => Merging::Atomic,
                 "set" => Merging::Set,

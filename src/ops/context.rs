@@ -206,6 +206,17 @@ impl Context {
         self.client.get().map_or(0, Client::warning_count)
     }
 
+    /// With `--warnings-as-errors`, fails if the server gave any warning: `2 warnings received`. For the
+    /// end of a command that did not fail otherwise.
+    pub fn check_warnings(&self) -> anyhow::Result<()> {
+        let count = self.client.get().map_or(0, Client::warning_count);
+        match count {
+            1 if self.overrides.warnings_as_errors => anyhow::bail!("1 warning received"),
+            2.. if self.overrides.warnings_as_errors => anyhow::bail!("{count} warnings received"),
+            _ => Ok(()),
+        }
+    }
+
     fn user_agent(&self) -> String {
         let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
         let arch = match std::env::consts::ARCH {

@@ -15,7 +15,7 @@ const SYSTEM_METADATA: &[&str] =
 pub enum Part {
     /// Everything but what belongs to subresources.
     Whole,
-    /// `status`.
+    /// `status`, and the annotations and finalizers.
     Status,
     /// A certificate signing request's `status.conditions`.
     Approval,
@@ -55,6 +55,15 @@ impl Part {
         match new.remove_at(path) {
             Some(value) => result.set_at(path, value),
             None => drop(result.remove_at(path)),
+        }
+        if self == Self::Status {
+            // Whoever reports a status may annotate, or let go of, the object with the same write.
+            for field in ["annotations", "finalizers"] {
+                match new.remove_at(&["metadata", field]) {
+                    Some(value) => result.set_at(&["metadata", field], value),
+                    None => drop(result.remove_at(&["metadata", field])),
+                }
+            }
         }
         result
     }

@@ -10,6 +10,7 @@ pub mod endpointslice;
 pub mod engine;
 pub mod garbage;
 pub mod namespace;
+pub mod node;
 pub mod replicaset;
 pub mod serviceaccount;
 pub mod support;
@@ -157,15 +158,22 @@ pub trait Controller: Send {
     }
 }
 
-/// Every controller, in the order in which they look at what is due at the same moment.
-pub fn all() -> Vec<Box<dyn Controller>> {
+/// All controllers of the cluster with the scheduler, in the order in which they look; the kubelet comes
+/// beside them. `certificate` (PEM) is what pods may trust the API server by; empty for none.
+pub fn all(certificate: &str) -> Vec<Box<dyn Controller>> {
     vec![
-        Box::new(namespace::NamespaceController),
         Box::new(serviceaccount::ServiceAccountController),
+        Box::new(serviceaccount::RootCertificateController::new(certificate)),
+        Box::new(node::NodeLifecycleController),
+        Box::new(node::TaintEvictionController),
         Box::new(deployment::DeploymentController),
         Box::new(replicaset::ReplicaSetController::replica_sets()),
+        Box::new(replicaset::ReplicaSetController::replication_controllers()),
+        Box::new(super::scheduler::Scheduler),
         Box::new(endpoints::EndpointsController),
         Box::new(endpointslice::EndpointSliceController),
+        Box::new(node::PodGarbageCollector),
         Box::new(garbage::GarbageCollector),
+        Box::new(namespace::NamespaceController),
     ]
 }

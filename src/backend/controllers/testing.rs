@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::engine::bundled::{Bundle, Waiting, engine};
 use super::engine::{Engine, Report};
-use super::support::{conditions, pods};
+use super::node::is_failed;
+use super::support::{conditions, owners, pods};
 use super::{Change, Controller, Key, Outcome, View, Write};
 use crate::backend::api::{Api, DeleteOptions};
 use crate::backend::store::Store;
@@ -153,18 +154,21 @@ impl Controller for FakeKubelet {
     }
 
     fn watches(&self) -> &'static [&'static str] {
-        &["pods"]
+        &["nodes", "pods"]
     }
 
-    fn keys(&self, change: &Change, _: &View) -> Vec<Key> {
-        change.new.is_some().then(|| change.key.clone()).into_iter().collect()
+    fn keys(&self, change: &Change, view: &View) -> Vec<Key> {
+        match change.key.resource {
+            "nodes" => view.pods_on(&change.key.name).map(|pod| owners::key_of("pods", pod)).collect(),
+            _ => change.new.is_some().then(|| change.key.clone()).into_iter().collect(),
+        }
     }
 
     fn reconcile(&self, key: &Key, view: &View) -> Outcome {
         let Some(pod) = view.at(key) else { return Outcome::default() };
         let node = pod.str_at(&["spec", "nodeName"]);
         let Some(node) = view.get("nodes", "", node) else { return Outcome::default() };
-        if node.annotation("kctl.dev/failed") == Some("true") {
+        if is_failed(node) {
             return Outcome::default();
         }
         if let Some(end) = pod.deletion_timestamp() {
@@ -203,7 +207,7 @@ impl Controller for FakeKubelet {
                 object.set_at(&["status", "phase"], "Running");
                 object.set_at(&["status", "podIP"], ip);
                 let mut list = object.list_at(&["status", "conditions"]).to_vec();
-                list.push(conditions::condition("Ready", "True", "", "", view.now()));
+                conditions::set(&mut list, "Ready", "True", "", "", view.now());
                 object.set_at(&["status", "conditions"], list);
             }
         }

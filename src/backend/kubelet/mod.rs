@@ -10,6 +10,7 @@
 //! | [`env`], [`volumes`] | the container's environment and files |
 //! | [`logs`] | a container's log, and who reads it |
 //! | [`streams`], [`exec`], [`remote`], [`sandbox`], [`pty`] | what a node streams: logs, processes in containers |
+//! | [`network`] | pods that listen, Services that balance, while the cluster is served |
 //! | [`nodes`], `addresses` | nodes, and what they have given away |
 //!
 //! A container's log needs no process either: what a program writes by itself follows from when it
@@ -19,6 +20,7 @@
 
 pub mod access;
 mod addresses;
+mod bundled;
 pub mod chance;
 pub mod conditions;
 pub mod container;
@@ -26,6 +28,7 @@ pub mod env;
 pub mod exec;
 pub mod images;
 pub mod logs;
+pub mod network;
 pub mod nodes;
 mod pod;
 pub mod probes;

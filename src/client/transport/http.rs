@@ -10,6 +10,10 @@ use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 
+mod tls;
+
+use tls::Identity;
+
 use super::{Body, BoxError, BoxFuture, Transport, Upgrade};
 use crate::client::auth::{Credential, Plugin};
 use crate::client::config::ClientConfig;
@@ -285,22 +289,22 @@ fn build(config: &ClientConfig, upgrade: bool, credential: Option<&Credential>) 
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         builder = builder.dns_resolver(Arc::new(Renamed(host))).http1_only();
     }
+    let plugged = credential.filter(|credential| !credential.certificate.is_empty());
+    let identity =
+        plugged.map_or(Identity { certificate: &config.client_certificate, key: &config.client_key }, |own| Identity {
+            certificate: own.certificate.as_bytes(),
+            key: own.key.as_bytes(),
+        });
+    let http2 = !upgrade && config.tls_server_name.is_empty();
+    if !config.insecure && !config.certificate_authority.is_empty() {
+        let tls = tls::client_config(&config.certificate_authority, identity, http2)?;
+        return Ok(builder.tls_backend_preconfigured(tls).build()?);
+    }
     if config.insecure {
         builder = builder.tls_danger_accept_invalid_certs(true);
-    } else if !config.certificate_authority.is_empty() {
-        let roots = reqwest::Certificate::from_pem_bundle(&config.certificate_authority)
-            .ok()
-            .filter(|roots| !roots.is_empty())
-            .ok_or_else(|| anyhow::anyhow!("unable to load root certificates: unable to parse bytes as PEM block"))?;
-        builder = builder.tls_certs_only(roots);
     }
-    let plugged = credential.filter(|credential| !credential.certificate.is_empty());
-    let (certificate, key) = plugged
-        .map_or((config.client_certificate.as_slice(), config.client_key.as_slice()), |own| {
-            (own.certificate.as_bytes(), own.key.as_bytes())
-        });
-    if !certificate.is_empty() {
-        let pem = [certificate, b"\n", key].concat();
+    if !identity.certificate.is_empty() {
+        let pem = [identity.certificate, b"\n", identity.key].concat();
         let identity = reqwest::Identity::from_pem(&pem)
             .map_err(|_| anyhow::anyhow!("tls: failed to find any PEM data in certificate input"))?;
         builder = builder.identity(identity);
@@ -315,21 +319,17 @@ fn explain(server: &str, error: &reqwest::Error) -> ConnectionError {
         return connection;
     }
     let mut text = String::new();
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
+        if let Some(words) = error.downcast_ref::<rustls::Error>().and_then(tls::words) {
+            connection.message = words;
+            return connection;
+        }
         text.push_str(&error.to_string());
         text.push('\n');
-        if let Some(tls) = error.downcast_ref::<rustls::Error>().and_then(tls_words) {
-            connection.message = tls;
-            return connection;
-        }
-        if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).and_then(tls_words)
-        {
-            connection.message = tls;
-            return connection;
-        }
-        cause = error.source();
+        // What an I/O error wraps is not its source but itself.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = wrapped.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| error.source());
     }
     if error.is_timeout() {
         connection.message = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)".to_owned();
@@ -344,79 +344,5 @@ fn explain(server: &str, error: &reqwest::Error) -> ConnectionError {
     connection
 }
 
-fn tls_words(error: &rustls::Error) -> Option<String> {
-    use rustls::CertificateError as Fault;
-    let rustls::Error::InvalidCertificate(fault) = error else {
-        let http = matches!(error, rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType));
-        return http.then(|| "http: server gave HTTP response to HTTPS client".to_owned());
-    };
-    let why = match fault {
-        Fault::UnknownIssuer => "certificate signed by unknown authority".to_owned(),
-        Fault::Expired | Fault::ExpiredContext { .. } | Fault::NotValidYet | Fault::NotValidYetContext { .. } => {
-            "certificate has expired or is not yet valid".to_owned()
-        }
-        Fault::NotValidForNameContext { expected, presented } => {
-            let names: Vec<&str> = presented
-                .iter()
-                .map(|name| name.split_once('(').map_or(name.as_str(), |(_, rest)| rest.trim_end_matches(')')))
-                .map(|name| name.trim_matches('"'))
-                .collect();
-            let name = expected.to_str();
-            format!("certificate is valid for {}, not {name}", names.join(", "))
-        }
-        other => format!("{other:?}"),
-    };
-    Some(format!("tls: failed to verify certificate: x509: {why}"))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(server: &str) -> ClientConfig {
-        ClientConfig { server: server.into(), ..ClientConfig::default() }
-    }
-
-    #[tokio::test]
-    async fn names_the_server_that_refuses() {
-        let transport = HttpTransport::new(config("http://127.0.0.1:1")).expect("a transport");
-        let request = Request::get("/api/v1/pods").body(Bytes::new()).expect("a request");
-        let error = transport.send(request).await.expect_err("nothing listens there");
-        assert_eq!(
-            error.to_string(),
-            "The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?"
-        );
-    }
-
-    #[tokio::test]
-    async fn says_who_it_is_and_keeps_the_path() {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let server = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.expect("a connection");
-            let mut head = vec![0; 4096];
-            let size = stream.read(&mut head).await.expect("a request");
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.expect("an answer");
-            String::from_utf8_lossy(&head[..size]).into_owned()
-        });
-        let mut config = config(&format!("http://127.0.0.1:{port}/prefix"));
-        config.token = "abc".into();
-        config.impersonate.user = "vera".into();
-        config.impersonate.extra.insert("a/b".into(), vec!["c".into()]);
-        let transport = HttpTransport::new(config).expect("a transport");
-        let request = Request::get("/api/v1/pods?limit=1").body(Bytes::new()).expect("a request");
-        let response = transport.send(request).await.expect("an answer");
-        let body = response.into_body().collect().await.expect("a body").to_bytes();
-        assert_eq!(&body[..], b"ok");
-        let head = server.await.expect("served");
-        for line in [
-            "GET /prefix/api/v1/pods?limit=1 HTTP/1.1",
-            "authorization: Bearer abc",
-            "impersonate-user: vera",
-            "impersonate-extra-a%2fb: c",
-        ] {
-            assert!(head.lines().any(|have| have == line), "{line} in {head}");
-        }
-    }
-}
+mod tests;

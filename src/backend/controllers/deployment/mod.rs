@@ -169,11 +169,9 @@ impl<'a> Rollout<'a> {
         }
         writes.extend(self.deletions);
         let mut deployment = self.deployment;
+        deployment.set_at(&["status"], self.status);
         if deployment != *self.original {
-            writes.push(Write::Update { resource: DEPLOYMENTS, object: deployment.clone() });
-        }
-        if self.original.at(&["status"]).unwrap_or(&Object::Null) != &self.status {
-            deployment.set_at(&["status"], self.status);
+            // The annotations go with the status: a write of the whole object would be a new generation.
             writes.push(Write::UpdateStatus { resource: DEPLOYMENTS, object: deployment });
         }
         writes.extend(self.events);

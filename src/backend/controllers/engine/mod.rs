@@ -12,6 +12,8 @@ pub mod io;
 mod lock;
 mod queue;
 mod settled;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -38,7 +40,7 @@ pub const PAUSED: &str = "engine.paused";
 pub const NAMESPACE_FINALIZERS: &str = "namespaces/finalize";
 
 /// A key that is looked at so often at one moment goes round in circles.
-const LOOKS_PER_MOMENT: u32 = 2_000;
+const LOOKS_PER_MOMENT: u32 = 500;
 /// So long a key that goes round in circles is left alone.
 const PARKED: SignedDuration = SignedDuration::from_secs(60);
 /// Looks in one settling, at most.

@@ -19,7 +19,42 @@ pub fn admit_pod(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Status> 
     service_account(pod, cluster)?;
     tolerations(pod);
     priority(pod, cluster)?;
+    runtime_class(pod, cluster)?;
     topology_labels(pod, cluster);
+    Ok(())
+}
+
+/// What a runtime class adds: its own use of resources, and where its pods can run.
+fn runtime_class(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Status> {
+    let name = pod.str_at(&["spec", "runtimeClassName"]).to_owned();
+    if name.is_empty() {
+        return Ok(());
+    }
+    let Some(class) = cluster.get("runtimeclasses.node.k8s.io", "", &name) else {
+        return Err(forbidden(pod, &format!("pod rejected: RuntimeClass \"{name}\" not found")));
+    };
+    if let Some(overhead) = class.at(&["overhead", "podFixed"]) {
+        if pod.at(&["spec", "overhead"]).is_some_and(|own| own != overhead) {
+            let why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
+            return Err(forbidden(pod, why));
+        }
+        pod.set_at(&["spec", "overhead"], overhead.clone());
+    }
+    for (key, value) in class.map_at(&["scheduling", "nodeSelector"]) {
+        if pod.at(&["spec", "nodeSelector", key]).is_some_and(|own| own != value) {
+            let why = format!(
+                "pod rejected: conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; pod.spec.nodeSelector[{key}] = {}",
+                pod.str_at(&["spec", "nodeSelector", key])
+            );
+            return Err(forbidden(pod, &why));
+        }
+        pod.set_at(&["spec", "nodeSelector", key], value);
+    }
+    for toleration in class.list_at(&["scheduling", "tolerations"]) {
+        if !pod.list_at(&["spec", "tolerations"]).contains(toleration) {
+            push(pod, &["spec", "tolerations"], toleration.clone());
+        }
+    }
     Ok(())
 }
 
@@ -117,7 +152,7 @@ pub fn suffix(cluster: &dyn Cluster) -> String {
     let mut random = cluster.random();
     let letters = ALPHABET.len() as u64;
     let letter = |_| {
-        let letter = ALPHABET.iter().nth((random % letters) as usize).copied().unwrap_or(b'x');
+        let letter = ALPHABET.get((random % letters) as usize).copied().unwrap_or(b'x');
         random /= letters;
         char::from(letter)
     };

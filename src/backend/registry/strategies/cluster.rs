@@ -56,6 +56,11 @@ pub(super) static NODE: Rules = Rules {
     // The status is kept on update, but the one that a new node comes with is its own.
     status: false,
     default: |node| {
+        // The first of the ranges is also a field of its own.
+        let range = node.str_at(&["spec", "podCIDR"]).to_owned();
+        if !range.is_empty() {
+            node.or_set(&["spec", "podCIDRs"], json!([range]));
+        }
         for field in ["capacity", "allocatable"] {
             node.with(&["status", field], pod_spec::amounts);
         }

@@ -19,10 +19,9 @@ pub(super) static JOB: Rules = Rules {
     default: |job| {
         job_spec(job.at_mut(&["spec"]));
         counts(job.at_mut(&["spec"]));
-        if let (true, Some(labels)) =
-            (is_empty(job.at(&["metadata", "labels"])), job.at(&["spec", "template", "metadata", "labels"]).cloned())
-        {
-            job.set_at(&["metadata", "labels"], labels);
+        // Of a job that has its selector; before that, see below.
+        if is_set(job.at(&["spec", "selector"])) {
+            labels_of_template(job);
         }
         job.or_set(&["spec", "completionMode"], "NonIndexed");
         job.or_set(&["spec", "suspend"], false);
@@ -35,6 +34,7 @@ pub(super) static JOB: Rules = Rules {
         if !job.bool_at(&["spec", "manualSelector"]) {
             generate_selector(job);
         }
+        labels_of_template(job);
         Ok(())
     },
     validate: |job, faults| {
@@ -88,6 +88,14 @@ pub(super) static JOB: Rules = Rules {
     },
     ..Rules::NAMESPACED
 };
+
+/// A job without labels has those of its pods, with the generated ones.
+fn labels_of_template(job: &mut Object) {
+    let labels = job.at(&["spec", "template", "metadata", "labels"]).cloned();
+    if let (true, Some(labels)) = (is_empty(job.at(&["metadata", "labels"])), labels) {
+        job.set_at(&["metadata", "labels"], labels);
+    }
+}
 
 /// The fields that a Job and a CronJob's template share.
 fn job_spec(spec: &mut Object) {

@@ -3,6 +3,7 @@
 //! [`rules::Rules`] is what a kind may have of its own; resources without an entry are plain.
 
 pub mod admission;
+mod admission_kinds;
 pub mod autoscaler;
 mod cluster;
 mod config;
@@ -20,6 +21,7 @@ mod workloads;
 use rules::Rules;
 
 use super::strategy::Strategy;
+use crate::object::Meta;
 
 /// Sorted by resource.
 static TABLE: &[(&str, &Rules)] = &[
@@ -28,6 +30,7 @@ static TABLE: &[(&str, &Rules)] = &[
     ("configmaps", &config::CONFIG_MAP),
     ("cronjobs.batch", &jobs::CRON_JOB),
     ("csidrivers.storage.k8s.io", &policy::CSI_DRIVER),
+    ("customresourcedefinitions.apiextensions.k8s.io", &admission_kinds::CUSTOM_RESOURCE_DEFINITION),
     ("daemonsets.apps", &workloads::DAEMON_SET),
     ("deployments.apps", &workloads::DEPLOYMENT),
     ("endpoints", &network::ENDPOINTS),
@@ -39,6 +42,9 @@ static TABLE: &[(&str, &Rules)] = &[
     ("jobs.batch", &jobs::JOB),
     ("leases.coordination.k8s.io", &policy::LEASE),
     ("limitranges", &policy::LIMIT_RANGE),
+    ("mutatingadmissionpolicies.admissionregistration.k8s.io", &admission_kinds::MUTATING_ADMISSION_POLICY),
+    ("mutatingadmissionpolicybindings.admissionregistration.k8s.io", &admission_kinds::ADMISSION_BINDING),
+    ("mutatingwebhookconfigurations.admissionregistration.k8s.io", &admission_kinds::MUTATING_WEBHOOKS),
     ("namespaces", &cluster::NAMESPACE),
     ("networkpolicies.networking.k8s.io", &network::NETWORK_POLICY),
     ("nodes", &cluster::NODE),
@@ -58,6 +64,9 @@ static TABLE: &[(&str, &Rules)] = &[
     ("services", &service::SERVICE),
     ("statefulsets.apps", &workloads::STATEFUL_SET),
     ("storageclasses.storage.k8s.io", &storage::STORAGE_CLASS),
+    ("validatingadmissionpolicies.admissionregistration.k8s.io", &admission_kinds::ADMISSION_POLICY),
+    ("validatingadmissionpolicybindings.admissionregistration.k8s.io", &admission_kinds::ADMISSION_BINDING),
+    ("validatingwebhookconfigurations.admissionregistration.k8s.io", &admission_kinds::VALIDATING_WEBHOOKS),
 ];
 
 /// Kinds with a counted spec and a status of the system's, and nothing else of their own.
@@ -71,10 +80,9 @@ pub fn for_resource(resource: &str) -> &'static dyn Strategy {
     match TABLE.binary_search_by(|(name, _)| (*name).cmp(resource)) {
         Ok(at) => TABLE.get(at).map_or(&PLAIN, |(_, rules)| *rules),
         Err(_) => match resource {
-            "flowschemas.flowcontrol.apiserver.k8s.io"
-            | "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"
-            | "validatingadmissionpolicies.admissionregistration.k8s.io"
-            | "customresourcedefinitions.apiextensions.k8s.io" => &COUNTED_CLUSTER,
+            "flowschemas.flowcontrol.apiserver.k8s.io" | "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io" => {
+                &COUNTED_CLUSTER
+            }
             other => {
                 let namespaced =
                     crate::object::builtin::by_group_resource(other).is_none_or(|resource| resource.namespaced);
@@ -87,7 +95,15 @@ pub fn for_resource(resource: &str) -> &'static dyn Strategy {
 /// Custom resources: everything but the metadata counts, and the status has a subresource or not.
 static CUSTOM: [[Rules; 2]; 2] = {
     const PLAIN: Rules = Rules { generation_of: &[&[]], ..Rules::NAMESPACED };
-    const STATUS: Rules = Rules { status: true, ..PLAIN };
+    // No status at all is where a custom resource starts.
+    const STATUS: Rules = Rules {
+        status: true,
+        create: |object, _| {
+            object.remove_at(&["status"]);
+            Ok(())
+        },
+        ..PLAIN
+    };
     [[Rules { namespaced: false, ..PLAIN }, Rules { namespaced: false, ..STATUS }], [PLAIN, STATUS]]
 };
 

@@ -103,8 +103,20 @@ pub(super) static ENDPOINT_SLICE: Rules = Rules {
 pub(super) static INGRESS: Rules = Rules {
     generation_of: SPEC,
     status: true,
-    create: |ingress, _| {
+    create: |ingress, cluster| {
         ingress.set_at(&["status"], json!({"loadBalancer": {}}));
+        let named = is_set(ingress.at(&["spec", "ingressClassName"]));
+        if !named && ingress.annotation("kubernetes.io/ingress.class").is_none() {
+            let mark = "ingressclass.kubernetes.io/is-default-class";
+            let classes = cluster.list("ingressclasses.networking.k8s.io", None);
+            let default = classes
+                .iter()
+                .filter(|class| class.annotation(mark) == Some("true"))
+                .max_by_key(|class| class.creation_timestamp());
+            if let Some(default) = default {
+                ingress.set_at(&["spec", "ingressClassName"], default.name());
+            }
+        }
         Ok(())
     },
     validate: |ingress, faults| {

@@ -123,7 +123,7 @@ fn volume(volume: &mut Object) {
         volume.with(&[source], |source| source.or_set(&["defaultMode"], FILE_MODE));
     }
     volume.with(&["emptyDir"], |source| {
-        source.with(&["sizeLimit"], |limit| canonical(limit));
+        source.with(&["sizeLimit"], canonical);
     });
     let downward = |item: &mut Object| {
         item.with(&["fieldRef"], field_ref);
@@ -134,6 +134,21 @@ fn volume(volume: &mut Object) {
         source.each(&["downwardAPI", "items"], downward);
         source.with(&["serviceAccountToken"], |token| token.or_set(&["expirationSeconds"], 3600));
     });
+    volume_source(volume);
+    volume.with(&["ephemeral", "volumeClaimTemplate"], |claim| {
+        claim.or_set(&["metadata"], json!({}));
+        claim.with(&["spec"], claim_spec);
+    });
+    volume.with(&["image"], |image| {
+        if image.str_at(&["pullPolicy"]).is_empty() {
+            let policy = pull_policy(image.str_at(&["reference"]));
+            image.set_at(&["pullPolicy"], policy);
+        }
+    });
+}
+
+/// The sources that volumes of pods and persistent volumes share.
+pub fn volume_source(volume: &mut Object) {
     volume.with(&["hostPath"], |path| path.or_set(&["type"], ""));
     volume.with(&["iscsi"], |disk| disk.or_text(&["iscsiInterface"], "default"));
     volume.with(&["rbd"], |disk| {
@@ -150,16 +165,6 @@ fn volume(volume: &mut Object) {
     volume.with(&["scaleIO"], |disk| {
         disk.or_text(&["storageMode"], "ThinProvisioned");
         disk.or_text(&["fsType"], "xfs");
-    });
-    volume.with(&["ephemeral", "volumeClaimTemplate"], |claim| {
-        claim.or_set(&["metadata"], json!({}));
-        claim.with(&["spec"], claim_spec);
-    });
-    volume.with(&["image"], |image| {
-        if image.str_at(&["pullPolicy"]).is_empty() {
-            let policy = pull_policy(image.str_at(&["reference"]));
-            image.set_at(&["pullPolicy"], policy);
-        }
     });
 }
 

@@ -102,11 +102,7 @@ pub(super) static EVENT: Rules = Rules {
 /// Names of roles and their bindings may hold all that a path can.
 const ACCESS: Rules = Rules { name: names::path_segment, ..Rules::NAMESPACED };
 
-pub(super) static ROLE: Rules = Rules {
-    default: |role| role.or_set(&["rules"], json!(null)),
-    validate: |role, faults| rules(role, true, faults),
-    ..ACCESS
-};
+pub(super) static ROLE: Rules = Rules { validate: |role, faults| rules(role, true, faults), ..ACCESS };
 
 pub(super) static CLUSTER_ROLE: Rules =
     Rules { namespaced: false, validate: |role, faults| rules(role, false, faults), ..ROLE };

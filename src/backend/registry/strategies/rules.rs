@@ -75,7 +75,7 @@ impl Strategy for Rules {
 
     fn prepare_for_create(&self, object: &mut Object, cluster: &dyn Cluster) -> Result<(), Status> {
         if self.status {
-            object.remove_at(&["status"]);
+            object.set_at(&["status"], serde_json::json!({}));
         }
         if !self.generation_of.is_empty() {
             object.set_at(&["metadata", "generation"], 1);

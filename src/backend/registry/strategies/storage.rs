@@ -96,7 +96,7 @@ pub(super) static VOLUME: Rules = Rules {
         volume.or_text(&["spec", "persistentVolumeReclaimPolicy"], "Retain");
         volume.or_set(&["spec", "volumeMode"], "Filesystem");
         volume.with(&["spec", "capacity"], pod_spec::amounts);
-        volume.with(&["spec", "hostPath"], |path| path.or_set(&["type"], ""));
+        volume.with(&["spec"], pod_spec::volume_source);
     },
     create: |volume, cluster| {
         let now = crate::object::time::rfc3339(cluster.now());

@@ -61,6 +61,7 @@ pub(super) fn created(resource: &str, object: &Object, cluster: &dyn Cluster) ->
 fn masked(object: &Object) -> Object {
     let mut object = object.clone();
     object.remove_at(&["status"]);
+    object.remove_at(&["metadata", "uid"]);
     // Notes of controllers.
     object.remove_at(&["metadata", "annotations"]);
     // Tests cannot know which controller noted what.
@@ -82,6 +83,57 @@ fn the_table_is_sorted() {
     assert!(TABLE.is_sorted_by_key(|(resource, _)| *resource));
 }
 
+/// Objects that a server refuses (or accepts), with its words: one line a cause.
+#[test]
+fn refuses_in_the_servers_words() {
+    let cases: Vec<Object> =
+        serde_json::from_str(include_str!("../../../../tests/data/strategies/refused.json")).expect("a table");
+    assert!(cases.len() > 30);
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let mut cluster = Few::usual();
+        for other in case.list_at(&["cluster"]) {
+            let resource = other.str_at(&["resource"]);
+            cluster = cluster.with(resource, other["object"].clone());
+        }
+        let resource = case.str_at(&["resource"]);
+        let (new, old) = (&case["object"], case.at(&["old"]));
+        let outcome = match old {
+            None => created(resource, new, &cluster),
+            Some(old) => updated(resource, new, old, &cluster),
+        };
+        let got = match outcome {
+            Ok(_) => "accepted".to_owned(),
+            Err(status) if status.reason == "Invalid" => {
+                let causes = status.details.map(|details| details.causes).unwrap_or_default();
+                causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect::<Vec<_>>().join("\n")
+            }
+            Err(status) => status.message,
+        };
+        let want: Vec<&str> = case.list_at(&["want"]).iter().filter_map(Object::as_str).collect();
+        if got != want.join("\n") {
+            wrong.push(format!("{resource} {new}\n  got  {got}\n  want {}", want.join("\n       ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// What a server does with a change before it stores it.
+fn updated(resource: &str, new: &Object, old: &Object, cluster: &dyn Cluster) -> Result<Object, Status> {
+    let mut old = created(resource, old, cluster)?;
+    old.set_at(&["metadata", "uid"], "u");
+    let mut new = new.clone();
+    if let Some(of) = schema::of_object(&new) {
+        schema::normalize(of, &mut new);
+    }
+    let strategy = for_resource(resource);
+    strategy.default(&mut new);
+    strategy.prepare_for_update(&mut new, &old, cluster)?;
+    let mut faults = strategy.validate(&new);
+    faults.extend(strategy.validate_update(&new, &old));
+    if faults.is_empty() { Ok(new) } else { Err(Status::invalid(&new.gvk().group_kind(), new.name(), &faults)) }
+}
+
 #[test]
 fn manifests_become_what_a_server_stores() {
     let cases: Vec<Object> =
@@ -93,18 +145,26 @@ fn manifests_become_what_a_server_stores() {
         let manifest = &case["manifest"];
         let namespace = manifest.namespace();
         let mut cluster = Few::default();
-        for other in cases.iter().filter(|other| {
-            matches!(
-                other.str_at(&["resource"]),
-                "nodes" | "ingressclasses.networking.k8s.io" | "priorityclasses.scheduling.k8s.io"
-            )
-        }) {
+        let shared = [
+            "nodes",
+            "ingressclasses.networking.k8s.io",
+            "priorityclasses.scheduling.k8s.io",
+            "runtimeclasses.node.k8s.io",
+        ];
+        for other in cases.iter().filter(|other| shared.contains(&other.str_at(&["resource"]))) {
             cluster = cluster.with(other.str_at(&["resource"]), other["stored"].clone());
         }
         for account in ["default", case.str_at(&["stored", "spec", "serviceAccountName"])] {
             cluster = cluster.with("serviceaccounts", json!({"metadata": {"namespace": namespace, "name": account}}));
         }
-        match created(resource, manifest, &cluster) {
+        let mut manifest = manifest.clone();
+        if manifest.api_version() == "autoscaling/v1" {
+            manifest = autoscaler::to_v2(&manifest);
+        }
+        if let Some(uid) = case.at(&["uid"]) {
+            manifest.set_at(&["metadata", "uid"], uid.clone());
+        }
+        match created(resource, &manifest, &cluster) {
             Err(status) => wrong.push(format!("{resource} {}: {}", manifest.name(), status.message)),
             Ok(stored) => {
                 let (mut got, mut want) = (masked(&stored), masked(&case["stored"]));

@@ -35,11 +35,9 @@ pub fn pod_spec(spec: &Object, base: &str, faults: &mut Faults) {
     for (field, rule) in named {
         optional_name(spec, base, field, rule, faults);
     }
-    if let Some(seconds) = spec.int_at(&["activeDeadlineSeconds"]) {
-        if !(1..=i64::from(i32::MAX)).contains(&seconds) {
-            let complaint = names::range_complaint(1, i64::from(i32::MAX));
-            faults.invalid(child(base, "activeDeadlineSeconds"), seconds, complaint);
-        }
+    let most = i64::from(i32::MAX);
+    if let Some(seconds) = spec.int_at(&["activeDeadlineSeconds"]).filter(|seconds| !(1..=most).contains(seconds)) {
+        faults.invalid(child(base, "activeDeadlineSeconds"), seconds, names::range_complaint(1, most));
     }
     for field in ["hostname", "subdomain"] {
         optional_name(spec, base, field, names::dns1123_label, faults);
