@@ -33,7 +33,11 @@ pub async fn status(ctx: &Context, _: StatusArgs) -> anyhow::Result<()> {
         }
         Some(overview) => rows(ctx, overview, &mut table),
     }
-    let text: String = table.to_string().lines().map(|line| format!("{}\n", line.trim())).collect();
+    let text: String = table
+        .to_string()
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix(" ").unwrap_or(line).trim_end()))
+        .collect();
     Ok(ctx.streams.out().write_all(text.as_bytes())?)
 }
 
