@@ -13,6 +13,7 @@ pub mod api_versions;
 pub mod config;
 pub mod entry;
 pub mod get;
+pub mod logs;
 pub mod offline;
 pub mod plugin;
 pub mod table;

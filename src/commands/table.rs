@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, get, offline, version};
+use super::{api_resources, api_versions, get, logs, offline, version};
 use crate::run;
 
 use Completes::{
@@ -110,6 +110,7 @@ pub static COMMANDS: &[Entry] = &[
     .group(Troubleshooting)
     .completes(Resources),
     Entry::new("logs", "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]", "Print what a pod's container wrote")
+        .action(run!(logs::LogsArgs, logs::run))
         .group(Troubleshooting)
         .completes(PodsAndContainers),
     Entry::new("attach", "(POD | TYPE/NAME) -c CONTAINER", "Connect to a process that runs in a container")

@@ -2,8 +2,10 @@
 
 pub mod context;
 pub mod environment;
+pub mod logs;
 pub mod manifests;
 pub mod offline;
+pub mod pods;
 pub mod print;
 pub mod resources;
 
