@@ -10,8 +10,10 @@
 
 pub mod api_resources;
 pub mod api_versions;
+pub mod attach;
 pub mod config;
 pub mod entry;
+pub mod exec;
 pub mod get;
 pub mod logs;
 pub mod offline;

@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, get, logs, offline, version};
+use super::{api_resources, api_versions, attach, exec, get, logs, offline, version};
 use crate::run;
 
 use Completes::{
@@ -114,9 +114,11 @@ pub static COMMANDS: &[Entry] = &[
         .group(Troubleshooting)
         .completes(PodsAndContainers),
     Entry::new("attach", "(POD | TYPE/NAME) -c CONTAINER", "Connect to a process that runs in a container")
+        .action(run!(attach::AttachArgs, attach::run))
         .group(Troubleshooting)
         .completes(Pods),
     Entry::new("exec", "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]", "Run a command in a container")
+        .action(run!(exec::ExecArgs, exec::run))
         .group(Troubleshooting)
         .completes(Pods),
     Entry::new(

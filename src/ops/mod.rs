@@ -7,6 +7,7 @@ pub mod manifests;
 pub mod offline;
 pub mod pods;
 pub mod print;
+pub mod remote;
 pub mod resources;
 
 pub use context::{Connector, Context, Program};
