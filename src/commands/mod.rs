@@ -15,6 +15,7 @@ pub mod config;
 pub mod entry;
 pub mod expose;
 pub mod get;
+pub mod kuberc;
 pub mod plugin;
 pub mod run;
 pub mod scale;

@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, autoscale, expose, get, run, scale, version};
+use super::{api_resources, api_versions, autoscale, expose, get, kuberc, run, scale, version};
 use crate::run;
 
 use Completes::{
@@ -453,6 +453,7 @@ static KUBERC: &[Entry] = &[
         "set",
         "--section (defaults|aliases) --command COMMAND",
         "Set a default or an alias in your preferences",
-    ),
-    Entry::new("view", "", "Show your preferences"),
+    )
+    .action(run!(kuberc::set::SetArgs, kuberc::set::run)),
+    Entry::new("view", "", "Show your preferences").action(run!(kuberc::view::ViewArgs, kuberc::view::run)),
 ];

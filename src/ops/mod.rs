@@ -7,6 +7,7 @@ pub mod manifests;
 pub mod overrides;
 pub mod patches;
 pub mod pod_template;
+pub mod preferences;
 pub mod print;
 pub mod resources;
 pub mod scale;
