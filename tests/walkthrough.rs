@@ -60,7 +60,7 @@ impl Shell {
         let child =
             self.command(&["offline", "serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("serve");
         let server = Server(child);
-        self.until(&["offline", "status"], |out| out.contains("serving"));
+        self.until(&["offline", "status"], |out| out.contains("Served:   at "));
         server
     }
 }
