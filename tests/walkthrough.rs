@@ -71,6 +71,15 @@ impl Drop for Shell {
     }
 }
 
+/// Raised when it goes.
+struct Flag<'a>(&'a AtomicBool);
+
+impl Drop for Flag<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 struct Server(Child);
 
 impl Drop for Server {
@@ -192,6 +201,8 @@ fn every_line_of_the_slides_does_what_they_say() {
 fn rolling_update(shell: &Shell, port: u16) {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // However this ends, the watcher is not left watching.
+        let _end = Flag(&done);
         let requests = scope.spawn(|| {
             let start = Instant::now();
             let mut faults = Vec::new();
