@@ -8,14 +8,19 @@
 //! `bool`, `i32`, `i64`, `u16`, `f64` and `jiff::SignedDuration` are read as Go reads them. A value name that
 //! begins with `=` is the default that the help shows for an `Option`.
 
+pub mod annotate;
 pub mod api_resources;
 pub mod api_versions;
+pub mod apply;
 pub mod autoscale;
 pub mod config;
+pub mod create;
+pub mod delete;
 pub mod entry;
 pub mod expose;
 pub mod get;
 pub mod kuberc;
+pub mod label;
 pub mod plugin;
 pub mod run;
 pub mod scale;

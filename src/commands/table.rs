@@ -2,7 +2,10 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, autoscale, expose, get, kuberc, run, scale, version};
+use super::{
+    annotate, api_resources, api_versions, apply, autoscale, create, delete, expose, get, kuberc, label, run, scale,
+    version,
+};
 use crate::run;
 
 use Completes::{
@@ -21,6 +24,7 @@ pub static COMMANDS: &[Entry] = &[
     // Basic commands for beginners.
     Entry::new("create", "-f FILENAME", "Create objects from files, from standard input, or from flags")
         .group(Beginner)
+        .action(run!(create::CreateArgs, create::run))
         .children(CREATE),
     Entry::new(
         "expose",
@@ -65,6 +69,7 @@ pub static COMMANDS: &[Entry] = &[
         "Delete objects by name, by file, by label, or all of a type",
     )
     .group(Intermediate)
+    .action(run!(delete::DeleteArgs, delete::run))
     .completes(Resources),
     // Deploying.
     Entry::family("rollout", "SUBCOMMAND", "Watch, pause, restart and undo the rollout of a workload", ROLLOUT)
@@ -156,6 +161,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry::new("diff", "-f FILENAME", "Show what applying files would change").group(Advanced).failure(2),
     Entry::new("apply", "(-f FILENAME | -k DIRECTORY)", "Bring objects to the state that files declare")
         .group(Advanced)
+        .action(run!(apply::ApplyArgs, apply::run))
         .children(APPLY),
     Entry::new("patch", "(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]", "Change some fields of an object")
         .group(Advanced)
@@ -176,6 +182,7 @@ pub static COMMANDS: &[Entry] = &[
         "Change the labels of objects",
     )
     .group(Settings)
+    .action(run!(label::LabelArgs, label::run))
     .completes(Resources),
     Entry::new(
         "annotate",
@@ -183,6 +190,7 @@ pub static COMMANDS: &[Entry] = &[
         "Change the annotations of objects",
     )
     .group(Settings)
+    .action(run!(annotate::AnnotateArgs, annotate::run))
     .completes(Resources),
     Entry::new("completion", "SHELL", "Print the script that completes commands in your shell")
         .group(Settings)
@@ -247,14 +255,18 @@ static CREATE: &[Entry] = &[
         "Create a CronJob",
     )
     .aliases(&["cj"]),
-    Entry::new("deployment", "NAME --image=image -- [COMMAND] [args...]", "Create a Deployment").aliases(&["deploy"]),
+    Entry::new("deployment", "NAME --image=image -- [COMMAND] [args...]", "Create a Deployment")
+        .action(run!(create::deployment::DeploymentArgs, create::deployment::run))
+        .aliases(&["deploy"]),
     Entry::new("ingress", "NAME --rule=host/path=service:port[,tls[=secret]] ", "Create an Ingress").aliases(&["ing"]),
     Entry::new(
         "job",
         "NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]",
         "Create a Job, from an image or from a CronJob",
     ),
-    Entry::new("namespace", "NAME [--dry-run=server|client|none]", "Create a namespace").aliases(&["ns"]),
+    Entry::new("namespace", "NAME [--dry-run=server|client|none]", "Create a namespace")
+        .action(run!(create::namespace::NamespaceArgs, create::namespace::run))
+        .aliases(&["ns"]),
     Entry::new(
         "poddisruptionbudget",
         "NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]",

@@ -111,7 +111,7 @@ impl DryRunArgs {
 }
 
 /// A warning in the form of klog, kubectl's log: level, date, time, process, place.
-fn warn_as_klog(ctx: &Context, file: &str, line: u32, text: &str) {
+pub fn warn_as_klog(ctx: &Context, file: &str, line: u32, text: &str) {
     let now = time::rfc3339_micro(ctx.clock.now());
     let part = |range: std::ops::Range<usize>| now.get(range).unwrap_or_default();
     let (month, day, clock) = (part(5..7), part(8..10), part(11..26));
