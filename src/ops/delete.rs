@@ -92,13 +92,12 @@ impl Deletion {
         let mut errors = Vec::new();
         let mut accepted = Vec::new();
         let mut warn = self.warn_cluster_scope;
-        let mut count = 0;
+        let count = found.iter().filter(|info| info.is_ok()).count();
         let answers = stream::iter(found).map(|info| self.send(client, info)).buffered(PARALLEL);
         let mut answers = std::pin::pin!(answers);
         while let Some(answer) = answers.next().await {
             match answer {
                 Ok(done) => {
-                    count += 1;
                     if warn && !done.info.namespaced() {
                         ctx.streams
                             .say("Warning: deleting cluster-scoped resources, not scoped to the provided namespace");

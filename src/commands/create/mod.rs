@@ -1,9 +1,24 @@
 //! `create`: objects from manifests, or from flags by one of the generators.
 
+mod data;
 mod new;
+mod rules;
 
+pub mod binding;
+pub mod configmap;
+pub mod cronjob;
 pub mod deployment;
+pub mod ingress;
+pub mod job;
 pub mod namespace;
+pub mod poddisruptionbudget;
+pub mod priorityclass;
+pub mod quota;
+pub mod role;
+pub mod secret;
+pub mod service;
+pub mod serviceaccount;
+pub mod token;
 
 use http::Method;
 
