@@ -66,7 +66,8 @@ pub async fn run(ctx: &Context, args: PatchArgs) -> anyhow::Result<()> {
     let dry_run = args.dry_run.read(ctx)?;
     let kind = validate(&args, dry_run)?;
     let patch = read(&args)?;
-    let report = Report::new(ctx, &args.output, dry_run)?.sorted_keys();
+    // What is said does not tell a dry run.
+    let report = Report::new(ctx, &args.output, DryRun::None)?.sorted_keys();
     let plan = change::builder(ctx, &args.files)?
         .local(args.local)
         .subresource(text(&args.subresource))

@@ -441,12 +441,14 @@ static APPLY: &[Entry] = &[
         "Change the last applied configuration in your editor",
     )
     .completes(Resources),
-    Entry::new("set-last-applied", "-f FILENAME", "Record a file as the last applied configuration"),
+    Entry::new("set-last-applied", "-f FILENAME", "Record a file as the last applied configuration")
+        .action(run!(apply::last_applied::SetArgs, apply::last_applied::set)),
     Entry::new(
         "view-last-applied",
         "(TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME)",
         "Show the last applied configuration",
     )
+    .action(run!(apply::last_applied::ViewArgs, apply::last_applied::view))
     .completes(Resources),
 ];
 

@@ -184,7 +184,11 @@ impl<'a> Report<'a> {
     pub fn printer(&self, operation: &str) -> anyhow::Result<ObjectPrinter<'a>> {
         let operation = format!("{operation}{}", self.dry_run.suffix());
         let printer = self.output.print.printer(self.format.clone(), &operation)?;
-        Ok(ObjectPrinter { ctx: self.ctx, printer, by_type: self.by_type && matches!(self.format, Format::Json) })
+        Ok(ObjectPrinter {
+            ctx: self.ctx,
+            printer,
+            by_type: self.by_type && matches!(self.format, Format::Json | Format::Kyaml),
+        })
     }
 
     /// Prints one object to which this was done.

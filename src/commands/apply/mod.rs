@@ -1,5 +1,6 @@
 //! `apply`: objects as files declare them.
 
+pub mod last_applied;
 mod options;
 
 use std::cell::RefCell;
@@ -20,7 +21,7 @@ use crate::ops::apply::prune::{self, Pruning};
 use crate::ops::apply::{deleting_warning, describe, prune_nulls, server_side};
 use crate::ops::change::{DryRun, warn_as_klog};
 use crate::ops::context::Context;
-use crate::ops::last_applied;
+use crate::ops::last_applied as annotation;
 use crate::ops::resources::{Builder, Info};
 use crate::ops::validation::validator;
 use crate::ops::write::{self, with_source};
@@ -163,7 +164,7 @@ impl Applying<'_> {
 
     async fn create(&self, info: &Info) -> anyhow::Result<Object> {
         let mut object = info.object().into_owned();
-        last_applied::record(&mut object);
+        annotation::record(&mut object);
         prune_nulls(&mut object);
         if self.settings.dry_run == DryRun::Client {
             return Ok(object);
@@ -175,13 +176,13 @@ impl Applying<'_> {
 
     async fn change(&self, info: &Info, present: Object) -> anyhow::Result<(&'static str, Object)> {
         self.applied.borrow_mut().insert(present.uid().to_owned());
-        if last_applied::original(&present).is_none() {
-            let (resource, annotation, program) = (info.object_name(), last_applied::ANNOTATION, self.ctx.program);
+        if annotation::original(&present).is_none() {
+            let (resource, annotation, program) = (info.object_name(), annotation::ANNOTATION, self.ctx.program);
             self.ctx.streams.say(format!(
                 "Warning: resource {resource} is missing the {annotation} annotation which is required by {program} apply. {program} apply should only be used on resources created declaratively by either {program} create --save-config or {program} apply. The missing annotation will be patched automatically."
             ));
         }
-        let modified = last_applied::modified(&info.object());
+        let modified = annotation::modified(&info.object());
         let (patch, result) = if self.settings.dry_run == DryRun::Client {
             match Change::between(info, &modified, &present, self.settings.overwrite) {
                 Ok(change) => (crate::output::json::compact(&change.patch), change.locally(info, present)),
@@ -211,7 +212,7 @@ impl Applying<'_> {
             Ok(None) => {}
             Err(error) => self.ctx.streams.say(format!(
                 "Warning: failed to migrate {} for Server-Side Apply. This is non-fatal and will be retried next time you apply. Error: {error:#}",
-                last_applied::ANNOTATION
+                annotation::ANNOTATION
             )),
         }
         if let Some(warning) = deleting_warning(&object) {
