@@ -19,6 +19,7 @@ pub mod plugin;
 pub mod rollout;
 pub mod run;
 pub mod scale;
+pub mod set;
 pub mod table;
 pub mod version;
 

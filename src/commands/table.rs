@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, autoscale, expose, get, rollout, run, scale, version};
+use super::{api_resources, api_versions, autoscale, expose, get, rollout, run, scale, set, version};
 use crate::run;
 
 use Completes::{
@@ -333,34 +333,34 @@ static CREATE_SERVICE: &[Entry] = &[
 
 static SET: &[Entry] = &[
     Entry::new("env", "RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N", "Change environment variables of a pod template")
-        .completes(AnyOf(TEMPLATES)),
+        .action(run!(set::env::EnvArgs, set::env::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "image",
         "(-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N",
         "Change the images of a pod template",
     )
-    .completes(AnyOf(TEMPLATES)),
+    .action(run!(set::image::ImageArgs, set::image::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "resources",
         "(-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS]",
         "Change the resource requests and limits of a pod template",
     )
-    .completes(AnyOf(TEMPLATES)),
+    .action(run!(set::resources::ResourcesArgs, set::resources::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "selector",
         "(-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version]",
         "Replace the selector of a Service",
     )
-    .completes(AnyOf(&["service"])),
+    .action(run!(set::selector::SelectorArgs, set::selector::run)).completes(AnyOf(&["service"])),
     Entry::new("serviceaccount", "(-f FILENAME | TYPE NAME) SERVICE_ACCOUNT", "Change the service account of a pod template")
-        .aliases(&["sa"])
+        .action(run!(set::serviceaccount::ServiceAccountArgs, set::serviceaccount::run)).aliases(&["sa"])
         .completes(AnyOf(TEMPLATES)),
     Entry::new(
         "subject",
         "(-f FILENAME | TYPE NAME) [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
         "Add users, groups or service accounts to role bindings",
     )
-    .completes(AnyOf(&["rolebinding", "clusterrolebinding"])),
+    .action(run!(set::subject::SubjectArgs, set::subject::run)).completes(AnyOf(&["rolebinding", "clusterrolebinding"])),
 ];
 
 static ROLLOUT: &[Entry] = &[
