@@ -2,7 +2,10 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, autoscale, expose, get, rollout, run, scale, set, version};
+use super::{
+    api_resources, api_versions, autoscale, cordon, drain, expose, get, rollout, run, scale, set, taint, uncordon,
+    version, wait,
+};
 use crate::run;
 
 use Completes::{
@@ -95,16 +98,16 @@ pub static COMMANDS: &[Entry] = &[
     Entry::family("top", "[flags]", "Show how much CPU and memory nodes and pods use", TOP).group(Cluster).long(
         "Show how much CPU and memory nodes and pods use at present, as the cluster's metrics server measured it.",
     ),
-    Entry::new("cordon", "NODE", "Keep new pods away from a node").group(Cluster).completes(Name("node")),
-    Entry::new("uncordon", "NODE", "Let new pods onto a node again").group(Cluster).completes(Name("node")),
-    Entry::new("drain", "NODE", "Empty a node before maintenance").group(Cluster).completes(Name("node")),
+    Entry::new("cordon", "NODE", "Keep new pods away from a node").group(Cluster).action(run!(cordon::CordonArgs, cordon::run)).completes(Name("node")),
+    Entry::new("uncordon", "NODE", "Let new pods onto a node again").group(Cluster).action(run!(uncordon::UncordonArgs, uncordon::run)).completes(Name("node")),
+    Entry::new("drain", "NODE", "Empty a node before maintenance").group(Cluster).action(run!(drain::DrainArgs, drain::run)).completes(Name("node")),
     Entry::new(
         "taint",
         "NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N",
         "Add taints to nodes, or remove them",
     )
     .group(Cluster)
-    .completes(AnyOf(&["node"])),
+    .action(run!(taint::TaintArgs, taint::run)).completes(AnyOf(&["node"])),
     // Finding out what is wrong.
     Entry::new(
         "describe",
@@ -167,7 +170,7 @@ pub static COMMANDS: &[Entry] = &[
         "Wait until objects meet a condition",
     )
     .group(Advanced)
-    .completes(Resources),
+    .action(run!(wait::WaitArgs, wait::run)).completes(Resources),
     Entry::new("kustomize", "DIR [flags]", "Build a kustomization and print the result").group(Advanced).completes(Folders),
     // Settings.
     Entry::new(

@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod context;
+pub mod drain;
 pub mod environment;
 pub mod manifests;
 pub mod overrides;
@@ -13,6 +14,7 @@ pub mod rollout;
 pub mod scale;
 pub mod service;
 pub mod typed;
+pub mod wait;
 
 pub use context::{Connector, Context, Program};
 pub use environment::Environment;
