@@ -4,46 +4,74 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 
 use crate::backend::{self, Handle, Options, serve};
-use crate::client::config::{ClientConfig, Kubeconfig, Overrides, Resolver, Target};
+use crate::client::config::{ClientConfig, Target};
 use crate::client::transport::Transport;
 use crate::client::transport::http::HttpTransport;
 use crate::client::transport::in_process::InProcess;
 use crate::object::clock::Clock;
+use crate::ops::Connector;
 use crate::ops::environment::Environment;
+use crate::ops::offline::Bundled;
+use crate::ops::preferences::Preferences;
 
 /// How many nodes a new bundled cluster has.
 pub const NODES: usize = 3;
 
-/// A transport to a target.
-///
-/// # Errors
-/// A configuration that no client can be made of, or a state folder that cannot be used.
-pub fn connect(target: &Target, env: &Environment, clock: &Clock) -> anyhow::Result<Arc<dyn Transport>> {
-    match target {
-        Target::Server(config) => Ok(Arc::new(HttpTransport::new((**config).clone())?)),
-        Target::Offline { dir } => match serve::find(dir) {
-            Some(running) => {
-                let config = served(&running.kubeconfig)
-                    .with_context(|| format!("the cluster in {} is served, but cannot be reached", dir.display()))?;
-                Ok(Arc::new(HttpTransport::new(config)?))
+/// Makes connections, as far as the preferences allow.
+pub struct Connect {
+    /// Say which programs may hand out credentials.
+    pub preferences: Preferences,
+    /// The environment.
+    pub env: Environment,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Connector for Connect {
+    fn connect(&self, target: &Target) -> anyhow::Result<Arc<dyn Transport>> {
+        match target {
+            Target::Server(config) => {
+                if let Some(exec) = &config.exec {
+                    self.preferences.allow(&exec.command, self.env.get("PATH"))?;
+                }
+                Ok(Arc::new(HttpTransport::new((**config).clone())?))
             }
-            None => {
-                let seed = env.get("KCTL_SEED").map(str::parse).transpose();
-                let seed = seed.map_err(|_| anyhow!("KCTL_SEED is not a whole number"))?;
-                let options = Options { dir: Some(dir.clone()), clock: clock.clone(), seed, nodes: NODES };
-                Ok(Arc::new(in_process(backend::open(options)?)))
-            }
-        },
+            // The one that serves this state folder, or else one in this process.
+            Target::Offline { dir } => match serve::find(dir) {
+                Some(running) => Ok(Arc::new(HttpTransport::new(served(&running))?)),
+                None => Ok(Arc::new(in_process(backend::open(self.options(dir)?)?))),
+            },
+        }
+    }
+
+    fn bundled(&self) -> Option<&dyn Bundled> {
+        Some(self)
     }
 }
 
-/// The way to a server that wrote this kubeconfig.
-fn served(kubeconfig: &Path) -> anyhow::Result<ClientConfig> {
-    let config = Kubeconfig::parse(&std::fs::read(kubeconfig)?).map_err(|why| anyhow!(why))?;
-    Resolver { config: &config, overrides: &Overrides::default(), master: None, in_cluster: None }.client_config()
+impl Connect {
+    /// How the cluster in a state folder is opened.
+    ///
+    /// # Errors
+    /// A seed that is no number.
+    pub(super) fn options(&self, dir: &Path) -> anyhow::Result<Options> {
+        let seed = self.env.get("KCTL_SEED").map(str::parse).transpose();
+        let seed = seed.map_err(|_| anyhow!("KCTL_SEED is not a whole number"))?;
+        Ok(Options { dir: Some(dir.to_owned()), clock: self.clock.clone(), seed, nodes: NODES })
+    }
+}
+
+/// The way to a server of this program.
+fn served(running: &serve::Running) -> ClientConfig {
+    ClientConfig {
+        server: running.server.clone(),
+        certificate_authority: running.certificate_authority.clone().into_bytes(),
+        token: running.token.clone(),
+        ..ClientConfig::default()
+    }
 }
 
 /// A transport to a cluster in this process.

@@ -3,8 +3,8 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    api_resources, api_versions, autoscale, cordon, drain, expose, get, rollout, run, scale, set, taint, uncordon,
-    version, wait,
+    api_resources, api_versions, attach, autoscale, cordon, describe, drain, exec, expose, get, kuberc, logs, offline,
+    rollout, run, scale, set, taint, uncordon, version, wait,
 };
 use crate::run;
 
@@ -115,14 +115,18 @@ pub static COMMANDS: &[Entry] = &[
         "Show an object in detail, with what belongs to it",
     )
     .group(Troubleshooting)
+    .action(run!(describe::DescribeArgs, describe::run))
     .completes(Resources),
     Entry::new("logs", "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]", "Print what a pod's container wrote")
+        .action(run!(logs::LogsArgs, logs::run))
         .group(Troubleshooting)
         .completes(PodsAndContainers),
     Entry::new("attach", "(POD | TYPE/NAME) -c CONTAINER", "Connect to a process that runs in a container")
+        .action(run!(attach::AttachArgs, attach::run))
         .group(Troubleshooting)
         .completes(Pods),
     Entry::new("exec", "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]", "Run a command in a container")
+        .action(run!(exec::ExecArgs, exec::run))
         .group(Troubleshooting)
         .completes(Pods),
     Entry::new(
@@ -212,6 +216,9 @@ pub static COMMANDS: &[Entry] = &[
         .group(Hidden)
         .action(Action::Builtin(Builtin::Options))
         .examples("# List the flags that every command takes\nkctl options"),
+    Entry::family("offline", "SUBCOMMAND", "Look after the cluster that kctl brings itself", OFFLINE).long(
+        "Look after the cluster that kctl brings itself: the offline cluster.\n\nIt is used where no cluster is configured, with --context offline, and with KCTL_OFFLINE=1. It lives in one folder, which the variable KCTL_OFFLINE_DIR names; usually that is ${HOME}/.local/state/kctl.",
+    ),
     Entry::family("plugin", "[flags]", "Find plugins", PLUGIN)
         .long(
             "Find plugins.\n\nA plugin is a program on the PATH whose name begins with kubectl- (or kctl-): kubectl-tree runs as `kctl tree`, kubectl-cert-manager as `kctl cert manager`. Commands of kctl itself cannot be replaced by a plugin.",
@@ -461,11 +468,42 @@ static CONFIG: &[Entry] = &[
     Entry::new("view", "[flags]", "Show the kubeconfig, all files merged").action(run!(view::ViewArgs, view::run)),
 ];
 
+static OFFLINE: &[Entry] = &[
+    Entry::new("export", "[(-o|--output=)json|yaml]", "Print everything in the offline cluster")
+        .action(run!(offline::content::ExportArgs, offline::content::export)),
+    Entry::new("import", "FILE [--paused]", "Take objects of another cluster over as they are")
+        .action(run!(offline::content::ImportArgs, offline::content::import))
+        .completes(Files),
+    Entry::family("node", "SUBCOMMAND", "Add nodes to the offline cluster, remove them, take them down", OFFLINE_NODE),
+    Entry::new("reset", "[-y]", "Throw the offline cluster away")
+        .action(run!(offline::state::ResetArgs, offline::state::reset)),
+    Entry::new("resume", "", "Let a paused cluster go on")
+        .action(run!(offline::state::ResumeArgs, offline::state::resume)),
+    Entry::new("serve", "[flags]", "Serve the offline cluster over TLS")
+        .action(run!(offline::serve::ServeArgs, offline::serve::run)),
+    Entry::new("status", "", "Show what the offline cluster is and does")
+        .action(run!(offline::state::StatusArgs, offline::state::status)),
+];
+
+static OFFLINE_NODE: &[Entry] = &[
+    Entry::new("add", "[NAME...]", "Add nodes").action(run!(offline::node::AddArgs, offline::node::add)),
+    Entry::new("fail", "NAME...", "Take nodes down")
+        .action(run!(offline::node::FailArgs, offline::node::fail))
+        .completes(Name("node")),
+    Entry::new("recover", "NAME...", "Bring nodes back that were taken down")
+        .action(run!(offline::node::RecoverArgs, offline::node::recover))
+        .completes(Name("node")),
+    Entry::new("remove", "NAME...", "Remove nodes")
+        .action(run!(offline::node::RemoveArgs, offline::node::remove))
+        .completes(Name("node")),
+];
+
 static KUBERC: &[Entry] = &[
     Entry::new(
         "set",
         "--section (defaults|aliases) --command COMMAND",
         "Set a default or an alias in your preferences",
-    ),
-    Entry::new("view", "", "Show your preferences"),
+    )
+    .action(run!(kuberc::set::SetArgs, kuberc::set::run)),
+    Entry::new("view", "", "Show your preferences").action(run!(kuberc::view::ViewArgs, kuberc::view::run)),
 ];
