@@ -3,7 +3,7 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    annotate, api_resources, api_versions, apply, attach, autoscale, create, delete, describe, exec, expose, get, kuberc, label, logs, offline, patch, replace, rollout, run, scale, version,
+    annotate, api_resources, api_versions, apply, attach, autoscale, cordon, create, delete, describe, drain, exec, expose, get, kuberc, label, logs, offline, patch, replace, rollout, run, scale, set, taint, uncordon, version, wait,
 };
 use crate::run;
 
@@ -99,16 +99,16 @@ pub static COMMANDS: &[Entry] = &[
     Entry::family("top", "[flags]", "Show how much CPU and memory nodes and pods use", TOP).group(Cluster).long(
         "Show how much CPU and memory nodes and pods use at present, as the cluster's metrics server measured it.",
     ),
-    Entry::new("cordon", "NODE", "Keep new pods away from a node").group(Cluster).completes(Name("node")),
-    Entry::new("uncordon", "NODE", "Let new pods onto a node again").group(Cluster).completes(Name("node")),
-    Entry::new("drain", "NODE", "Empty a node before maintenance").group(Cluster).completes(Name("node")),
+    Entry::new("cordon", "NODE", "Keep new pods away from a node").group(Cluster).action(run!(cordon::CordonArgs, cordon::run)).completes(Name("node")),
+    Entry::new("uncordon", "NODE", "Let new pods onto a node again").group(Cluster).action(run!(uncordon::UncordonArgs, uncordon::run)).completes(Name("node")),
+    Entry::new("drain", "NODE", "Empty a node before maintenance").group(Cluster).action(run!(drain::DrainArgs, drain::run)).completes(Name("node")),
     Entry::new(
         "taint",
         "NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N",
         "Add taints to nodes, or remove them",
     )
     .group(Cluster)
-    .completes(AnyOf(&["node"])),
+    .action(run!(taint::TaintArgs, taint::run)).completes(AnyOf(&["node"])),
     // Finding out what is wrong.
     Entry::new(
         "describe",
@@ -179,7 +179,7 @@ pub static COMMANDS: &[Entry] = &[
         "Wait until objects meet a condition",
     )
     .group(Advanced)
-    .completes(Resources),
+    .action(run!(wait::WaitArgs, wait::run)).completes(Resources),
     Entry::new("kustomize", "DIR [flags]", "Build a kustomization and print the result").group(Advanced).completes(Folders),
     // Settings.
     Entry::new(
@@ -374,34 +374,34 @@ static CREATE_SERVICE: &[Entry] = &[
 
 static SET: &[Entry] = &[
     Entry::new("env", "RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N", "Change environment variables of a pod template")
-        .completes(AnyOf(TEMPLATES)),
+        .action(run!(set::env::EnvArgs, set::env::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "image",
         "(-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N",
         "Change the images of a pod template",
     )
-    .completes(AnyOf(TEMPLATES)),
+    .action(run!(set::image::ImageArgs, set::image::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "resources",
         "(-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS]",
         "Change the resource requests and limits of a pod template",
     )
-    .completes(AnyOf(TEMPLATES)),
+    .action(run!(set::resources::ResourcesArgs, set::resources::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "selector",
         "(-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version]",
         "Replace the selector of a Service",
     )
-    .completes(AnyOf(&["service"])),
+    .action(run!(set::selector::SelectorArgs, set::selector::run)).completes(AnyOf(&["service"])),
     Entry::new("serviceaccount", "(-f FILENAME | TYPE NAME) SERVICE_ACCOUNT", "Change the service account of a pod template")
-        .aliases(&["sa"])
+        .action(run!(set::serviceaccount::ServiceAccountArgs, set::serviceaccount::run)).aliases(&["sa"])
         .completes(AnyOf(TEMPLATES)),
     Entry::new(
         "subject",
         "(-f FILENAME | TYPE NAME) [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
         "Add users, groups or service accounts to role bindings",
     )
-    .completes(AnyOf(&["rolebinding", "clusterrolebinding"])),
+    .action(run!(set::subject::SubjectArgs, set::subject::run)).completes(AnyOf(&["rolebinding", "clusterrolebinding"])),
 ];
 
 static ROLLOUT: &[Entry] = &[

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod change;
 pub mod context;
 pub mod delete;
+pub mod drain;
 pub mod environment;
 pub mod last_applied;
 pub mod local_time;
@@ -25,6 +26,7 @@ pub mod scale;
 pub mod service;
 pub mod typed;
 pub mod validation;
+pub mod wait;
 pub mod write;
 
 pub use context::{Connector, Context, Program};
