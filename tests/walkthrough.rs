@@ -1,5 +1,12 @@
 //! The slides, typed line by line with the real binary, an empty HOME and `offline serve` running.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and needs PATH"
+)]
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;

@@ -104,8 +104,8 @@ impl Handle {
         }
     }
 
-    /// Sees to it that the cluster moves in the background from now on, in real time.
-    pub fn spawn_engine(&self) {
+    /// Sees to it that the cluster moves in the background from now on.
+    pub fn spawn(&self) {
         if let Some(engine) = self.shared.engine.get() {
             engine.spawn();
         }

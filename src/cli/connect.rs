@@ -12,24 +12,35 @@ use crate::client::transport::Transport;
 use crate::client::transport::http::HttpTransport;
 use crate::client::transport::in_process::InProcess;
 use crate::object::clock::Clock;
-use crate::ops::Connector;
+use crate::ops::context::Connector;
 use crate::ops::environment::Environment;
 use crate::ops::offline::Bundled;
+use crate::ops::preferences::Preferences;
 
 /// How many nodes a new bundled cluster has.
 pub const NODES: usize = 3;
 
-/// Connects a process's commands.
-pub struct Connections {
+/// Makes connections, as far as the preferences allow.
+pub struct Connect {
+    /// Say which programs may hand out credentials.
+    pub preferences: Preferences,
     /// The environment.
     pub env: Environment,
     /// What time it is.
     pub clock: Clock,
 }
 
-impl Connector for Connections {
+impl Connector for Connect {
     fn connect(&self, target: &Target) -> anyhow::Result<Arc<dyn Transport>> {
-        connect(target, &self.env, &self.clock)
+        match target {
+            Target::Server(config) => {
+                if let Some(exec) = &config.exec {
+                    self.preferences.allow(&exec.command, self.env.get("PATH"))?;
+                }
+                Ok(Arc::new(HttpTransport::new((**config).clone())?))
+            }
+            Target::Offline { dir } => self.offline(dir),
+        }
     }
 
     fn bundled(&self) -> Option<&dyn Bundled> {
@@ -37,27 +48,23 @@ impl Connector for Connections {
     }
 }
 
-/// How the cluster in a state folder is opened.
-///
-/// # Errors
-/// A seed that is no number.
-pub(super) fn options(dir: &Path, env: &Environment, clock: &Clock) -> anyhow::Result<Options> {
-    let seed = env.get("KCTL_SEED").map(str::parse).transpose();
-    let seed = seed.map_err(|_| anyhow!("KCTL_SEED is not a whole number"))?;
-    Ok(Options { dir: Some(dir.to_owned()), clock: clock.clone(), seed, nodes: NODES })
-}
+impl Connect {
+    /// How the cluster in a state folder is opened.
+    ///
+    /// # Errors
+    /// A seed that is no number.
+    pub(super) fn options(&self, dir: &Path, clock: &Clock) -> anyhow::Result<Options> {
+        let seed = self.env.get("KCTL_SEED").map(str::parse).transpose();
+        let seed = seed.map_err(|_| anyhow!("KCTL_SEED is not a whole number"))?;
+        Ok(Options { dir: Some(dir.to_owned()), clock: clock.clone(), seed, nodes: NODES })
+    }
 
-/// A transport to a target.
-///
-/// # Errors
-/// A configuration that no client can be made of, or a state folder that cannot be used.
-pub fn connect(target: &Target, env: &Environment, clock: &Clock) -> anyhow::Result<Arc<dyn Transport>> {
-    match target {
-        Target::Server(config) => Ok(Arc::new(HttpTransport::new((**config).clone())?)),
-        Target::Offline { dir } => match serve::find(dir) {
-            Some(running) => Ok(Arc::new(HttpTransport::new(served(&running))?)),
-            None => Ok(Arc::new(in_process(backend::open(options(dir, env, clock)?)?))),
-        },
+    /// The bundled cluster: the one that serves this state folder, or else one in this process.
+    fn offline(&self, dir: &Path) -> anyhow::Result<Arc<dyn Transport>> {
+        if let Some(running) = serve::find(dir) {
+            return Ok(Arc::new(HttpTransport::new(served(&running))?));
+        }
+        Ok(Arc::new(in_process(backend::open(self.options(dir, &self.clock)?)?)))
     }
 }
 

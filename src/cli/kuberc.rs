@@ -1,79 +1,16 @@
-//! The preferences file (kuberc): defaults for flags, and aliases for commands.
+//! The preferences file at work: aliases written out, and flags that the line does not give.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{anyhow, bail};
-use serde::Deserialize;
 
 use super::find::{Found, find, first_argument};
 use super::flags::Flags;
 use super::scan;
 use crate::commands::Entry;
-use crate::object::yaml;
 use crate::ops::environment::Environment;
+use crate::ops::preferences::{FlagDefault, Preferences, location, open_error};
 use crate::terminal::Streams;
-
-/// What a preferences file holds; `v1alpha1` has other names for some of it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct Preferences {
-    #[serde(rename = "apiVersion")]
-    api_version: String,
-    kind: String,
-    #[serde(alias = "overrides")]
-    defaults: Vec<Defaults>,
-    aliases: Vec<Alias>,
-}
-
-/// Defaults for the flags of one command.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-struct Defaults {
-    command: String,
-    #[serde(alias = "flags")]
-    options: Vec<FlagDefault>,
-}
-
-/// A name for a command with arguments.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Alias {
-    name: String,
-    command: String,
-    prepend_args: Vec<String>,
-    append_args: Vec<String>,
-    #[serde(alias = "flags")]
-    options: Vec<FlagDefault>,
-}
-
-/// A flag's name without dashes, and its value where the line gives none.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-struct FlagDefault {
-    name: String,
-    default: String,
-}
-
-const GROUP: &str = "kubectl.config.k8s.io/";
-
-/// Where the preferences are, and whether somebody said so; `None` where they are switched off.
-///
-/// # Errors
-/// A file is named although preferences are off.
-pub fn location(env: &Environment, words: &[String]) -> anyhow::Result<Option<(PathBuf, bool)>> {
-    if env.get("KUBECTL_KUBERC").is_some_and(|value| value.eq_ignore_ascii_case("false")) {
-        return Ok(None);
-    }
-    let flag = named(words)?;
-    match (flag, env.get("KUBERC")) {
-        (Some(_), Some("off")) => {
-            bail!("kuberc error disabling kuberc via KUBERC=off and passing kuberc flag are mutually exclusive")
-        }
-        (None, Some("off")) => Ok(None),
-        (Some(file), _) | (None, Some(file)) => Ok(Some((PathBuf::from(file), true))),
-        (None, None) => Ok(env.home().map(|home| (home.join(".kube").join("kuberc"), false))),
-    }
-}
 
 /// The file that `--kuberc` names.
 fn named(words: &[String]) -> anyhow::Result<Option<&str>> {
@@ -97,24 +34,21 @@ fn named(words: &[String]) -> anyhow::Result<Option<&str>> {
 /// # Errors
 /// A file that was named and cannot be used.
 pub fn load(env: &Environment, words: &[String], streams: &Streams) -> anyhow::Result<Option<Preferences>> {
-    let Some((file, explicit)) = location(env, words)? else { return Ok(None) };
-    let text = match std::fs::read(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !explicit => return Ok(None),
-        Err(error) => {
-            let why = match error.kind() {
-                std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-                _ => error.to_string(),
-            };
-            let why = format!("open {}: {why}", file.display());
-            return if explicit { Err(anyhow!("kuberc error kuberc: {why}")) } else { warn(&file, &why, streams) };
-        }
+    if env.get("KUBECTL_KUBERC").is_some_and(|value| value.eq_ignore_ascii_case("false")) {
+        return Ok(None);
+    }
+    let flag = named(words)?;
+    let Some((file, explicit)) = location(env, flag).map_err(|error| anyhow!("kuberc error {error}"))? else {
+        return Ok(None);
     };
-    match read(&file, &text) {
+    let read = match std::fs::read(&file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !explicit => return Ok(None),
+        Err(error) => Err(open_error(&file, &error)),
+        Ok(text) => Preferences::read(&file, &text),
+    };
+    match read {
         Ok(preferences) => {
-            if let Some(preferences) = &preferences {
-                preferences.check()?;
-            }
+            preferences.iter().try_for_each(Preferences::check)?;
             Ok(preferences)
         }
         Err(error) if explicit => Err(anyhow!("kuberc error kuberc: {error}")),
@@ -127,100 +61,62 @@ fn warn(file: &Path, why: &str, streams: &Streams) -> anyhow::Result<Option<Pref
     Ok(None)
 }
 
-/// The first document of the file that holds preferences.
-fn read(file: &Path, text: &[u8]) -> anyhow::Result<Option<Preferences>> {
-    let text = String::from_utf8_lossy(text);
-    let documents: Vec<&str> = text.split("\n---").filter(|document| !document.trim().is_empty()).collect();
-    for document in &documents {
-        let Ok(value) = yaml::parse(document.as_bytes()) else { continue };
-        let Ok(preferences) = serde_json::from_value::<Preferences>(value) else { continue };
-        let known = ["v1alpha1", "v1beta1"].iter().any(|v| preferences.api_version.strip_prefix(GROUP) == Some(v));
-        if known && preferences.kind == "Preference" {
-            return Ok(Some(preferences));
-        }
-    }
-    if documents.is_empty() {
+/// The line with its alias written out; `None` where it begins with none.
+///
+/// # Errors
+/// An alias for a command, or with a flag, that does not exist.
+pub fn expand(preferences: &Preferences, words: &[String], global: &Flags<'_>) -> anyhow::Result<Option<Vec<String>>> {
+    if !find(words, global).path.is_empty() {
         return Ok(None);
     }
-    bail!("no valid preferences found in {}, use --v=5 to see details", file.display())
+    let Some(at) = words.iter().position(|word| !word.starts_with('-')) else { return Ok(None) };
+    let Some(alias) = preferences.aliases.iter().find(|alias| words.get(at) == Some(&alias.name)) else {
+        return Ok(None);
+    };
+    let command: Vec<String> = alias.command.split_whitespace().map(str::to_owned).collect();
+    let found = find(&command, global);
+    if found.path.is_empty() || !found.rest.is_empty() {
+        bail!("command {:?} not found to set alias {:?}: {:?}", alias.command, alias.name, found.rest);
+    }
+    let (before, after) = words.split_at(at);
+    let after = after.get(1..).unwrap_or_default();
+    let mut line = before.to_vec();
+    line.extend(command);
+    line.extend(given(&found, words, &alias.options, global, |name| {
+        format!("invalid alias flag {name} in alias {}", alias.name)
+    })?);
+    line.extend(alias.prepend_args.iter().cloned());
+    line.extend(after.iter().cloned());
+    line.extend(alias.append_args.iter().cloned());
+    Ok(Some(line))
 }
 
-impl Preferences {
-    fn check(&self) -> anyhow::Result<()> {
-        let options = self.aliases.iter().flat_map(|alias| &alias.options);
-        for option in options.chain(self.defaults.iter().flat_map(|defaults| &defaults.options)) {
-            if option.name.starts_with('-') {
-                bail!("flag name {} should be in long form without dashes", option.name);
-            }
+/// The flags that the preferences give to the line's command, as words.
+///
+/// # Errors
+/// A flag that the command does not have, or a value that it refuses.
+pub fn defaults(
+    preferences: &Preferences,
+    found: &Found,
+    words: &[String],
+    global: &Flags<'_>,
+    streams: &Streams,
+) -> anyhow::Result<Vec<String>> {
+    let mut line = Vec::new();
+    for defaults in &preferences.defaults {
+        let command: Vec<String> = defaults.command.split_whitespace().map(str::to_owned).collect();
+        let meant = find(&command, global);
+        if meant.path.is_empty() || first_argument(&meant.rest, global).is_some() {
+            streams.say(format!("Warning: command {:?} not found to set kuberc override", defaults.command));
+            continue;
         }
-        for (at, alias) in self.aliases.iter().enumerate() {
-            if alias.name.is_empty() || !alias.name.chars().all(|c| c.is_ascii_alphabetic()) {
-                bail!("invalid alias name, can only include alphabetical characters");
-            }
-            if self.aliases.iter().take(at).any(|earlier| earlier.name == alias.name) {
-                bail!("duplicate alias name {}", alias.name);
-            }
+        if !found.path.is_empty() && meant.spoken() == found.spoken() {
+            line.extend(given(found, words, &defaults.options, global, |name| {
+                format!("invalid flag {name} for command {}", defaults.command)
+            })?);
         }
-        Ok(())
     }
-
-    /// The line with its alias written out; `None` where it begins with none.
-    ///
-    /// # Errors
-    /// An alias for a command, or with a flag, that does not exist.
-    pub fn expand(&self, words: &[String], global: &Flags<'_>) -> anyhow::Result<Option<Vec<String>>> {
-        if !find(words, global).path.is_empty() {
-            return Ok(None);
-        }
-        let Some(at) = words.iter().position(|word| !word.starts_with('-')) else { return Ok(None) };
-        let Some(alias) = self.aliases.iter().find(|alias| words.get(at) == Some(&alias.name)) else {
-            return Ok(None);
-        };
-        let command: Vec<String> = alias.command.split_whitespace().map(str::to_owned).collect();
-        let found = find(&command, global);
-        if found.path.is_empty() || !found.rest.is_empty() {
-            bail!("command {:?} not found to set alias {:?}: {:?}", alias.command, alias.name, found.rest);
-        }
-        let (before, after) = words.split_at(at);
-        let after = after.get(1..).unwrap_or_default();
-        let mut line = before.to_vec();
-        line.extend(command);
-        line.extend(given(&found, words, &alias.options, global, |name| {
-            format!("invalid alias flag {name} in alias {}", alias.name)
-        })?);
-        line.extend(alias.prepend_args.iter().cloned());
-        line.extend(after.iter().cloned());
-        line.extend(alias.append_args.iter().cloned());
-        Ok(Some(line))
-    }
-
-    /// The flags that the preferences give to the line's command, as words.
-    ///
-    /// # Errors
-    /// A flag that the command does not have, or a value that it refuses.
-    pub fn defaults(
-        &self,
-        found: &Found,
-        words: &[String],
-        global: &Flags<'_>,
-        streams: &Streams,
-    ) -> anyhow::Result<Vec<String>> {
-        let mut line = Vec::new();
-        for defaults in &self.defaults {
-            let command: Vec<String> = defaults.command.split_whitespace().map(str::to_owned).collect();
-            let meant = find(&command, global);
-            if meant.path.is_empty() || first_argument(&meant.rest, global).is_some() {
-                streams.say(format!("Warning: command {:?} not found to set kuberc override", defaults.command));
-                continue;
-            }
-            if !found.path.is_empty() && meant.spoken() == found.spoken() {
-                line.extend(given(found, words, &defaults.options, global, |name| {
-                    format!("invalid flag {name} for command {}", defaults.command)
-                })?);
-            }
-        }
-        Ok(line)
-    }
+    Ok(line)
 }
 
 /// Options as words, those left out that the line sets itself.
@@ -278,7 +174,7 @@ mod tests {
         aliases:\n- {name: vv, command: version, prependArgs: [a], appendArgs: [b], options: [{name: client, default: \"true\"}]}\n";
 
     fn preferences() -> Preferences {
-        read(Path::new("kuberc"), FILE.as_bytes()).expect("reads").expect("preferences")
+        Preferences::read(Path::new("kuberc"), FILE.as_bytes()).expect("reads").expect("preferences")
     }
 
     fn words(line: &str) -> Vec<String> {
@@ -300,7 +196,7 @@ mod tests {
         ] {
             let words = words(line);
             let found = find(&words, &global);
-            assert_eq!(preferences().defaults(&found, &words, &global, &streams).expect(line), want, "{line}");
+            assert_eq!(defaults(&preferences(), &found, &words, &global, &streams).expect(line), want, "{line}");
         }
     }
 
@@ -314,24 +210,7 @@ mod tests {
             ("version", None),
             ("zz", None),
         ] {
-            assert_eq!(preferences().expand(&words(line), &global).expect(line), want.map(words), "{line}");
+            assert_eq!(expand(&preferences(), &words(line), &global).expect(line), want.map(words), "{line}");
         }
-    }
-
-    #[test]
-    fn refuses_what_cannot_be_meant() {
-        for (file, want) in [
-            ("aliases: [{name: a-b, command: get}]", "invalid alias name, can only include alphabetical characters"),
-            ("aliases: [{name: a, command: get}, {name: a, command: get}]", "duplicate alias name a"),
-            (
-                "defaults: [{command: get, options: [{name: --output, default: x}]}]",
-                "flag name --output should be in long form without dashes",
-            ),
-        ] {
-            let preferences: Preferences = serde_yaml::from_str(file).expect("reads");
-            assert_eq!(preferences.check().expect_err(file).to_string(), want);
-        }
-        assert!(read(Path::new("kuberc"), b"kind: Other\n").is_err());
-        assert_eq!(read(Path::new("kuberc"), b"\n").expect("empty"), None);
     }
 }

@@ -31,6 +31,7 @@ use crate::object::clock::Clock;
 use crate::object::time::parse_rfc3339;
 use crate::ops::context::{Context, Program};
 use crate::ops::environment::Environment;
+use crate::ops::preferences::Preferences;
 use crate::terminal::Streams;
 
 use find::{Found, find};
@@ -54,21 +55,19 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
     let program = program(called, &env);
     let global_command = global::command();
     let global = Flags::of(&global_command);
-    let context = match clock(&env) {
-        Ok(clock) => {
-            let (environment, now) = (env.clone(), clock.clone());
-            let connector = connect::Connections { env: environment, clock: now };
-            Context::new(streams, env, clock, Overrides::default(), program, Box::new(connector))
-        }
+    let clock = match clock(&env) {
+        Ok(clock) => clock,
         Err(error) => return finish(&streams, Err(error), program, 1),
     };
-    let (words, found) = match preferred(&context, words, &global) {
+    let (words, found, preferences) = match preferred(&env, &streams, words, &global) {
         Ok(line) => line,
         Err(error) => {
-            context.streams.say(format!("error occurred while applying preferences {error}"));
-            return finish(&context.streams, Err(Exit(1).into()), program, 1);
+            streams.say(format!("error occurred while applying preferences {error}"));
+            return finish(&streams, Err(Exit(1).into()), program, 1);
         }
     };
+    let connector = connect::Connect { preferences, env: env.clone(), clock: clock.clone() };
+    let context = Context::new(streams, env, clock, Overrides::default(), program, Box::new(connector));
     let words = &*words;
     let failure = found.command().map_or(1, |entry| entry.failure);
     let mut line = Line { context, words, found, global };
@@ -81,26 +80,27 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
 
 /// The line and its command, with the aliases and defaults of the preferences file in them.
 fn preferred<'w>(
-    context: &Context,
+    env: &Environment,
+    streams: &Streams,
     words: &'w [String],
     global: &Flags<'_>,
-) -> anyhow::Result<(Cow<'w, [String]>, Found)> {
+) -> anyhow::Result<(Cow<'w, [String]>, Found, Preferences)> {
     let mut words = Cow::Borrowed(words);
     let preferences = match words.first().is_none_or(|word| completion::Request::named(word).is_some()) {
         true => None,
-        false => kuberc::load(&context.env, &words, &context.streams)?,
+        false => kuberc::load(env, &words, streams)?,
     };
     let Some(preferences) = preferences else {
         let found = find(&words, global);
-        return Ok((words, found));
+        return Ok((words, found, Preferences::default()));
     };
-    if let Some(line) = preferences.expand(&words, global)? {
+    if let Some(line) = kuberc::expand(&preferences, &words, global)? {
         words = Cow::Owned(line);
     }
     let mut found = find(&words, global);
-    let defaults = preferences.defaults(&found, &words, global, &context.streams)?;
+    let defaults = kuberc::defaults(&preferences, &found, &words, global, streams)?;
     found.rest.splice(0..0, defaults);
-    Ok((words, found))
+    Ok((words, found, preferences))
 }
 
 /// Flushes, says the error and chooses the exit code.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::oneshot;
 
-use super::connect::{Connections, options};
+use super::connect::{Connect, NODES};
 use crate::backend::kubelet::nodes;
 use crate::backend::{self, owner, serve as server};
 use crate::client::config::Kubeconfig;
@@ -22,7 +22,7 @@ const WORKERS: usize = 2;
 /// How long a server that was told to end may take.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-impl Bundled for Connections {
+impl Bundled for Connect {
     fn serving(&self, dir: &Path) -> Option<Serving> {
         server::find(dir).map(described)
     }
@@ -36,8 +36,8 @@ impl Bundled for Connections {
         Box::pin(async move {
             let clock = serve.now.map_or_else(|| ctx.clock.clone(), Clock::manual);
             let options = backend::Options {
-                nodes: serve.nodes.unwrap_or(super::connect::NODES),
-                ..options(&serve.dir, &ctx.env, &clock)?
+                nodes: serve.nodes.unwrap_or(NODES),
+                ..self.options(&serve.dir, &clock)?
             };
             let (ready, readiness) = oneshot::channel();
             let (stop, stopped) = oneshot::channel::<()>();
@@ -78,7 +78,7 @@ impl Bundled for Connections {
     }
 
     fn import(&self, ctx: &Context, dir: &Path, import: Import) -> anyhow::Result<usize> {
-        let options = options(dir, &ctx.env, &ctx.clock)?;
+        let options = self.options(dir, &ctx.clock)?;
         Ok(owner::import(&options, import.objects, import.paused)?.objects)
     }
 
@@ -87,7 +87,7 @@ impl Bundled for Connections {
     }
 
     fn export(&self, ctx: &Context, dir: &Path) -> anyhow::Result<Vec<Object>> {
-        let handle = backend::open(options(dir, &ctx.env, &ctx.clock)?)?;
+        let handle = backend::open(self.options(dir, &ctx.clock)?)?;
         handle.settle();
         owner::export(handle.api().store())
     }
@@ -155,7 +155,7 @@ fn run(
         }
         let cluster = backend::open(options)?;
         cluster.settle();
-        cluster.spawn_engine();
+        cluster.spawn();
         let _ = ready.send((described(server.running().clone()), server.warning()));
         let answering = cluster.clone();
         server

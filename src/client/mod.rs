@@ -14,10 +14,11 @@ pub mod watch;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT, WARNING};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 
 use crate::object::{Object, Status};
@@ -55,9 +56,21 @@ impl Client {
         self.warned.borrow().len()
     }
 
-    /// Sends a request and returns the answer, whatever its status.
+    /// Sends a request and returns the answer, whatever its status. A server that is busy and says when
+    /// to come back is asked again.
     pub async fn send_raw(&self, mut request: Request<Bytes>) -> anyhow::Result<Response<Body>> {
+        /// As often as client-go.
+        const RETRIES: usize = 10;
         request.headers_mut().entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        for _ in 0..RETRIES {
+            let response = self.transport.send(request.clone()).await.map_err(from_box)?;
+            self.note_warnings(response.headers());
+            let busy = response.status() == StatusCode::TOO_MANY_REQUESTS || response.status().is_server_error();
+            match retry_after(response.headers()) {
+                Some(seconds) if busy => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                _ => return Ok(response),
+            }
+        }
         let response = self.transport.send(request).await.map_err(from_box)?;
         self.note_warnings(response.headers());
         Ok(response)
@@ -111,6 +124,11 @@ impl Client {
     }
 }
 
+/// Seconds after which a busy server wants to be asked again.
+fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
+}
+
 /// Reads a body to its end.
 pub async fn collect(body: Body) -> anyhow::Result<Bytes> {
     Ok(body.collect().await.map_err(from_box)?.to_bytes())
@@ -156,7 +174,7 @@ pub async fn refusal(method: &Method, response: Response<Body>) -> anyhow::Error
         .get(CONTENT_TYPE)
         .is_none_or(|kind| kind.to_str().is_ok_and(|kind| kind.trim_start().starts_with("text/")));
     let text = is_text.then(|| String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(&body)).into_owned());
-    let retry = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let retry = retry_after(&head.headers).and_then(|seconds| i64::try_from(seconds).ok());
     error::generic_status(method, head.status, text.as_deref(), retry).into()
 }
 
@@ -209,6 +227,21 @@ mod tests {
             let status = error.downcast_ref::<Status>().expect("a status");
             assert_eq!((status.reason.as_str(), status.message.as_str()), (reason, message), "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn comes_back_when_it_is_told_to() {
+        let (client, _) = client(
+            r#"[
+            {"uri": "/a", "status": 429, "headers": {"retry-after": "0"}, "response": "busy"},
+            {"uri": "/a", "status": 503, "headers": {"retry-after": "0"}, "response": "busy"},
+            {"uri": "/a", "response": {"kind": "Pod"}},
+            {"uri": "/b", "status": 503, "response": "busy"}
+        ]"#,
+        );
+        assert_eq!(client.json(Call::new(Method::GET, "/a")).await.expect("an answer")["kind"], "Pod");
+        let error = client.json(Call::new(Method::GET, "/b")).await.expect_err("busy");
+        assert_eq!(error.to_string(), "the server is currently unable to handle the request");
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ pub mod config;
 pub mod entry;
 pub mod exec;
 pub mod get;
+pub mod kuberc;
 pub mod logs;
 pub mod offline;
 pub mod plugin;

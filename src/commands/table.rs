@@ -2,7 +2,7 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, attach, exec, get, logs, offline, version};
+use super::{api_resources, api_versions, attach, exec, get, kuberc, logs, offline, version};
 use crate::run;
 
 use Completes::{
@@ -485,6 +485,7 @@ static KUBERC: &[Entry] = &[
         "set",
         "--section (defaults|aliases) --command COMMAND",
         "Set a default or an alias in your preferences",
-    ),
-    Entry::new("view", "", "Show your preferences"),
+    )
+    .action(run!(kuberc::set::SetArgs, kuberc::set::run)),
+    Entry::new("view", "", "Show your preferences").action(run!(kuberc::view::ViewArgs, kuberc::view::run)),
 ];

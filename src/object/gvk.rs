@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// An API group and version, written `group/version`, or `version` alone for the core group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupVersion {
@@ -49,7 +51,7 @@ impl fmt::Display for GroupVersion {
 }
 
 /// A kind in a group and version: what `apiVersion` and `kind` of an object say.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GroupVersionKind {
     /// Empty for the core group.
     pub group: String,
@@ -105,7 +107,7 @@ impl fmt::Display for GroupKind {
 }
 
 /// A resource (the plural, lower-case name in paths) in a group and version.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GroupVersionResource {
     /// Empty for the core group.
     pub group: String,

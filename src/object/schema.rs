@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! NAME <tab> GROUP/VERSION/KIND,… <tab> ["a"] <tab> FIELD …
-//! FIELD = name ":" SHAPE ["!"] ["?" | "+"] ["@" LIST-TYPE ["(" key,… ")"]] ["~" STRATEGY ["/" merge-key]] ["=" default] {"|" value}
+//! FIELD = name ":" SHAPE ["!"] ["?" | "+" | "-"] ["@" LIST-TYPE ["(" key,… ")"]] ["~" STRATEGY ["/" merge-key]] ["=" default] {"|" value}
 //! SHAPE = s string, i int32, l int64, n double, b boolean, y bytes, t time, m micro-time, q quantity,
 //!         x int-or-string, o any object, j any value, "[" SHAPE list, "{" SHAPE map, ".NAME" another type
 //! ```
@@ -101,6 +101,8 @@ pub enum Zero {
     Omitted,
     /// Always written: an absent value as an empty one.
     Written,
+    /// Always written: an absent value as null.
+    Null,
 }
 
 /// `x-kubernetes-list-type` and `x-kubernetes-map-type`.
@@ -330,6 +332,7 @@ impl Field {
         let (rest, zero) = match rest.as_bytes().last()? {
             b'?' => (rest.trim_end_matches('?'), Zero::Omitted),
             b'+' => (rest.trim_end_matches('+'), Zero::Written),
+            b'-' => (rest.trim_end_matches('-'), Zero::Null),
             _ => (rest, Zero::Pointer),
         };
         let (shape, required) = match rest.strip_suffix('!') {

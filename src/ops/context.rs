@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::fmt;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::client::Client;
 use crate::client::config::{
     self, Choice, InCluster, Kubeconfig, LoadingRules, Overrides, Resolver, Target, in_cluster_possible,
 };
+use crate::client::discovery::Cache;
 use crate::client::transport::Transport;
 use crate::object::clock::Clock;
 use crate::terminal::Streams;
@@ -178,7 +180,12 @@ impl Context {
             self.streams.say("No cluster is configured: using the offline cluster (kctl offline --help).");
         }
         let transport = self.connector.connect(&target)?;
-        Ok(self.client.get_or_init(|| self.client_over(transport)))
+        let mut client = self.client_over(transport);
+        if let (Target::Server(config), Some(folder)) = (&target, self.cache_dir()) {
+            let server = config.server.split_once("://").map_or(config.server.as_str(), |(_, server)| server);
+            client = client.with_discovery_cache(Cache::new(&folder, server, self.clock.clone()));
+        }
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// The bundled cluster, to its owner.
@@ -204,6 +211,13 @@ impl Context {
     /// How many different warnings the server gave so far.
     pub fn warning_count(&self) -> usize {
         self.client.get().map_or(0, Client::warning_count)
+    }
+
+    /// Where things are remembered: `--cache-dir`, else `KUBECACHEDIR`, else `~/.kube/cache`.
+    pub fn cache_dir(&self) -> Option<PathBuf> {
+        let flag = self.overrides.cache_dir.as_deref().filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let home = || self.env.home().map(|home| home.join(".kube").join("cache"));
+        flag.or_else(|| self.env.path("KUBECACHEDIR")).or_else(home)
     }
 
     /// With `--warnings-as-errors`, fails if the server gave any warning: `2 warnings received`. For the

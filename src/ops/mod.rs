@@ -6,6 +6,7 @@ pub mod logs;
 pub mod manifests;
 pub mod offline;
 pub mod pods;
+pub mod preferences;
 pub mod print;
 pub mod remote;
 pub mod resources;

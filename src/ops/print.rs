@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::context::Context;
 use crate::object::Object;
 use crate::output::format::{self, Family, Format, Request};
+use crate::output::handlebars::HandlebarsPrinter;
 use crate::output::print::{Options, PrintFn, Printer};
 use crate::output::{json, template};
 use crate::terminal::Streams;
@@ -46,16 +47,18 @@ impl PrintArgs {
 
     /// The printer of a format; `operation` is what was done, for the line printed without a format.
     pub fn printer(&self, format: Format, operation: &str) -> anyhow::Result<Printer> {
-        // The printer words the errors of any language itself; Go templates bring theirs along.
-        if let Format::GoTemplate(text) = &format {
-            template::GoTemplatePrinter::new(text, self.allow_missing_template_keys)?;
+        // The engines word their errors whole; the printer would word them once more.
+        match &format {
+            Format::GoTemplate(text) => drop(template::GoTemplatePrinter::new(text, self.allow_missing_template_keys)?),
+            Format::Handlebars(text) => drop(HandlebarsPrinter::new(text, self.allow_missing_template_keys)?),
+            _ => {}
         }
         let options = Options {
             show_managed_fields: self.show_managed_fields,
             allow_missing_keys: self.allow_missing_template_keys,
             operation,
             go_template: &go_template,
-            handlebars: &|_, _| anyhow::bail!("handlebars templates are not available yet"),
+            handlebars: &handlebars,
         };
         Printer::new(format, &options)
     }
@@ -65,6 +68,11 @@ fn go_template(text: &str, allow_missing_keys: bool) -> anyhow::Result<PrintFn> 
     let printer = template::GoTemplatePrinter::new(text, allow_missing_keys)?;
     let compact = |object: &Object, out: &mut dyn Write| json::write_compact(out, object);
     Ok(Box::new(move |object, out| printer.print(object, &compact, out)))
+}
+
+fn handlebars(text: &str, allow_missing_keys: bool) -> anyhow::Result<PrintFn> {
+    let printer = HandlebarsPrinter::new(text, allow_missing_keys)?;
+    Ok(Box::new(move |object, out| printer.print(object, out)))
 }
 
 /// Standard output, borrowed anew for each write, so that it may be kept while requests go on.

@@ -1,3 +1,5 @@
+//! The API server, asked as clients ask it.
+
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -714,39 +716,4 @@ async fn connections_are_served() {
     assert_eq!(serde_json::from_slice::<Value>(&body).expect("JSON")["minor"], "36");
     drop(sender);
     serving.await.expect("ended").expect("without an error");
-}
-
-/// Reading 100 pods from a file as bytes, table and selection, whole way; run with `--ignored` to see times.
-#[tokio::test]
-#[ignore = "measures"]
-async fn speed_of_lists() {
-    let dir = std::env::temp_dir().join(format!("kctl-speed-{}", std::process::id()));
-    let open = || {
-        let clock = Clock::manual(time::parse_rfc3339(START).expect("a time"));
-        Handle::open(Options { dir: Some(dir.clone()), clock, seed: Some(1), nodes: 3 }).expect("a cluster")
-    };
-    let handle = open();
-    let begin = std::time::Instant::now();
-    for number in 0..100 {
-        post(&handle, PODS, pod(&format!("p{number}"), "x")).await;
-    }
-    println!("create 100: {:?}", begin.elapsed());
-    drop(handle);
-    let begin = std::time::Instant::now();
-    let handle = open();
-    println!("open: {:?}", begin.elapsed());
-    let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
-    for (what, accept, query) in [
-        ("bytes", "application/json", ""),
-        ("table", table, "?includeObject=None"),
-        ("selected", "application/json", "?labelSelector=app%3Dx"),
-    ] {
-        let begin = std::time::Instant::now();
-        let request = Request::builder().uri(format!("{PODS}{query}")).header("accept", accept);
-        let response = handle.call(request.body(Bytes::new()).expect("a request")).await;
-        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
-        println!("{what}: {} bytes, {:?}", bytes.len(), begin.elapsed());
-    }
-    drop(handle);
-    let _ = std::fs::remove_dir_all(&dir);
 }

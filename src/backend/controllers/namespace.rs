@@ -151,6 +151,7 @@ mod tests {
             "configmaps",
             json!({"metadata": {"name": "b", "namespace": "team", "finalizers": ["example.org/hold"]}}),
         );
+        lab.create("serviceaccounts", json!({"metadata": {"name": "default", "namespace": "team"}}));
         lab.create("pods", json!({"metadata": {"name": "p", "namespace": "team"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}));
         lab.pass(5);
         lab.delete("namespaces", "team", "");

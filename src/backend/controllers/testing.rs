@@ -49,6 +49,7 @@ impl Lab {
         };
         let lab = Self { api, engine: Arc::new(engine(bundle, None)), clock, waiting };
         lab.create("namespaces", json!({"metadata": {"name": "default"}, "spec": {"finalizers": ["kubernetes"]}}));
+        lab.create("serviceaccounts", json!({"metadata": {"name": "default", "namespace": "default"}}));
         for number in 1..=3 {
             lab.create("nodes", node(&format!("n{number}"), "4", "8Gi"));
         }

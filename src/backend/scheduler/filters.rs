@@ -102,13 +102,16 @@ fn node_affinity(asked: &Asked, node: &Node) -> Result<(), Failure> {
     }
 }
 
+fn or<'a>(fallback: &'a str, text: &'a str) -> &'a str {
+    if text.is_empty() { fallback } else { text }
+}
+
 /// Protocol, address and number of the ports that a pod takes on its node.
 fn host_ports(pod: &Object) -> Vec<(&str, &str, i64)> {
     let containers = pod.list_at(&["spec", "containers"]).iter().chain(
         pod.list_at(&["spec", "initContainers"]).iter().filter(|init| init.str_at(&["restartPolicy"]) == "Always"),
     );
     let ports = containers.flat_map(|container| container.list_at(&["ports"]));
-    let or = |text: &'static str, value| if value == "" { text } else { value };
     ports
         .filter_map(|port| {
             let number = port.int_at(&["hostPort"]).filter(|number| *number > 0)?;

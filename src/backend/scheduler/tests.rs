@@ -1,3 +1,5 @@
+//! Where pods are put, and what is said when nowhere.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The store: revisions, conflicts, replay, compaction, many processes, sudden ends.
+
 use std::time::Duration;
 
 use serde_json::json;

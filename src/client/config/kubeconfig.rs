@@ -406,8 +406,17 @@ users:
 
     proptest! {
         #[test]
-        fn never_panics(text in "(?s).{0,200}") {
+        fn never_panics(text in "[a-z0-9:,{}\\[\\]'# \n-]{0,120}", list in "(clusters|contexts|users|x)", value in ".{0,8}") {
             let _ = Kubeconfig::parse(text.as_bytes());
+            let odd = [
+                serde_json::json!({list.clone(): value}),
+                serde_json::json!({list.clone(): [value, {"name": value}, {"user": value, "cluster": 1, "context": []}]}),
+                serde_json::json!({list.clone(): [{"name": 1, "user": {"token": 1}, "cluster": {"server": []}, "context": {"user": {}}}]}),
+                serde_json::json!([list]),
+            ];
+            for document in odd {
+                let _ = Kubeconfig::from_object(document);
+            }
         }
 
         #[test]

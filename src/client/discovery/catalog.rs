@@ -1,10 +1,12 @@
 //! A list of resources, and finding them by name.
 
+use serde::{Deserialize, Serialize};
+
 use super::Mapping;
 use crate::object::{GroupVersionKind, GroupVersionResource, builtin};
 
 /// A resource in one version.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Group, version and plural name.
     pub resource: GroupVersionResource,
@@ -36,7 +38,7 @@ impl Entry {
 }
 
 /// A group version whose resources could not be had.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupFailure {
     /// `metrics.k8s.io/v1beta1`.
     pub group_version: String,
@@ -46,7 +48,7 @@ pub struct GroupFailure {
 
 /// Resources in order of precedence: groups as the server orders them, in each the preferred version
 /// first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Catalog {
     /// All resources in all versions.
     pub entries: Vec<Entry>,
@@ -56,11 +58,26 @@ pub struct Catalog {
     pub failures: Vec<GroupFailure>,
 }
 
+/// Built-in resources that are younger, in this version, than servers in use today: whether a server
+/// has them only it can tell. Group, and resource or all of the group.
+const YOUNG: [(&str, &str); 7] = [
+    ("resource.k8s.io", ""),
+    ("flowcontrol.apiserver.k8s.io", ""),
+    ("admissionregistration.k8s.io", "mutatingadmissionpolic"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolic"),
+    ("networking.k8s.io", "ipaddresses"),
+    ("networking.k8s.io", "servicecidrs"),
+    ("storage.k8s.io", "volumeattributesclasses"),
+];
+
 impl Catalog {
-    /// The resources that every server of our version has.
+    /// The resources that every server in use has, in the same versions.
     pub fn builtin() -> Self {
         let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        let entries = builtin::resources().iter().map(|resource| Entry {
+        let settled = |resource: &&builtin::Resource| {
+            !YOUNG.iter().any(|(group, plural)| resource.group == *group && resource.plural.starts_with(plural))
+        };
+        let entries = builtin::resources().iter().filter(settled).map(|resource| Entry {
             resource: resource.gvr(),
             kind: resource.gvk(),
             singular: resource.singular.to_owned(),

@@ -3,6 +3,7 @@
 //! Names of built-in types are known without asking. Anything else asks the server for its whole
 //! list, once.
 
+mod cache;
 mod catalog;
 mod fetch;
 
@@ -10,6 +11,7 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::sync::OnceLock;
 
+pub use cache::Cache;
 pub use catalog::{Catalog, Entry, GroupFailure};
 
 use super::Client;
@@ -45,7 +47,21 @@ impl std::error::Error for NoKindMatch {}
 
 /// What the client knows of the server's resources.
 #[derive(Default)]
-pub(super) struct Known(OnceCell<Catalog>);
+pub(super) struct Known {
+    /// What the server said.
+    fresh: OnceCell<Catalog>,
+    /// What it said to an earlier command.
+    remembered: OnceCell<Option<Catalog>>,
+    cache: Option<Cache>,
+}
+
+impl Known {
+    /// The newest list at hand, without asking.
+    fn at_hand(&self) -> Option<&Catalog> {
+        let load = || self.cache.as_ref().and_then(Cache::load);
+        self.fresh.get().or_else(|| self.remembered.get_or_init(load).as_ref())
+    }
+}
 
 /// The built-in resources.
 fn builtin() -> &'static Catalog {
@@ -54,13 +70,25 @@ fn builtin() -> &'static Catalog {
 }
 
 impl Client {
+    /// Remembers on disk what the server serves, and finds custom resources there.
+    #[must_use]
+    pub fn with_discovery_cache(mut self, cache: Cache) -> Self {
+        self.known.cache = Some(cache);
+        self
+    }
+
     /// Everything that the server serves. Asks it, the first time.
     pub async fn catalog(&self) -> anyhow::Result<&Catalog> {
-        if let Some(catalog) = self.known.0.get() {
+        if let Some(catalog) = self.known.fresh.get() {
             return Ok(catalog);
         }
         let catalog = fetch::catalog(self).await?;
-        Ok(self.known.0.get_or_init(|| catalog))
+        if let Some(cache) = &self.known.cache
+            && catalog.failures.is_empty()
+        {
+            cache.store(&catalog);
+        }
+        Ok(self.known.fresh.get_or_init(|| catalog))
     }
 
     /// The resource that a word means: `po`, `pods`, `Deployment`, `deploy.apps`, `deployments.v1.apps`.
@@ -70,9 +98,9 @@ impl Client {
         if let Some(mapping) = builtin().find(word) {
             return Ok(mapping);
         }
-        let found = match word.is_empty() {
-            true => None,
-            false => self.catalog().await?.find(word),
+        let found = match self.known.at_hand().and_then(|catalog| catalog.find(word)) {
+            None if !word.is_empty() => self.catalog().await?.find(word),
+            found => found,
         };
         found.ok_or_else(|| {
             let resource = word.split('.').next().unwrap_or_default();
@@ -85,6 +113,9 @@ impl Client {
         if let Some(mapping) = builtin().by_kind(kind) {
             return Ok(mapping);
         }
+        if let Some(mapping) = self.known.at_hand().and_then(|catalog| catalog.by_kind(kind)) {
+            return Ok(mapping);
+        }
         self.catalog().await?.by_kind(kind).ok_or_else(|| NoKindMatch(kind.clone()).into())
     }
 
@@ -93,6 +124,14 @@ impl Client {
     pub async fn expand_category(&self, word: &str) -> anyhow::Result<Option<Vec<String>>> {
         if word.is_empty() || word.contains('.') || builtin().find(word).is_some() {
             return Ok(None);
+        }
+        if let Some(known) = self.known.at_hand() {
+            if known.find(word).is_some() {
+                return Ok(None);
+            }
+            if let Some(members) = known.category(word) {
+                return Ok(Some(members));
+            }
         }
         Ok(self.catalog().await?.category(word))
     }
@@ -162,6 +201,27 @@ mod tests {
         }
         assert_eq!(client.expand_category("pods").await.expect("known"), None);
         assert!(recorded.seen().is_empty());
+    }
+
+    #[tokio::test]
+    async fn remembers_what_it_was_told() {
+        let folder = std::env::temp_dir().join(format!("kctl-discovery-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let cache = Cache::new(&folder, "x", crate::object::clock::Clock::System);
+        let whole = AGGREGATED.replace("Stale", "Current");
+        let recorded = Recorded::parse(&whole).expect("a recording");
+        let first = client(&recorded).with_discovery_cache(cache.clone());
+        assert!(first.resolve("bcn").await.is_ok());
+        assert_eq!(recorded.seen().len(), 2);
+
+        let second = client(&recorded).with_discovery_cache(cache);
+        assert!(second.resolve("beacons").await.is_ok());
+        assert!(second.expand_category("beacons").await.expect("known").is_none());
+        assert!(second.expand_category("all").await.expect("known").is_some());
+        assert_eq!(recorded.seen().len(), 2, "nothing is asked again");
+        assert!(second.resolve("nosuch").await.is_err());
+        assert_eq!(recorded.seen().len(), 4, "what is not known is asked for");
+        std::fs::remove_dir_all(&folder).expect("removed");
     }
 
     #[tokio::test]

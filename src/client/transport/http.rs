@@ -125,7 +125,10 @@ impl HttpTransport {
         fresh: bool,
     ) -> Result<reqwest::Response, BoxError> {
         let credential = match &self.plugin {
-            Some(plugin) => Some(plugin.credential(fresh).await?),
+            Some(plugin) => {
+                let credential = plugin.credential(fresh).await;
+                Some(credential.map_err(|error| ConnectionError::says(&self.server, error.to_string()))?)
+            }
             None => None,
         };
         let credential = credential.as_deref();

@@ -237,7 +237,7 @@ mod tests {
 
     fn config() -> Kubeconfig {
         Kubeconfig::parse(
-            b"{current-context: dev, clusters: [{name: 10.10.12.56, cluster: {server: a}}], contexts: [{name: dev, context: {cluster: x, user: y, namespace: z}}], users: [{name: ann, user: {token: t}}]}",
+            b"{current-context: dev, clusters: [{name: 10.10.12.56, cluster: {server: a}}], contexts: [{name: dev, context: {cluster: x, user: u, namespace: z}}], users: [{name: ann, user: {token: t}}]}",
         )
         .expect("a kubeconfig")
     }
@@ -277,7 +277,7 @@ mod tests {
             apply(&mut config, path, &Change::Unset).expect(path);
         }
         assert!(config.current_context.is_empty() && config.users.is_empty());
-        assert!(config.contexts.get("dev").is_some_and(|context| context.namespace.is_empty() && context.user == "y"));
+        assert!(config.contexts.get("dev").is_some_and(|context| context.namespace.is_empty() && context.user == "u"));
         assert!(apply(&mut config, "contexts.nosuch.namespace", &Change::Unset).is_err());
     }
 }

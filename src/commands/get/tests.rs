@@ -162,6 +162,7 @@ async fn prints_objects() {
     for (exchanges, words, out, error) in [
         (&one, &["pod", "a", "-o", "jsonpath={.metadata.name}"][..], "a", None),
         (&one, &["pod", "a", "--template={{.kind}}"], "Pod", None),
+        (&one, &["pod", "a", "-o", "handlebars={{kind}} {{metadata.name}}"], "Pod a", None),
         (
             &one,
             &["pod/a", "-o", "yaml"],

@@ -15,7 +15,7 @@ pub fn normalize(of: &'static Type, object: &mut Object) {
         }
         visit(&field.shape, value);
         match field.zero {
-            Zero::Written => {
+            Zero::Written | Zero::Null => {
                 // An empty list is none, which is written as null.
                 if is_empty(&field.shape, value) {
                     *value = Object::Null;
@@ -26,10 +26,13 @@ pub fn normalize(of: &'static Type, object: &mut Object) {
             Zero::Pointer => !is_empty(&field.shape, value),
         }
     });
-    for field in of.fields().iter().filter(|field| field.zero == Zero::Written) {
-        if !map.contains_key(field.name) {
-            map.insert(field.name.to_owned(), zero(&field.shape));
-        }
+    for field in of.fields() {
+        let value = match field.zero {
+            Zero::Written if !map.contains_key(field.name) => zero(&field.shape),
+            Zero::Null if !map.contains_key(field.name) => Object::Null,
+            _ => continue,
+        };
+        map.insert(field.name.to_owned(), value);
     }
 }
 
@@ -77,7 +80,15 @@ fn visit(shape: &Shape, value: &mut Object) {
             }
         }
         (Shape::List(element), Object::Array(list)) => list.iter_mut().for_each(|value| visit(element, value)),
-        (Shape::Map(element), Object::Object(map)) => map.values_mut().for_each(|value| visit(element, value)),
+        (Shape::Map(element), Object::Object(map)) => {
+            for value in map.values_mut() {
+                // A key without a value has an empty one.
+                if value.is_null() {
+                    *value = zero(element);
+                }
+                visit(element, value);
+            }
+        }
         (Shape::Quantity, Object::String(text)) => {
             let canonical = quantity::canonical(text);
             if canonical != *text {

@@ -11,6 +11,7 @@
 
 mod decode;
 mod documents;
+mod guard;
 mod json_error;
 pub mod resolve;
 mod tree;
@@ -110,6 +111,14 @@ mod tests {
         ] {
             assert_eq!(parse(text.as_bytes()), Ok(want), "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_cut_off_in_the_middle_is_a_mistake() {
+        for text in ["\"\\", "{,,!,", "a: \"\\x", "!", "&", "*", "%", "!<", "!%f"] {
+            let _ = parse(text.as_bytes());
+        }
+        assert!(parse(b"\"\\").is_err());
     }
 
     #[test]

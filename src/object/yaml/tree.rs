@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use libyaml_safer::{ErrorKind, Event, EventData, Parser};
 
+use super::guard::guard;
 use super::{Error, MAX_DEPTH};
 
 /// A node's place.
@@ -45,7 +46,8 @@ impl Tree {
         parser.set_input(text);
         let mut builder = Builder::default();
         loop {
-            let event = parser.parse().map_err(|error| describe(&error))?;
+            let event = guard(|| parser.parse()).ok_or_else(|| Error::yaml("unexpected end of the text"))?;
+            let event = event.map_err(|error| describe(&error))?;
             if builder.event(event)? {
                 return Ok(Self { nodes: builder.nodes, root: builder.root });
             }

@@ -1,3 +1,5 @@
+//! Deployments in a small cluster.
+
 use std::sync::Mutex;
 
 use proptest::prelude::*;
@@ -214,7 +216,10 @@ fn another_set_with_its_name_makes_it_take_the_next_hash() {
         REPLICA_SETS,
         json!({
             "metadata": {"name": name, "namespace": "default", "labels": {"x": "y"}},
-            "spec": {"replicas": 0, "selector": {"matchLabels": {"x": "y"}}, "template": {"metadata": {"labels": {"x": "y"}}}},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"x": "y"}}, "template": {
+                "metadata": {"labels": {"x": "y"}},
+                "spec": {"containers": [{"name": "c", "image": "nginx"}]},
+            }},
         }),
     );
     other.create(DEPLOYMENTS, deployment("web", 1, "nginx"));

@@ -1,3 +1,5 @@
+//! The engine: order, dates, waiting, and who may run it.
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;

@@ -1,3 +1,5 @@
+//! Nodes that fail, are cordoned, tainted and removed.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Replica sets in a small cluster.
+
 use serde_json::json;
 
 use super::*;
@@ -38,7 +40,7 @@ fn makes_pods_and_gives_up_the_youngest() {
         status,
         Some(json!({
             "replicas": 2, "fullyLabeledReplicas": 2, "readyReplicas": 2, "availableReplicas": 2,
-            "terminatingReplicas": 0, "observedGeneration": 1,
+            "terminatingReplicas": 0, "observedGeneration": 3,
         }))
     );
     let events = lab.events("ReplicaSet");

@@ -1,3 +1,7 @@
+//! Pods that answer, Services that balance, on real sockets.
+
+//! Pods and services that listen and answer.
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::limits;
+use super::{limits, pod_security};
 use crate::backend::registry::strategy::Cluster;
 use crate::object::{Meta, Object, Status};
 
@@ -21,7 +21,7 @@ pub fn admit_pod(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Status> 
     priority(pod, cluster)?;
     runtime_class(pod, cluster)?;
     topology_labels(pod, cluster);
-    Ok(())
+    pod_security::enforce(pod, cluster)
 }
 
 /// What a runtime class adds: its own use of resources, and where its pods can run.

@@ -3,7 +3,7 @@
 
 use super::pod_spec;
 use super::rules::{Defaults, Rules, SPEC};
-use crate::backend::registry::validation::{Faults, child, cron, is_empty, is_set, pod, workload as check};
+use crate::backend::registry::validation::{Faults, child, cron, is_empty, is_set, pod, warnings, workload as check};
 use crate::object::labels::Selector;
 use crate::object::{Meta, Object, names};
 
@@ -86,6 +86,7 @@ pub(super) static JOB: Rules = Rules {
             faults.immutable(new, old, &["spec", field]);
         }
     },
+    warnings: warnings::workload,
     ..Rules::NAMESPACED
 };
 

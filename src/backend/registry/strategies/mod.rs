@@ -11,8 +11,10 @@ mod jobs;
 pub mod limits;
 mod network;
 pub mod pod;
+pub mod pod_security;
 pub mod pod_spec;
 mod policy;
+pub mod quota;
 pub mod rules;
 mod service;
 mod storage;
@@ -25,6 +27,7 @@ use crate::object::Meta;
 
 /// Sorted by resource.
 static TABLE: &[(&str, &Rules)] = &[
+    ("apiservices.apiregistration.k8s.io", &policy::API_SERVICE),
     ("clusterrolebindings.rbac.authorization.k8s.io", &policy::CLUSTER_ROLE_BINDING),
     ("clusterroles.rbac.authorization.k8s.io", &policy::CLUSTER_ROLE),
     ("configmaps", &config::CONFIG_MAP),

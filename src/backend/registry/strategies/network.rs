@@ -119,6 +119,14 @@ pub(super) static INGRESS: Rules = Rules {
         }
         Ok(())
     },
+    warnings: |ingress, old| {
+        let key = "kubernetes.io/ingress.class";
+        let named = is_set(ingress.at(&["spec", "ingressClassName"]));
+        if old.is_some() || named || ingress.annotation(key).is_none() {
+            return Vec::new();
+        }
+        vec![format!("annotation {key:?} is deprecated, please use 'spec.ingressClassName' instead")]
+    },
     validate: |ingress, faults| {
         let empty = Object::Null;
         let spec = ingress.at(&["spec"]).unwrap_or(&empty);

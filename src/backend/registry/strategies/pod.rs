@@ -5,7 +5,7 @@ use serde_json::json;
 use super::rules::{Rules, SPEC};
 use super::{admission, pod_spec};
 use crate::backend::registry::validation::container::quantity_of;
-use crate::backend::registry::validation::pod as validation;
+use crate::backend::registry::validation::{pod as validation, warnings};
 use crate::object::quantity::Quantity;
 use crate::object::{Meta, Object};
 
@@ -34,6 +34,7 @@ pub(super) static POD: Rules = Rules {
         validation::pod_spec(pod.at(&["spec"]).unwrap_or(&empty), "spec", faults);
     },
     validate_update: validation::pod_update,
+    warnings: warnings::pod,
     grace: |pod| {
         // Not yet on a node, or already ended: nothing has to be stopped.
         let ended = matches!(pod.str_at(&["status", "phase"]), "Succeeded" | "Failed");

@@ -1,10 +1,13 @@
 //! PodDisruptionBudgets, LimitRanges, ResourceQuotas, Leases, Events, and the kinds of access control.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::pod_spec;
 use super::rules::{Defaults, Rules, SPEC};
-use crate::backend::registry::validation::{Faults, child, indexed, is_set, workload as check};
+use crate::backend::registry::validation::container::quantity_of;
+use crate::backend::registry::validation::{Faults, child, indexed, is_empty, is_set, workload as check};
 use crate::object::{Meta, Object, names};
 
 pub(super) static DISRUPTION_BUDGET: Rules = Rules {
@@ -53,8 +56,66 @@ pub(super) static LIMIT_RANGE: Rules = Rules {
             }
         });
     },
+    validate: |range, faults| {
+        let mut seen = BTreeSet::new();
+        for (path, item) in indexed(range, "", &["spec", "limits"]) {
+            let kind = item.str_at(&["type"]);
+            if !seen.insert(kind) {
+                faults.duplicate(child(&path, "type"), kind);
+            }
+            limit_item(item, kind, &path, faults);
+        }
+    },
     ..Rules::NAMESPACED
 };
+
+/// Bounds that must not be above others: the lower, the upper, the field at fault, the value shown, the words.
+const BOUNDS: [(&str, &str, &str, bool, &str, &str); 6] = [
+    ("min", "max", "min", true, "min value", "max value"),
+    ("min", "defaultRequest", "defaultRequest", false, "min value", "default request value"),
+    ("defaultRequest", "max", "defaultRequest", true, "default request value", "max value"),
+    ("defaultRequest", "default", "defaultRequest", true, "default request value", "default limit value"),
+    ("min", "default", "default", true, "min value", "default value"),
+    ("default", "max", "default", false, "default value", "max value"),
+];
+
+fn limit_item(item: &Object, kind: &str, path: &str, faults: &mut Faults) {
+    if kind == "Pod" {
+        for field in ["default", "defaultRequest"] {
+            if !is_empty(item.at(&[field])) {
+                faults.forbidden(child(path, field), "may not be specified when `type` is 'Pod'");
+            }
+        }
+    }
+    if kind == "PersistentVolumeClaim"
+        && item.at(&["min", "storage"]).is_none()
+        && item.at(&["max", "storage"]).is_none()
+    {
+        let detail = "either minimum or maximum storage value is required, but neither was provided";
+        faults.required(child(path, "limits"), detail);
+    }
+    let lists = ["default", "defaultRequest", "max", "maxLimitRequestRatio", "min"];
+    let names: BTreeSet<&String> =
+        lists.iter().filter_map(|list| item.at(&[list])?.as_object()).flat_map(serde_json::Map::keys).collect();
+    for name in names {
+        let amount = |list: &str| item.at(&[list, name]).and_then(quantity_of);
+        for (low, high, field, shows_low, low_words, high_words) in BOUNDS {
+            let (Some(low), Some(high)) = (amount(low), amount(high)) else { continue };
+            if low > high {
+                let value = if shows_low { low } else { high };
+                faults.invalid(
+                    format!("{path}.{field}[{name}]"),
+                    value.to_string(),
+                    format!("{low_words} {low} is greater than {high_words} {high}"),
+                );
+            }
+        }
+        if let Some(ratio) = amount("maxLimitRequestRatio").filter(|ratio| ratio.milli_value() < 1000) {
+            let field = format!("{path}.maxLimitRequestRatio[{name}]");
+            faults.invalid(field, ratio.to_string(), format!("ratio {ratio} is less than 1"));
+        }
+    }
+}
 
 pub(super) static RESOURCE_QUOTA: Rules = Rules {
     status: true,
@@ -196,5 +257,12 @@ pub(super) static CSI_DRIVER: Rules = Rules {
         driver.or_set(&["spec", "fsGroupPolicy"], "ReadWriteOnceWithFSType");
         driver.or_set(&["spec", "volumeLifecycleModes"], json!(["Persistent"]));
     },
+    ..Rules::CLUSTER
+};
+
+pub(super) static API_SERVICE: Rules = Rules {
+    name: names::path_segment,
+    status: true,
+    default: |service| service.with(&["spec", "service"], |service| service.or_set(&["port"], 443)),
     ..Rules::CLUSTER
 };

@@ -3,8 +3,8 @@
 use super::super::field_error::FieldErrors;
 use super::super::strategy::{Cluster, Strategy};
 use super::super::validation::{Faults, meta};
-use crate::object::names;
-use crate::object::{Meta, Object, Status};
+use super::quota;
+use crate::object::{Meta, Object, Status, builtin, names, schema};
 
 /// The rules of one kind. A kind's file gives those that differ from [`Rules::NAMESPACED`].
 pub struct Rules {
@@ -70,6 +70,9 @@ impl Rules {
 
 impl Strategy for Rules {
     fn default(&self, object: &mut Object) {
+        if let Some(of) = schema::of_object(object) {
+            schema::normalize(of, object);
+        }
         (self.default)(object);
     }
 
@@ -80,7 +83,13 @@ impl Strategy for Rules {
         if !self.generation_of.is_empty() {
             object.set_at(&["metadata", "generation"], 1);
         }
-        (self.create)(object, cluster)
+        (self.create)(object, cluster)?;
+        if self.namespaced
+            && let Some(resource) = builtin::by_gvk(&object.gvk())
+        {
+            quota::check(resource.group_resource(), object, cluster)?;
+        }
+        Ok(())
     }
 
     fn prepare_for_update(&self, new: &mut Object, old: &Object, cluster: &dyn Cluster) -> Result<(), Status> {
@@ -98,6 +107,12 @@ impl Strategy for Rules {
             new.set_at(&["metadata", "generation"], old.generation() + i64::from(changed));
         }
         Ok(())
+    }
+
+    fn prepare_for_status_update(&self, new: &mut Object, _old: &Object) {
+        if let Some(of) = schema::of_object(new) {
+            schema::normalize(of, new);
+        }
     }
 
     fn validate(&self, object: &Object) -> FieldErrors {

@@ -35,6 +35,7 @@ pub(super) static SERVICE: Rules = Rules {
         keep_allocated(new, old);
         allocate(new, cluster)
     },
+    warnings: |service, _| warnings(service),
     validate,
     validate_update: |new, old, faults| {
         let headless_or_set = |service: &Object| service.str_at(&["spec", "clusterIP"]).to_owned();
@@ -302,6 +303,41 @@ fn node_ports(
         used.insert((protocol, found));
     }
     Ok(())
+}
+
+fn warnings(service: &Object) -> Vec<String> {
+    let external_ips = !is_empty(service.at(&["spec", "externalIPs"]));
+    let external_name = kind(service) == "ExternalName";
+    let mut warnings = Vec::new();
+    let mut warn = |when: bool, text: &str| {
+        if when {
+            warnings.push(text.to_owned());
+        }
+    };
+    let headless = is_headless(service);
+    warn(
+        headless && !service.str_at(&["spec", "loadBalancerIP"]).is_empty(),
+        "spec.loadBalancerIP is ignored for headless services",
+    );
+    warn(headless && external_ips, "spec.externalIPs is ignored for headless services");
+    warn(
+        headless && service.str_at(&["spec", "sessionAffinity"]) != "None",
+        "spec.SessionAffinity is ignored for headless services",
+    );
+    warn(
+        external_ips && !headless && !external_name,
+        "spec.externalIPs is deprecated and may no longer be implemented in some clusters",
+    );
+    warn(external_name && external_ips, "spec.externalIPs is ignored when spec.type is \"ExternalName\"");
+    warn(
+        !external_name && !service.str_at(&["spec", "externalName"]).is_empty(),
+        "spec.externalName is ignored when spec.type is not \"ExternalName\"",
+    );
+    warn(
+        service.str_at(&["spec", "trafficDistribution"]) == "PreferClose",
+        "spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"",
+    );
+    warnings
 }
 
 fn validate(service: &Object, faults: &mut Faults) {

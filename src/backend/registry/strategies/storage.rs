@@ -23,6 +23,7 @@ pub(super) static CLAIM: Rules = Rules {
             finalizers.push("kubernetes.io/pvc-protection".into());
             claim.set_at(&["metadata", "finalizers"], finalizers);
         }
+        data_sources(claim);
         // Without a class the default one is meant; an empty one means none.
         if !is_set(claim.at(&["spec", "storageClassName"])) {
             let mark = "storageclass.kubernetes.io/is-default-class";
@@ -80,6 +81,16 @@ pub(super) static CLAIM: Rules = Rules {
     },
     ..Rules::NAMESPACED
 };
+
+/// The source of a claim's data has an old field and a new one, which say the same.
+fn data_sources(claim: &mut Object) {
+    let (old, new) = (claim.at(&["spec", "dataSource"]).cloned(), claim.at(&["spec", "dataSourceRef"]).cloned());
+    match (old, new) {
+        (Some(old), None) => claim.set_at(&["spec", "dataSourceRef"], old),
+        (None, Some(new)) if new.str_at(&["namespace"]).is_empty() => claim.set_at(&["spec", "dataSource"], new),
+        _ => {}
+    }
+}
 
 fn access_modes(spec: &Object, faults: &mut Faults) {
     for mode in spec.list_at(&["accessModes"]).iter().filter_map(Object::as_str) {

@@ -1,10 +1,12 @@
+//! What the rules of the kinds make of manifests.
+
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
 use super::*;
 use crate::backend::registry::strategy::Cluster;
-use crate::object::{Meta, Object, Status, Timestamp, schema, time};
+use crate::object::{Meta, Object, Status, Timestamp, time};
 
 /// A cluster of a few objects.
 #[derive(Default)]
@@ -44,9 +46,6 @@ impl Cluster for Few {
 /// What a server does with a new object before it stores it.
 pub(super) fn created(resource: &str, object: &Object, cluster: &dyn Cluster) -> Result<Object, Status> {
     let mut object = object.clone();
-    if let Some(of) = schema::of_object(&object) {
-        schema::normalize(of, &mut object);
-    }
     let strategy = for_resource(resource);
     strategy.default(&mut object);
     strategy.prepare_for_create(&mut object, cluster)?;
@@ -123,9 +122,6 @@ fn updated(resource: &str, new: &Object, old: &Object, cluster: &dyn Cluster) ->
     let mut old = created(resource, old, cluster)?;
     old.set_at(&["metadata", "uid"], "u");
     let mut new = new.clone();
-    if let Some(of) = schema::of_object(&new) {
-        schema::normalize(of, &mut new);
-    }
     let strategy = for_resource(resource);
     strategy.default(&mut new);
     strategy.prepare_for_update(&mut new, &old, cluster)?;
@@ -184,4 +180,111 @@ fn manifests_become_what_a_server_stores() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// Any value under the names that rules look at.
+fn any_spec() -> impl proptest::strategy::Strategy<Value = Object> {
+    use proptest::prelude::*;
+    const NAMES: &[&str] = &[
+        "containers",
+        "initContainers",
+        "volumes",
+        "template",
+        "metadata",
+        "labels",
+        "spec",
+        "selector",
+        "matchLabels",
+        "ports",
+        "env",
+        "resources",
+        "limits",
+        "requests",
+        "cpu",
+        "name",
+        "image",
+        "type",
+        "clusterIP",
+        "clusterIPs",
+        "strategy",
+        "rollingUpdate",
+        "jobTemplate",
+        "schedule",
+        "metrics",
+        "rules",
+        "data",
+        "subsets",
+        "endpoints",
+        "livenessProbe",
+        "httpGet",
+        "status",
+        "annotations",
+        "port",
+        "nodePort",
+        "taints",
+        "hard",
+    ];
+    let leaf = prop_oneof![
+        Just(Object::Null),
+        any::<bool>().prop_map(Object::from),
+        (-2_i64..70_000).prop_map(Object::from),
+        prop_oneof![Just(""), Just("a"), Just("None"), Just("1Gi"), Just("50%"), Just("NodePort"), Just("* * * * *")]
+            .prop_map(Object::from),
+    ];
+    leaf.prop_recursive(6, 60, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Object::from),
+            prop::collection::vec((prop::sample::select(NAMES), inner), 0..5).prop_map(|map| Object::Object(
+                map.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+            )),
+        ]
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_object_is_taken_or_refused(spec in any_spec(), old in any_spec(), at in 0..TABLE.len()) {
+        let (resource, _) = TABLE[at];
+        let of = crate::object::builtin::by_group_resource(resource).expect("a built-in resource");
+        let object = |spec: Object| {
+            let mut object = if spec.is_object() { spec.clone() } else { json!({}) };
+            object["spec"] = spec;
+            object["apiVersion"] = of.group_version().to_string().into();
+            object["kind"] = of.kind.into();
+            object.set_at(&["metadata", "name"], "a");
+            object.set_at(&["metadata", "namespace"], "default");
+            object
+        };
+        let (new, old) = (object(spec), object(old));
+        if let Ok(stored) = created(resource, &new, &Few::usual()) {
+            // A second look changes nothing.
+            let mut again = stored.clone();
+            for_resource(resource).default(&mut again);
+            proptest::prop_assert_eq!(&again, &stored);
+        }
+        let _ = updated(resource, &new, &old, &Few::usual());
+        let strategy = for_resource(resource);
+        strategy.validate_update(&new, &old);
+        strategy.warnings(&new, Some(&old));
+        strategy.default_grace_period(&new);
+    }
+}
+
+#[test]
+fn what_is_stored_stays_as_it_is() {
+    let cluster: Object =
+        serde_json::from_str(include_str!("../../../../tests/data/golden/cluster.json")).expect("a list");
+    let mut looked_at = 0;
+    for stored in cluster.list_at(&["items"]) {
+        let Some(resource) = crate::object::builtin::by_gvk(&stored.gvk()) else { continue };
+        let strategy = for_resource(resource.group_resource());
+        let mut again = stored.clone();
+        strategy.default(&mut again);
+        let about = format!("{} {}", stored.kind(), stored.name());
+        assert_eq!(&again, stored, "{about}");
+        assert_eq!(strategy.validate(stored), [], "{about}");
+        assert_eq!(strategy.validate_update(stored, stored), [], "{about}");
+        looked_at += 1;
+    }
+    assert!(looked_at > 500, "{looked_at}");
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::pod_spec;
 use super::rules::{Defaults, Rules, SPEC};
-use crate::backend::registry::validation::{Faults, is_empty, is_set, workload as check};
+use crate::backend::registry::validation::{Faults, is_empty, is_set, warnings, workload as check};
 use crate::object::labels::Selector;
 use crate::object::{Meta, Object, names};
 
@@ -41,6 +41,7 @@ pub(super) static DEPLOYMENT: Rules = Rules {
         }
     },
     validate_update: |new, old, faults| faults.immutable(new, old, &["spec", "selector"]),
+    warnings: warnings::workload,
     ..Rules::NAMESPACED
 };
 
@@ -91,6 +92,7 @@ pub(super) static REPLICA_SET: Rules = Rules {
         check::matching_template(spec, "ReplicaSet", faults);
     },
     validate_update: |new, old, faults| faults.immutable(new, old, &["spec", "selector"]),
+    warnings: warnings::workload,
     ..Rules::NAMESPACED
 };
 
@@ -210,6 +212,7 @@ pub(super) static STATEFUL_SET: Rules = Rules {
             );
         }
     },
+    warnings: warnings::workload,
     ..Rules::NAMESPACED
 };
 
@@ -280,6 +283,7 @@ pub(super) static DAEMON_SET: Rules = Rules {
         faults.non_negative(spec, "spec", &["revisionHistoryLimit"]);
     },
     validate_update: |new, old, faults| faults.immutable(new, old, &["spec", "selector"]),
+    warnings: warnings::workload,
     ..Rules::NAMESPACED
 };
 

@@ -143,6 +143,16 @@ fn env(container: &Object, base: &str, faults: &mut Faults) {
                 }
             }
         }
+        if let Some(field) = variable.at(&["valueFrom", "fieldRef", "fieldPath"]).and_then(Object::as_str) {
+            field_path(field, &child(&from_path, "fieldRef"), faults);
+        }
+        if let Some(resource) = variable.at(&["valueFrom", "resourceFieldRef", "resource"]).and_then(Object::as_str) {
+            let known = RESOURCE_FIELDS.contains(&resource)
+                || ["limits.hugepages-", "requests.hugepages-"].iter().any(|prefix| resource.starts_with(prefix));
+            if !known && !resource.is_empty() {
+                faults.not_supported(child(&from_path, "resourceFieldRef.resource"), resource, &RESOURCE_FIELDS);
+            }
+        }
         if sources == 0 {
             faults.invalid(
                 from_path,
@@ -153,6 +163,52 @@ fn env(container: &Object, base: &str, faults: &mut Faults) {
             faults.invalid(from_path, "", "may not be specified when `value` is not empty");
         } else if sources > 1 {
             faults.invalid(from_path, "", "may not have more than one field specified at a time");
+        }
+    }
+}
+
+/// Fields of a pod that variables can show.
+const FIELDS: [&str; 9] = [
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.nodeName",
+    "spec.serviceAccountName",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.podIP",
+    "status.podIPs",
+];
+/// Fields of a pod that have names, but are for volumes or selectors.
+const OTHER_FIELDS: [&str; 5] =
+    ["metadata.annotations", "metadata.labels", "spec.restartPolicy", "spec.schedulerName", "status.phase"];
+const RESOURCE_FIELDS: [&str; 6] = [
+    "limits.cpu",
+    "limits.ephemeral-storage",
+    "limits.memory",
+    "requests.cpu",
+    "requests.ephemeral-storage",
+    "requests.memory",
+];
+
+fn field_path(field: &str, path: &str, faults: &mut Faults) {
+    let subscript = field.strip_suffix("']").and_then(|field| field.split_once("['"));
+    match subscript {
+        Some(("metadata.labels", key)) => faults.complaints(path, key, names::qualified_name(key)),
+        Some(("metadata.annotations", key)) => {
+            let key = key.to_lowercase();
+            faults.complaints(path, &key, names::qualified_name(&key));
+        }
+        _ if field.is_empty() || FIELDS.contains(&field) => {}
+        None if OTHER_FIELDS.contains(&field) => faults.not_supported(child(path, "fieldPath"), field, &FIELDS),
+        _ => {
+            let why = if subscript.is_some() {
+                "field label does not support subscript"
+            } else {
+                "field label not supported"
+            };
+            let detail = format!("error converting fieldPath: {why}: {field}");
+            faults.invalid(child(path, "fieldPath"), field, detail);
         }
     }
 }

@@ -4,14 +4,18 @@
 //! | --- | --- |
 //! | [`meta`] | names, labels, annotations, owners, finalizers |
 //! | [`pod`] | pods and what a pod and a template share |
+//! | [`affinity`] | where pods want to run |
 //! | [`cron`] | schedules |
 //! | [`container`] | containers: ports, environment, mounts, probes, resources |
+//! | [`warnings`] | what is allowed and will surprise |
 //! | [`workload`] | selectors, templates, counts and percentages of the kinds that make pods |
 
+pub mod affinity;
 pub mod container;
 pub mod cron;
 pub mod meta;
 pub mod pod;
+pub mod warnings;
 pub mod workload;
 
 use super::field_error::{FieldError, FieldErrorKind, FieldErrors};

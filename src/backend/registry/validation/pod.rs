@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Faults, child, container, indexed, is_set, meta};
+use super::{Faults, affinity, child, container, indexed, is_set, meta};
 use crate::object::{Meta, Object, names};
 
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
@@ -28,6 +28,12 @@ pub fn pod_spec(spec: &Object, base: &str, faults: &mut Faults) {
             faults.required(child(&path, "name"), "");
         }
     }
+    affinity::affinity(spec, base, faults);
+    dns_config(spec, base, faults);
+    for (path, gate) in indexed(spec, base, &["readinessGates"]) {
+        let kind = gate.str_at(&["conditionType"]);
+        faults.complaints(&child(&path, "conditionType"), kind, names::qualified_name(kind));
+    }
     spread_constraints(spec, base, faults);
     type Rule = fn(&str) -> names::Complaints;
     let named: [(&str, Rule); 2] =
@@ -43,12 +49,63 @@ pub fn pod_spec(spec: &Object, base: &str, faults: &mut Faults) {
         optional_name(spec, base, field, names::dns1123_label, faults);
     }
     tolerations(spec, base, faults);
+    for (path, alias) in indexed(spec, base, &["hostAliases"]) {
+        ip(alias.str_at(&["ip"]), &child(&path, "ip"), faults);
+        for (path, name) in indexed(alias, &path, &["hostnames"]) {
+            let name = name.as_str().unwrap_or_default();
+            faults.complaints(&path, name, names::dns1123_subdomain(name));
+        }
+    }
     for field in ["priorityClassName", "runtimeClassName"] {
         optional_name(spec, base, field, names::dns1123_subdomain, faults);
     }
     let preemption = spec.str_at(&["preemptionPolicy"]);
     if is_set(spec.at(&["preemptionPolicy"])) {
         faults.one_of(child(base, "preemptionPolicy"), preemption, &["Never", "PreemptLowerPriority"]);
+    }
+}
+
+fn ip(address: &str, field: &str, faults: &mut Faults) {
+    if address.parse::<std::net::IpAddr>().is_err() {
+        faults.invalid(field, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+    }
+}
+
+/// The most name servers and search paths of a pod.
+const NAME_SERVERS_MAX: usize = 3;
+const SEARCH_PATHS_MAX: usize = 32;
+
+fn dns_config(spec: &Object, base: &str, faults: &mut Faults) {
+    let base = child(base, "dnsConfig");
+    let config = spec.at(&["dnsConfig"]).filter(|config| !config.is_null());
+    let servers = spec.list_at(&["dnsConfig", "nameservers"]);
+    if spec.str_at(&["dnsPolicy"]) == "None" {
+        if config.is_none() {
+            faults.required(base, "must provide `dnsConfig` when `dnsPolicy` is None");
+            return;
+        }
+        if servers.is_empty() {
+            let detail = "must provide at least one DNS nameserver when `dnsPolicy` is None";
+            faults.required(child(&base, "nameservers"), detail);
+            return;
+        }
+    }
+    let Some(config) = config else { return };
+    for (list, most, what) in
+        [("nameservers", NAME_SERVERS_MAX, "nameservers"), ("searches", SEARCH_PATHS_MAX, "search paths")]
+    {
+        if config.list_at(&[list]).len() > most {
+            let value = config.at(&[list]).cloned().unwrap_or_default();
+            faults.invalid(child(&base, list), value, format!("must not have more than {most} {what}"));
+        }
+    }
+    for (path, server) in indexed(config, &base, &["nameservers"]) {
+        ip(server.as_str().unwrap_or_default(), &path, faults);
+    }
+    for (path, option) in indexed(config, &base, &["options"]) {
+        if option.str_at(&["name"]).is_empty() {
+            faults.required(path, "must not be empty");
+        }
     }
 }
 

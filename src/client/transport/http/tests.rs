@@ -77,6 +77,35 @@ async fn words_other_failures() {
 }
 
 #[tokio::test]
+async fn asks_a_program_for_credentials() {
+    use crate::client::config::kubeconfig::Exec;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        answer(stream).await
+    });
+    let exec = |script: &str| Exec {
+        api_version: "client.authentication.k8s.io/v1".into(),
+        command: "sh".into(),
+        args: vec!["-c".into(), script.into()],
+        interactive_mode: "Never".into(),
+        ..Exec::default()
+    };
+    let mut config = config(&format!("http://127.0.0.1:{port}"));
+    config.exec = Some(exec("exit 1"));
+    let error = HttpTransport::new(config.clone()).expect("a transport").send(request("/")).await;
+    assert_eq!(
+        error.expect_err("no credentials").to_string(),
+        "Unable to connect to the server: getting credentials: exec: executable sh failed with exit code 1"
+    );
+    config.exec =
+        Some(exec(r#"echo '{"apiVersion": "client.authentication.k8s.io/v1", "status": {"token": "sesame"}}'"#));
+    HttpTransport::new(config).expect("a transport").send(request("/")).await.expect("an answer");
+    assert!(server.await.expect("served").contains("authorization: Bearer sesame"));
+}
+
+#[tokio::test]
 async fn says_who_it_is_and_keeps_the_path() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();

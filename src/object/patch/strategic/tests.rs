@@ -1,3 +1,5 @@
+//! Strategic merge patches, applied and made.
+
 use super::{Object, PatchError, Type, apply, create_three_way, create_two_way};
 use crate::object::schema;
 use proptest::prelude::*;
