@@ -138,38 +138,28 @@ fn run(
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let result = runtime.block_on(async move {
-        let server = server::Server::bind(server::Options {
+        let bind = server::Options {
             bind_address: serve.bind_address,
             secure_port: serve.secure_port,
             allow_remote: serve.allow_remote,
             kubeconfig: serve.kubeconfig.map(std::path::absolute).transpose()?,
             // Clients check certificates against their own clocks.
             ..server::Options::new(serve.dir.clone(), Clock::System.now())
-        })
-        .await?;
-        if let Some(import) = serve.import {
-            owner::import(&options, import.objects, import.paused || serve.paused)?;
-        }
-        if serve.paused {
-            owner::set_paused(&serve.dir, true)?;
-        }
-        let cluster = backend::open(options)?;
-        cluster.settle();
-        cluster.spawn();
-        let _ = ready.send((described(server.running().clone()), server.warning()));
-        let answering = cluster.clone();
-        server
-            .run(
-                move |request| {
-                    let cluster = answering.clone();
-                    async move { cluster.call_incoming(request).await }
-                },
-                stopped,
-            )
-            .await;
-        // The next process finds everything in one file.
-        cluster.api().store().checkpoint()?;
-        Ok(())
+        };
+        let cluster = options.clone();
+        let prepare = move || {
+            if let Some(import) = serve.import {
+                owner::import(&options, import.objects, import.paused || serve.paused)?;
+            }
+            if serve.paused {
+                owner::set_paused(&serve.dir, true)?;
+            }
+            Ok(())
+        };
+        let announce = |server: &server::Server| {
+            let _ = ready.send((described(server.running().clone()), server.warning()));
+        };
+        server::cluster(cluster, bind, prepare, announce, stopped).await
     });
     // Streams that nobody ended are not waited for.
     runtime.shutdown_timeout(Duration::from_millis(200));

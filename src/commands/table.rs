@@ -2,7 +2,10 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, attach, exec, get, kuberc, logs, offline, version};
+use super::{
+    api_resources, api_versions, attach, autoscale, describe, exec, expose, get, kuberc, logs, offline, rollout, run, scale,
+    version,
+};
 use crate::run;
 
 use Completes::{
@@ -28,13 +31,15 @@ pub static COMMANDS: &[Entry] = &[
         "Put a Service in front of a workload, a pod or another Service",
     )
     .group(Beginner)
+    .action(run!(expose::ExposeArgs, expose::run))
     .completes(OneOf(&["deployment", "pod", "replicaset", "replicationcontroller", "service"])),
     Entry::new(
         "run",
         "NAME --image=image [--env=\"key=value\"] [--port=port] [--dry-run=server|client] [--overrides=inline-json] [--command] -- [COMMAND] [args...]",
         "Run an image on the cluster",
     )
-    .group(Beginner),
+    .group(Beginner)
+    .action(run!(run::RunArgs, run::run)),
     Entry::family("set", "SUBCOMMAND", "Change one particular field of objects", SET)
         .group(Beginner)
         .long("Change one particular field of objects that already exist: images, environment, resources, selectors and subjects."),
@@ -75,6 +80,7 @@ pub static COMMANDS: &[Entry] = &[
         "Set how many replicas a workload has",
     )
     .group(Deploy)
+    .action(run!(scale::ScaleArgs, scale::run))
     .completes(AnyOf(&["deployment", "replicaset", "replicationcontroller", "statefulset"])),
     Entry::new(
         "autoscale",
@@ -82,6 +88,7 @@ pub static COMMANDS: &[Entry] = &[
         "Let a workload's number of replicas follow its load",
     )
     .group(Deploy)
+    .action(run!(autoscale::AutoscaleArgs, autoscale::run))
     .completes(OneOf(&["deployment", "replicaset", "replicationcontroller", "statefulset"])),
     // Looking after the cluster.
     Entry::family("certificate", "SUBCOMMAND", "Approve or deny requests for certificates", CERTIFICATE).group(Cluster),
@@ -108,6 +115,7 @@ pub static COMMANDS: &[Entry] = &[
         "Show an object in detail, with what belongs to it",
     )
     .group(Troubleshooting)
+    .action(run!(describe::DescribeArgs, describe::run))
     .completes(Resources),
     Entry::new("logs", "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]", "Print what a pod's container wrote")
         .action(run!(logs::LogsArgs, logs::run))
@@ -367,13 +375,23 @@ static SET: &[Entry] = &[
 
 static ROLLOUT: &[Entry] = &[
     Entry::new("history", "(TYPE NAME | TYPE/NAME) [flags]", "List the revisions of a workload")
+        .action(run!(rollout::history::HistoryArgs, rollout::history::run))
         .completes(AnyOf(ROLLOUTS)),
-    Entry::new("pause", "RESOURCE", "Hold a rollout back").completes(AnyOf(&["deployment"])),
-    Entry::new("restart", "RESOURCE", "Replace all pods of a workload, a few at a time").completes(AnyOf(ROLLOUTS)),
-    Entry::new("resume", "RESOURCE", "Let a paused rollout go on").completes(AnyOf(&["deployment"])),
+    Entry::new("pause", "RESOURCE", "Hold a rollout back")
+        .action(run!(rollout::pause::PauseArgs, rollout::pause::run))
+        .completes(AnyOf(&["deployment"])),
+    Entry::new("restart", "RESOURCE", "Replace all pods of a workload, a few at a time")
+        .action(run!(rollout::restart::RestartArgs, rollout::restart::run))
+        .completes(AnyOf(ROLLOUTS)),
+    Entry::new("resume", "RESOURCE", "Let a paused rollout go on")
+        .action(run!(rollout::resume::ResumeArgs, rollout::resume::run))
+        .completes(AnyOf(&["deployment"])),
     Entry::new("status", "(TYPE NAME | TYPE/NAME) [flags]", "Follow a rollout until it is complete")
+        .action(run!(rollout::status::StatusArgs, rollout::status::run))
         .completes(OneOf(ROLLOUTS)),
-    Entry::new("undo", "(TYPE NAME | TYPE/NAME) [flags]", "Go back to an earlier revision").completes(AnyOf(ROLLOUTS)),
+    Entry::new("undo", "(TYPE NAME | TYPE/NAME) [flags]", "Go back to an earlier revision")
+        .action(run!(rollout::undo::UndoArgs, rollout::undo::run))
+        .completes(AnyOf(ROLLOUTS)),
 ];
 
 static CERTIFICATE: &[Entry] = &[

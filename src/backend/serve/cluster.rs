@@ -14,18 +14,21 @@ use crate::backend::kubelet::streams::Streams;
 use crate::backend::{self};
 
 /// Serves the cluster of a state folder until `shutdown`: the API behind TLS, pods and Services on
-/// loopback addresses, and everything in motion. `ready` is told once clients can ask.
+/// loopback addresses, and everything in motion. `prepare` has the state folder to itself, before the
+/// cluster in it is opened; `ready` is told once clients can ask.
 ///
 /// # Errors
 /// As for [`Server::bind`] and [`backend::open`].
 pub async fn cluster(
     cluster: backend::Options,
     options: Options,
+    prepare: impl FnOnce() -> anyhow::Result<()>,
     ready: impl FnOnce(&Server),
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let folder = options.dir.clone();
     let server = Server::bind(options).await?;
+    prepare()?;
     let address = server.running().address.parse().ok();
     let mut net = None;
     let handle = open_with(cluster, &server.running().certificate_authority, |handle| {
@@ -41,7 +44,9 @@ pub async fn cluster(
             let _ = ended.changed().await;
         }));
     }
+    handle.settle();
     handle.spawn();
+    let store = handle.api().store().clone();
     ready(&server);
     let service = move |request| {
         let handle = handle.clone();
@@ -50,5 +55,6 @@ pub async fn cluster(
     server.run(service, shutdown).await;
     // All that listens ends with the server.
     drop(end);
-    Ok(())
+    // The next process finds everything in one file.
+    Ok(store.checkpoint()?)
 }
