@@ -35,10 +35,7 @@ impl Bundled for Connect {
     ) -> LocalFuture<'a, anyhow::Result<()>> {
         Box::pin(async move {
             let clock = serve.now.map_or_else(|| ctx.clock.clone(), Clock::manual);
-            let options = backend::Options {
-                nodes: serve.nodes.unwrap_or(NODES),
-                ..self.options(&serve.dir, &clock)?
-            };
+            let options = backend::Options { nodes: serve.nodes.unwrap_or(NODES), ..self.options(&serve.dir, &clock)? };
             let (ready, readiness) = oneshot::channel();
             let (stop, stopped) = oneshot::channel::<()>();
             let stopped = async { stopped.await.unwrap_or(()) };

@@ -3,8 +3,8 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    api_resources, api_versions, attach, autoscale, describe, exec, expose, get, kuberc, logs, offline, rollout, run, scale,
-    version,
+    api_resources, api_versions, attach, autoscale, describe, exec, expose, get, kuberc, logs, offline, rollout, run,
+    scale, version,
 };
 use crate::run;
 

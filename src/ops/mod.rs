@@ -1,5 +1,6 @@
 //! Steps that several commands share: the context, resource arguments, manifests, apply, waiting.
 
+pub mod attach;
 pub mod change;
 pub mod context;
 pub mod environment;
