@@ -189,7 +189,7 @@ async fn a_rolling_update_loses_no_request() {
     let serving = tokio::spawn(serve::cluster(
         cluster,
         options,
-        || Ok(()),
+        |_| Ok(()),
         move |server| told.send(server.running().clone()).expect("someone waits"),
         async { stopped.await.unwrap_or(()) },
     ));

@@ -12,7 +12,7 @@ use crate::client::transport::Transport;
 use crate::client::transport::http::HttpTransport;
 use crate::client::transport::in_process::InProcess;
 use crate::object::clock::Clock;
-use crate::ops::context::Connector;
+use crate::ops::Connector;
 use crate::ops::environment::Environment;
 use crate::ops::offline::Bundled;
 use crate::ops::preferences::Preferences;
@@ -39,7 +39,11 @@ impl Connector for Connect {
                 }
                 Ok(Arc::new(HttpTransport::new((**config).clone())?))
             }
-            Target::Offline { dir } => self.offline(dir),
+            // The one that serves this state folder, or else one in this process.
+            Target::Offline { dir } => match serve::find(dir) {
+                Some(running) => Ok(Arc::new(HttpTransport::new(served(&running))?)),
+                None => Ok(Arc::new(in_process(backend::open(self.options(dir)?)?))),
+            },
         }
     }
 
@@ -53,18 +57,10 @@ impl Connect {
     ///
     /// # Errors
     /// A seed that is no number.
-    pub(super) fn options(&self, dir: &Path, clock: &Clock) -> anyhow::Result<Options> {
+    pub(super) fn options(&self, dir: &Path) -> anyhow::Result<Options> {
         let seed = self.env.get("KCTL_SEED").map(str::parse).transpose();
         let seed = seed.map_err(|_| anyhow!("KCTL_SEED is not a whole number"))?;
-        Ok(Options { dir: Some(dir.to_owned()), clock: clock.clone(), seed, nodes: NODES })
-    }
-
-    /// The bundled cluster: the one that serves this state folder, or else one in this process.
-    fn offline(&self, dir: &Path) -> anyhow::Result<Arc<dyn Transport>> {
-        if let Some(running) = serve::find(dir) {
-            return Ok(Arc::new(HttpTransport::new(served(&running))?));
-        }
-        Ok(Arc::new(in_process(backend::open(self.options(dir, &self.clock)?)?)))
+        Ok(Options { dir: Some(dir.to_owned()), clock: self.clock.clone(), seed, nodes: NODES })
     }
 }
 

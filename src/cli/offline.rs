@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::oneshot;
 
-use super::connect::{Connect, NODES};
+use super::connect::Connect;
 use crate::backend::kubelet::nodes;
 use crate::backend::{self, owner, serve as server};
 use crate::client::config::Kubeconfig;
@@ -35,7 +35,11 @@ impl Bundled for Connect {
     ) -> LocalFuture<'a, anyhow::Result<()>> {
         Box::pin(async move {
             let clock = serve.now.map_or_else(|| ctx.clock.clone(), Clock::manual);
-            let options = backend::Options { nodes: serve.nodes.unwrap_or(NODES), ..self.options(&serve.dir, &clock)? };
+            let options = backend::Options {
+                nodes: serve.nodes.unwrap_or(super::connect::NODES),
+                clock,
+                ..self.options(&serve.dir)?
+            };
             let (ready, readiness) = oneshot::channel();
             let (stop, stopped) = oneshot::channel::<()>();
             let stopped = async { stopped.await.unwrap_or(()) };
@@ -74,8 +78,8 @@ impl Bundled for Connect {
         }))
     }
 
-    fn import(&self, ctx: &Context, dir: &Path, import: Import) -> anyhow::Result<usize> {
-        let options = self.options(dir, &ctx.clock)?;
+    fn import(&self, _ctx: &Context, dir: &Path, import: Import) -> anyhow::Result<usize> {
+        let options = self.options(dir)?;
         Ok(owner::import(&options, import.objects, import.paused)?.objects)
     }
 
@@ -83,8 +87,8 @@ impl Bundled for Connect {
         owner::set_paused(dir, paused)
     }
 
-    fn export(&self, ctx: &Context, dir: &Path) -> anyhow::Result<Vec<Object>> {
-        let handle = backend::open(self.options(dir, &ctx.clock)?)?;
+    fn export(&self, _ctx: &Context, dir: &Path) -> anyhow::Result<Vec<Object>> {
+        let handle = backend::open(self.options(dir)?)?;
         handle.settle();
         owner::export(handle.api().store())
     }
@@ -135,7 +139,7 @@ fn run(
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let result = runtime.block_on(async move {
-        let bind = server::Options {
+        let options_of_server = server::Options {
             bind_address: serve.bind_address,
             secure_port: serve.secure_port,
             allow_remote: serve.allow_remote,
@@ -143,10 +147,9 @@ fn run(
             // Clients check certificates against their own clocks.
             ..server::Options::new(serve.dir.clone(), Clock::System.now())
         };
-        let cluster = options.clone();
-        let prepare = move || {
+        let prepare = |options: &backend::Options| {
             if let Some(import) = serve.import {
-                owner::import(&options, import.objects, import.paused || serve.paused)?;
+                owner::import(options, import.objects, import.paused || serve.paused)?;
             }
             if serve.paused {
                 owner::set_paused(&serve.dir, true)?;
@@ -156,7 +159,7 @@ fn run(
         let announce = |server: &server::Server| {
             let _ = ready.send((described(server.running().clone()), server.warning()));
         };
-        server::cluster(cluster, bind, prepare, announce, stopped).await
+        server::cluster(options, options_of_server, prepare, announce, stopped).await
     });
     // Streams that nobody ended are not waited for.
     runtime.shutdown_timeout(Duration::from_millis(200));

@@ -14,21 +14,21 @@ use crate::backend::kubelet::streams::Streams;
 use crate::backend::{self};
 
 /// Serves the cluster of a state folder until `shutdown`: the API behind TLS, pods and Services on
-/// loopback addresses, and everything in motion. `prepare` has the state folder to itself, before the
-/// cluster in it is opened; `ready` is told once clients can ask.
+/// loopback addresses, and everything in motion. `prepare` fills the folder once it is known that no
+/// other server has it; `ready` is told once clients can ask.
 ///
 /// # Errors
-/// As for [`Server::bind`] and [`backend::open`].
+/// As for [`Server::bind`] and [`backend::open`], and what `prepare` fails with.
 pub async fn cluster(
     cluster: backend::Options,
     options: Options,
-    prepare: impl FnOnce() -> anyhow::Result<()>,
+    prepare: impl FnOnce(&backend::Options) -> anyhow::Result<()>,
     ready: impl FnOnce(&Server),
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let folder = options.dir.clone();
     let server = Server::bind(options).await?;
-    prepare()?;
+    prepare(&cluster)?;
     let address = server.running().address.parse().ok();
     let mut net = None;
     let handle = open_with(cluster, &server.running().certificate_authority, |handle| {
@@ -46,15 +46,16 @@ pub async fn cluster(
     }
     handle.settle();
     handle.spawn();
-    let store = handle.api().store().clone();
     ready(&server);
+    let answering = handle.clone();
     let service = move |request| {
-        let handle = handle.clone();
+        let handle = answering.clone();
         async move { handle.call_incoming(request).await }
     };
     server.run(service, shutdown).await;
     // All that listens ends with the server.
     drop(end);
     // The next process finds everything in one file.
-    Ok(store.checkpoint()?)
+    handle.api().store().checkpoint()?;
+    Ok(())
 }
