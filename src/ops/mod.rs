@@ -1,6 +1,7 @@
 //! Steps that several commands share: the context, resource arguments, manifests, apply, waiting.
 
 pub mod apply;
+pub mod attach;
 pub mod change;
 pub mod context;
 pub mod delete;
