@@ -1,6 +1,11 @@
 //! The slides, typed line by line with the real binary, an empty HOME and `offline serve` running.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "a test fails by panicking, and needs PATH")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and needs PATH"
+)]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

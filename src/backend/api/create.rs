@@ -83,7 +83,8 @@ impl Inside<'_, '_> {
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.gvk().group_kind(), object.name(), &errors));
         }
-        let warnings = strategy.warnings(&object, None);
+        let mut warnings = strategy.warnings(&object, None);
+        warnings.extend(self.pod_security_warning(key, &object, None));
         if self.transaction.get(key, object.namespace(), object.name())?.is_some() {
             let mut status = Status::already_exists(key, object.name());
             if generated {

@@ -1,12 +1,11 @@
 //! The form of objects: what reading into a type and writing it again does to them.
 //!
-//! Unknown fields are reported (`fieldValidation`) and dropped, null and empty fields are dropped,
-//! quantities take their canonical form, and a value of the wrong type is refused.
+//! Unknown fields are reported (`fieldValidation`), a value of the wrong type is refused; the rest is
+//! [`schema::normalize`]'s.
 
 use super::query::Query;
 use crate::backend::registry::FieldError;
-use crate::object::quantity::Quantity;
-use crate::object::schema::{self, Mismatch, Shape, Type};
+use crate::object::schema::{self, Mismatch};
 use crate::object::{GroupKind, GroupVersionKind, Object, Status};
 
 /// What happens to unknown and duplicate fields.
@@ -78,7 +77,7 @@ pub fn normalise(
             Source::Patched => invalid_patch(object.to_string(), text),
         });
     }
-    tidy(&Shape::Object(of.name()), Some(of), object);
+    schema::normalize(of, object);
     Ok(if validation == FieldValidation::Warn { faults } else { Vec::new() })
 }
 
@@ -104,49 +103,6 @@ fn invalid_patch(value: String, detail: String) -> Status {
 /// A value as Go's `%+v` shows it.
 fn schema_text(value: &Object) -> String {
     crate::object::patch::go_text(value)
-}
-
-/// Depth is bounded by that of the JSON reader.
-fn tidy(shape: &Shape, of: Option<&'static Type>, value: &mut Object) {
-    match (shape, &mut *value) {
-        (Shape::Object(_), Object::Object(map)) => {
-            let Some(of) = of.or_else(|| shape.object()) else { return };
-            map.retain(|name, value| {
-                let Some(field) = of.field(name) else { return false };
-                if value.is_null() {
-                    return false;
-                }
-                tidy(&field.shape, None, value);
-                let empty = match (&field.shape, &*value) {
-                    (Shape::List(_), Object::Array(list)) => list.is_empty(),
-                    (Shape::Map(_), Object::Object(map)) => map.is_empty(),
-                    _ => false,
-                };
-                !empty || field.required
-            });
-        }
-        (Shape::Map(element), Object::Object(map)) => {
-            if **element == Shape::String {
-                map.values_mut().filter(|value| value.is_null()).for_each(|value| *value = "".into());
-            }
-            map.values_mut().for_each(|value| tidy(element, None, value));
-        }
-        (Shape::List(element), Object::Array(list)) => list.iter_mut().for_each(|value| tidy(element, None, value)),
-        (Shape::Quantity, Object::String(text)) => {
-            if let Ok(quantity) = Quantity::parse(text.trim()) {
-                let canonical = quantity.to_string();
-                if canonical != *text {
-                    *text = canonical;
-                }
-            }
-        }
-        (Shape::Quantity, Object::Number(number)) => {
-            if let Ok(quantity) = Quantity::parse(&number.to_string()) {
-                *value = quantity.to_string().into();
-            }
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

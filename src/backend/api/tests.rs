@@ -717,3 +717,49 @@ async fn connections_are_served() {
     drop(sender);
     serving.await.expect("ended").expect("without an error");
 }
+
+#[tokio::test]
+async fn autoscalers_are_shown_in_both_versions() {
+    let cluster = cluster();
+    let old = json!({
+        "apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
+        "spec": {"maxReplicas": 3, "targetCPUUtilizationPercentage": 50,
+                 "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}},
+    });
+    let path = |version: &str| format!("/apis/autoscaling/{version}/namespaces/default/horizontalpodautoscalers");
+    let made = post(&cluster, &path("v1"), old).await;
+    assert_eq!((made.code, made.body.int_at(&["spec", "targetCPUUtilizationPercentage"])), (201, Some(50)));
+    let new = get(&cluster, &format!("{}/web", path("v2"))).await;
+    assert_eq!(new.api_version(), "autoscaling/v2");
+    assert_eq!(
+        new["spec"]["metrics"],
+        json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}])
+    );
+    let list = get(&cluster, &path("v1")).await;
+    assert_eq!(list["items"][0].int_at(&["spec", "targetCPUUtilizationPercentage"]), Some(50));
+}
+
+#[tokio::test]
+async fn warns_of_pods_that_a_namespace_does_not_like() {
+    let cluster = cluster();
+    let labels = json!({"metadata": {"labels": {"pod-security.kubernetes.io/warn": "baseline"}}});
+    patch(&cluster, "/api/v1/namespaces/default", "merge-patch", labels).await;
+    let mut host = deployment("host");
+    host.set_at(&["spec", "template", "spec", "hostNetwork"], true);
+    let made = post(&cluster, DEPLOYMENTS, host).await;
+    assert_eq!(made.warnings.len(), 1, "{:?}", made.warnings);
+    assert!(made.warnings[0].contains("would violate PodSecurity"), "{:?}", made.warnings);
+    assert_eq!(post(&cluster, DEPLOYMENTS, deployment("plain")).await.warnings, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_template_without_a_spec_lacks_only_containers() {
+    let cluster = cluster();
+    let mut deployment = deployment("web");
+    deployment.remove_at(&["spec", "template", "spec"]);
+    let refused = post(&cluster, DEPLOYMENTS, deployment).await;
+    assert_eq!(
+        refused.body.str_at(&["message"]),
+        "Deployment.apps \"web\" is invalid: spec.template.spec.containers: Required value"
+    );
+}

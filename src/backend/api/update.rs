@@ -2,6 +2,7 @@
 
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
+use crate::backend::registry::strategies::admission;
 use crate::backend::registry::{FieldErrors, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status};
@@ -122,6 +123,7 @@ impl Api {
                 return refuse(format!("pod {name} is already assigned to node \"{current}\""));
             }
             super::create::bind(&mut pod, node, inside.now);
+            admission::topology_labels(&mut pod, inside);
             for (key, value) in annotations {
                 pod.set_at(&["metadata", "annotations", key], *value);
             }
@@ -183,7 +185,8 @@ impl Inside<'_, '_> {
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.gvk().group_kind(), name, &errors));
         }
-        let warnings = strategy.warnings(&new, Some(&old));
+        let mut warnings = strategy.warnings(&new, Some(&old));
+        warnings.extend(self.pod_security_warning(key, &new, Some(&old)));
         if options.dry_run {
             return Ok(Written { object: new, warnings });
         }

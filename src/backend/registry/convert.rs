@@ -1,5 +1,6 @@
 //! Between the versions and groups in which a resource is shown.
 
+use super::strategies::autoscaler;
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object};
 
@@ -12,9 +13,11 @@ pub fn between(from: &Resource, to: &Resource) -> Option<Conversion> {
     if std::ptr::eq(from, to) {
         return None;
     }
-    match (from.group, to.group) {
-        ("", "events.k8s.io") => Some(event_from_core),
-        ("events.k8s.io", "") => Some(event_to_core),
+    match ((from.group, from.version), (to.group, to.version)) {
+        (("", _), ("events.k8s.io", _)) => Some(event_from_core),
+        (("events.k8s.io", _), ("", _)) => Some(event_to_core),
+        (("autoscaling", "v2"), ("autoscaling", "v1")) => Some(autoscaler::to_v1),
+        (("autoscaling", "v1"), ("autoscaling", "v2")) => Some(autoscaler::to_v2),
         _ => None,
     }
 }
