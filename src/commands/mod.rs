@@ -10,11 +10,21 @@
 
 pub mod api_resources;
 pub mod api_versions;
+pub mod attach;
+pub mod autoscale;
 pub mod config;
+pub mod describe;
 pub mod entry;
+pub mod exec;
+pub mod expose;
 pub mod get;
 pub mod kuberc;
+pub mod logs;
+pub mod offline;
 pub mod plugin;
+pub mod rollout;
+pub mod run;
+pub mod scale;
 pub mod table;
 pub mod version;
 

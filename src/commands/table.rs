@@ -2,7 +2,10 @@
 
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
-use super::{api_resources, api_versions, get, kuberc, version};
+use super::{
+    api_resources, api_versions, attach, autoscale, describe, exec, expose, get, kuberc, logs, offline, rollout, run,
+    scale, version,
+};
 use crate::run;
 
 use Completes::{
@@ -28,13 +31,15 @@ pub static COMMANDS: &[Entry] = &[
         "Put a Service in front of a workload, a pod or another Service",
     )
     .group(Beginner)
+    .action(run!(expose::ExposeArgs, expose::run))
     .completes(OneOf(&["deployment", "pod", "replicaset", "replicationcontroller", "service"])),
     Entry::new(
         "run",
         "NAME --image=image [--env=\"key=value\"] [--port=port] [--dry-run=server|client] [--overrides=inline-json] [--command] -- [COMMAND] [args...]",
         "Run an image on the cluster",
     )
-    .group(Beginner),
+    .group(Beginner)
+    .action(run!(run::RunArgs, run::run)),
     Entry::family("set", "SUBCOMMAND", "Change one particular field of objects", SET)
         .group(Beginner)
         .long("Change one particular field of objects that already exist: images, environment, resources, selectors and subjects."),
@@ -75,6 +80,7 @@ pub static COMMANDS: &[Entry] = &[
         "Set how many replicas a workload has",
     )
     .group(Deploy)
+    .action(run!(scale::ScaleArgs, scale::run))
     .completes(AnyOf(&["deployment", "replicaset", "replicationcontroller", "statefulset"])),
     Entry::new(
         "autoscale",
@@ -82,6 +88,7 @@ pub static COMMANDS: &[Entry] = &[
         "Let a workload's number of replicas follow its load",
     )
     .group(Deploy)
+    .action(run!(autoscale::AutoscaleArgs, autoscale::run))
     .completes(OneOf(&["deployment", "replicaset", "replicationcontroller", "statefulset"])),
     // Looking after the cluster.
     Entry::family("certificate", "SUBCOMMAND", "Approve or deny requests for certificates", CERTIFICATE).group(Cluster),
@@ -108,14 +115,18 @@ pub static COMMANDS: &[Entry] = &[
         "Show an object in detail, with what belongs to it",
     )
     .group(Troubleshooting)
+    .action(run!(describe::DescribeArgs, describe::run))
     .completes(Resources),
     Entry::new("logs", "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]", "Print what a pod's container wrote")
+        .action(run!(logs::LogsArgs, logs::run))
         .group(Troubleshooting)
         .completes(PodsAndContainers),
     Entry::new("attach", "(POD | TYPE/NAME) -c CONTAINER", "Connect to a process that runs in a container")
+        .action(run!(attach::AttachArgs, attach::run))
         .group(Troubleshooting)
         .completes(Pods),
     Entry::new("exec", "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]", "Run a command in a container")
+        .action(run!(exec::ExecArgs, exec::run))
         .group(Troubleshooting)
         .completes(Pods),
     Entry::new(
@@ -205,6 +216,9 @@ pub static COMMANDS: &[Entry] = &[
         .group(Hidden)
         .action(Action::Builtin(Builtin::Options))
         .examples("# List the flags that every command takes\nkctl options"),
+    Entry::family("offline", "SUBCOMMAND", "Look after the cluster that kctl brings itself", OFFLINE).long(
+        "Look after the cluster that kctl brings itself: the offline cluster.\n\nIt is used where no cluster is configured, with --context offline, and with KCTL_OFFLINE=1. It lives in one folder, which the variable KCTL_OFFLINE_DIR names; usually that is ${HOME}/.local/state/kctl.",
+    ),
     Entry::family("plugin", "[flags]", "Find plugins", PLUGIN)
         .long(
             "Find plugins.\n\nA plugin is a program on the PATH whose name begins with kubectl- (or kctl-): kubectl-tree runs as `kctl tree`, kubectl-cert-manager as `kctl cert manager`. Commands of kctl itself cannot be replaced by a plugin.",
@@ -361,13 +375,23 @@ static SET: &[Entry] = &[
 
 static ROLLOUT: &[Entry] = &[
     Entry::new("history", "(TYPE NAME | TYPE/NAME) [flags]", "List the revisions of a workload")
+        .action(run!(rollout::history::HistoryArgs, rollout::history::run))
         .completes(AnyOf(ROLLOUTS)),
-    Entry::new("pause", "RESOURCE", "Hold a rollout back").completes(AnyOf(&["deployment"])),
-    Entry::new("restart", "RESOURCE", "Replace all pods of a workload, a few at a time").completes(AnyOf(ROLLOUTS)),
-    Entry::new("resume", "RESOURCE", "Let a paused rollout go on").completes(AnyOf(&["deployment"])),
+    Entry::new("pause", "RESOURCE", "Hold a rollout back")
+        .action(run!(rollout::pause::PauseArgs, rollout::pause::run))
+        .completes(AnyOf(&["deployment"])),
+    Entry::new("restart", "RESOURCE", "Replace all pods of a workload, a few at a time")
+        .action(run!(rollout::restart::RestartArgs, rollout::restart::run))
+        .completes(AnyOf(ROLLOUTS)),
+    Entry::new("resume", "RESOURCE", "Let a paused rollout go on")
+        .action(run!(rollout::resume::ResumeArgs, rollout::resume::run))
+        .completes(AnyOf(&["deployment"])),
     Entry::new("status", "(TYPE NAME | TYPE/NAME) [flags]", "Follow a rollout until it is complete")
+        .action(run!(rollout::status::StatusArgs, rollout::status::run))
         .completes(OneOf(ROLLOUTS)),
-    Entry::new("undo", "(TYPE NAME | TYPE/NAME) [flags]", "Go back to an earlier revision").completes(AnyOf(ROLLOUTS)),
+    Entry::new("undo", "(TYPE NAME | TYPE/NAME) [flags]", "Go back to an earlier revision")
+        .action(run!(rollout::undo::UndoArgs, rollout::undo::run))
+        .completes(AnyOf(ROLLOUTS)),
 ];
 
 static CERTIFICATE: &[Entry] = &[
@@ -442,6 +466,36 @@ static CONFIG: &[Entry] = &[
     Entry::new("unset", "PROPERTY_NAME", "Remove a single value from the kubeconfig").action(run!(property::UnsetArgs, property::unset)),
     Entry::new("use-context", "CONTEXT_NAME", "Make a context the current one").action(run!(contexts::UseArgs, contexts::use_context)).aliases(&["use"]).completes(Contexts),
     Entry::new("view", "[flags]", "Show the kubeconfig, all files merged").action(run!(view::ViewArgs, view::run)),
+];
+
+static OFFLINE: &[Entry] = &[
+    Entry::new("export", "[(-o|--output=)json|yaml]", "Print everything in the offline cluster")
+        .action(run!(offline::content::ExportArgs, offline::content::export)),
+    Entry::new("import", "FILE [--paused]", "Take objects of another cluster over as they are")
+        .action(run!(offline::content::ImportArgs, offline::content::import))
+        .completes(Files),
+    Entry::family("node", "SUBCOMMAND", "Add nodes to the offline cluster, remove them, take them down", OFFLINE_NODE),
+    Entry::new("reset", "[-y]", "Throw the offline cluster away")
+        .action(run!(offline::state::ResetArgs, offline::state::reset)),
+    Entry::new("resume", "", "Let a paused cluster go on")
+        .action(run!(offline::state::ResumeArgs, offline::state::resume)),
+    Entry::new("serve", "[flags]", "Serve the offline cluster over TLS")
+        .action(run!(offline::serve::ServeArgs, offline::serve::run)),
+    Entry::new("status", "", "Show what the offline cluster is and does")
+        .action(run!(offline::state::StatusArgs, offline::state::status)),
+];
+
+static OFFLINE_NODE: &[Entry] = &[
+    Entry::new("add", "[NAME...]", "Add nodes").action(run!(offline::node::AddArgs, offline::node::add)),
+    Entry::new("fail", "NAME...", "Take nodes down")
+        .action(run!(offline::node::FailArgs, offline::node::fail))
+        .completes(Name("node")),
+    Entry::new("recover", "NAME...", "Bring nodes back that were taken down")
+        .action(run!(offline::node::RecoverArgs, offline::node::recover))
+        .completes(Name("node")),
+    Entry::new("remove", "NAME...", "Remove nodes")
+        .action(run!(offline::node::RemoveArgs, offline::node::remove))
+        .completes(Name("node")),
 ];
 
 static KUBERC: &[Entry] = &[

@@ -1,11 +1,24 @@
 //! Steps that several commands share: the context, resource arguments, manifests, apply, waiting.
 
+pub mod change;
 pub mod context;
 pub mod environment;
+pub mod local_time;
+pub mod logs;
 pub mod manifests;
+pub mod offline;
+pub mod overrides;
+pub mod patches;
+pub mod pod_template;
+pub mod pods;
 pub mod preferences;
 pub mod print;
+pub mod remote;
 pub mod resources;
+pub mod rollout;
+pub mod scale;
+pub mod service;
+pub mod typed;
 
 pub use context::{Connector, Context, Program};
 pub use environment::Environment;

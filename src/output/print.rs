@@ -90,6 +90,11 @@ impl Printer {
         self
     }
 
+    /// As [`with_key_order`](Self::with_key_order), for the objects that follow; none sorts the keys.
+    pub fn set_key_order(&mut self, order: Option<Box<dyn KeyOrder>>) {
+        self.key_order = order;
+    }
+
     /// Whether `metadata.managedFields` are left out by this printer.
     fn hides_managed_fields(&self) -> bool {
         !self.show_managed_fields && matches!(self.kind, Kind::Json | Kind::Yaml { .. } | Kind::Kyaml)

@@ -13,6 +13,7 @@ mod discovery;
 mod events;
 mod form;
 pub mod http;
+mod import;
 mod list;
 mod patch;
 mod query;

@@ -1,0 +1,172 @@
+//! What `run` does after the pod is created, where you want to talk to it.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::bail;
+use http_body_util::BodyExt;
+
+use super::RunArgs;
+use crate::client::from_box;
+use crate::client::request::{Call, DeleteParams, Endpoint};
+use crate::client::watch::{TimedOut, until};
+use crate::error::Exit;
+use crate::object::{GroupVersionResource, Meta, Object, Status};
+use crate::ops::context::Context;
+
+fn pods() -> GroupVersionResource {
+    GroupVersionResource::new("", "v1", "pods")
+}
+
+/// Waits until the pod runs, connects to it, and ends as the pod's process ends.
+pub(super) async fn follow(ctx: &Context, args: &RunArgs, restart: &str, pod: &Object) -> anyhow::Result<()> {
+    let endpoint = Endpoint::object(&pods(), pod.namespace(), pod.name());
+    let limit = Duration::try_from(args.pod_running_timeout).ok();
+    let running = wait_for(ctx, &endpoint, limit, |pod| Ok(is_completed(pod) || is_ready(pod))).await?;
+    if is_completed(&running) {
+        print_log(ctx, &endpoint, &running).await?;
+    } else if let Err(error) = attach(ctx, args, &running).await {
+        let name = running.name();
+        ctx.streams.say(format!("warning: couldn't attach to pod/{name}, falling back to streaming logs: {error}"));
+        print_log(ctx, &endpoint, &running).await?;
+    }
+    if args.leave_stdin_open || restart == "Always" {
+        return Ok(());
+    }
+    let only_success = restart == "OnFailure";
+    let ended = wait_for(ctx, &endpoint, limit, |pod| {
+        let phase = pod.str_at(&["status", "phase"]);
+        Ok(phase == "Succeeded" || (phase == "Failed" && !only_success))
+    });
+    exit_of(&ended.await?)
+}
+
+/// Connects the process's streams to the container.
+///
+/// The streams of containers are `client::streams`; until they are here this says so, and the log is
+/// shown instead.
+async fn attach(_ctx: &Context, _args: &RunArgs, _pod: &Object) -> anyhow::Result<()> {
+    bail!("attaching is not available yet")
+}
+
+/// The container's log as far as there is one, and what is added to it until it ends.
+async fn print_log(ctx: &Context, endpoint: &Endpoint, pod: &Object) -> anyhow::Result<()> {
+    let container =
+        pod.list_at(&["spec", "containers"]).first().map(|first| first.str_at(&["name"])).unwrap_or_default();
+    let call = Call::get(&endpoint.clone().subresource("log")).text("container", container);
+    let mut body = ctx.client().await?.send(call).await?.into_body();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(from_box)?.into_data() {
+            ctx.streams.out().write_all(&data)?;
+        }
+    }
+    Ok(())
+}
+
+/// The code with which a pod's only container ended.
+fn exit_of(pod: &Object) -> anyhow::Result<()> {
+    let (namespace, name) = (pod.namespace(), pod.name());
+    match pod.str_at(&["status", "phase"]) {
+        "Succeeded" => Ok(()),
+        "Failed" => {
+            let terminated = pod
+                .list_at(&["status", "containerStatuses"])
+                .first()
+                .and_then(|status| status.at(&["state", "terminated"]));
+            let code = terminated.and_then(|ended| ended.int_at(&["exitCode"])).unwrap_or(0);
+            match u8::try_from(code) {
+                Ok(0) | Err(_) => bail!("pod {namespace}/{name} failed with unknown exit code"),
+                Ok(code) => Err(Exit(code).into()),
+            }
+        }
+        phase => bail!("pod {namespace}/{name} left in phase {phase}"),
+    }
+}
+
+/// Deletes what was created (`--rm`).
+pub(super) async fn remove(ctx: &Context, args: &RunArgs, created: &[Object]) -> anyhow::Result<()> {
+    let client = ctx.client().await?;
+    let propagation = match args.cascade.as_str() {
+        "orphan" | "false" => "Orphan",
+        "foreground" => "Foreground",
+        _ => "Background",
+    };
+    for object in created {
+        let mapping = client.mapping(&object.gvk()).await?;
+        let endpoint = Endpoint::object(&mapping.resource, object.namespace(), object.name());
+        let params = DeleteParams { propagation: propagation.to_owned(), ..DeleteParams::default() };
+        match client.bytes(Call::delete(&endpoint, &params)).await {
+            Ok(_) if args.quiet => {}
+            Ok(_) => {
+                let resource = mapping.kind.group_kind().to_string().to_lowercase();
+                let from = match object.namespace() {
+                    "" => String::new(),
+                    namespace => format!(" from {namespace} namespace"),
+                };
+                writeln!(ctx.streams.out(), "{resource} {:?} deleted{from}", object.name())?;
+            }
+            Err(error) if error.downcast_ref::<Status>().is_some_and(Status::is_not_found) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Follows the pod until it is as wanted.
+async fn wait_for(
+    ctx: &Context,
+    endpoint: &Endpoint,
+    limit: Option<Duration>,
+    mut wanted: impl FnMut(&Object) -> anyhow::Result<bool>,
+) -> anyhow::Result<Object> {
+    let mut seen = false;
+    let found = until(ctx.client().await?, endpoint, limit, |pod| {
+        let Some(pod) = pod else {
+            if seen {
+                return Err(Status::not_found("pods", "").into());
+            }
+            return Ok(None);
+        };
+        seen = true;
+        Ok(wanted(pod)?.then(|| pod.clone()))
+    });
+    found.await.map_err(|error| match error.is::<TimedOut>() {
+        true => anyhow::anyhow!("timed out waiting for the condition"),
+        false => error,
+    })
+}
+
+fn is_completed(pod: &Object) -> bool {
+    matches!(pod.str_at(&["status", "phase"]), "Succeeded" | "Failed")
+}
+
+fn is_ready(pod: &Object) -> bool {
+    pod.str_at(&["status", "phase"]) == "Running"
+        && pod
+            .list_at(&["status", "conditions"])
+            .iter()
+            .any(|condition| condition.str_at(&["type"]) == "Ready" && condition.str_at(&["status"]) == "True")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn ends_as_the_pod_ends() {
+        let pod = |phase: &str, code: i64| {
+            json!({"metadata": {"namespace": "n", "name": "p"}, "status": {"phase": phase,
+                "containerStatuses": [{"state": {"terminated": {"exitCode": code}}}]}})
+        };
+        assert!(exit_of(&pod("Succeeded", 0)).is_ok());
+        let error = exit_of(&pod("Failed", 7)).expect_err("failed");
+        assert_eq!(error.downcast_ref::<Exit>().map(|exit| exit.0), Some(7));
+        for (pod, want) in [
+            (pod("Failed", 0), "pod n/p failed with unknown exit code"),
+            (pod("Pending", 0), "pod n/p left in phase Pending"),
+        ] {
+            assert_eq!(exit_of(&pod).expect_err("failed").to_string(), want);
+        }
+    }
+}
