@@ -5,6 +5,7 @@
 
 use super::query::Query;
 use crate::backend::registry::FieldError;
+use crate::backend::registry::custom::Custom;
 use crate::object::schema::{self, Mismatch};
 use crate::object::{GroupKind, GroupVersionKind, Object, Status};
 
@@ -46,12 +47,18 @@ pub enum Source<'a> {
 }
 
 /// Brings an object into its type's form. Returns warnings.
+///
+/// `custom` is what stands behind the kind of a custom resource.
 pub fn normalise(
     gvk: &GroupVersionKind,
+    custom: Option<&'static Custom>,
     object: &mut Object,
     source: &Source<'_>,
     validation: FieldValidation,
 ) -> Result<Vec<String>, Status> {
+    if let Some(custom) = custom {
+        return normalise_custom(gvk, custom, object, source, validation);
+    }
     let Some(of) = schema::of(gvk) else {
         super::body::drop_nulls(object);
         return Ok(Vec::new());
@@ -79,6 +86,44 @@ pub fn normalise(
     }
     schema::normalize(of, object);
     Ok(if validation == FieldValidation::Warn { faults } else { Vec::new() })
+}
+
+/// The same for a custom resource: its metadata has a type, the rest a schema.
+fn normalise_custom(
+    gvk: &GroupVersionKind,
+    custom: &'static Custom,
+    object: &mut Object,
+    source: &Source<'_>,
+    validation: FieldValidation,
+) -> Result<Vec<String>, Status> {
+    let mut unknown = Vec::new();
+    if let (Some(of), Some(metadata)) = (schema::named("meta.v1.ObjectMeta"), object.get_mut("metadata")) {
+        let check = schema::check(of, metadata);
+        if let Some(mismatch) = &check.mismatch {
+            return Err(refuse(gvk, object, source, mismatch));
+        }
+        unknown.extend(check.unknown.iter().map(|path| format!("metadata.{path}")));
+        schema::normalize(of, metadata);
+    }
+    unknown.extend(custom.prune(object));
+    let mut faults: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+    if validation != FieldValidation::Ignore
+        && let Source::Body(bytes) = source
+    {
+        faults.extend(schema::duplicate_fields(bytes).iter().map(|path| format!("duplicate field \"{path}\"")));
+    }
+    match validation {
+        FieldValidation::Ignore => Ok(Vec::new()),
+        FieldValidation::Warn => Ok(faults),
+        FieldValidation::Strict if faults.is_empty() => Ok(faults),
+        FieldValidation::Strict => Err(Status::bad_request(format!(
+            "{} in version \"{}\" cannot be handled as a {}: strict decoding error: {}",
+            gvk.kind,
+            gvk.version,
+            gvk.kind,
+            faults.join(", ")
+        ))),
+    }
 }
 
 fn refuse(gvk: &GroupVersionKind, object: &Object, source: &Source<'_>, mismatch: &Mismatch) -> Status {
@@ -114,7 +159,7 @@ mod tests {
         let mut object = object;
         let gvk = crate::object::Meta::gvk(&object);
         let bytes = object.to_string().into_bytes();
-        let warnings = normalise(&gvk, &mut object, &Source::Body(&bytes), validation)?;
+        let warnings = normalise(&gvk, None, &mut object, &Source::Body(&bytes), validation)?;
         Ok((object, warnings))
     }
 
