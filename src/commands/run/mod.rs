@@ -253,11 +253,19 @@ impl Creation<'_> {
     async fn deployment(&self, wanted: &Wanted<'_>, report: &Report<'_>) -> anyhow::Result<()> {
         let mut printer = report.printer("created")?;
         let deployment = self.args.overriding.apply(wanted.deployment(self.args.replicas.unwrap_or(1)))?;
-        printer.print(self.create(deployment).await?)?;
-        if self.args.expose {
-            printer.print(self.service(wanted.name, &wanted.selector("app")).await?)?;
-        }
-        Ok(())
+        let deployment = self.create(deployment).await?;
+        let service = match self.args.expose {
+            true => Some(self.service(wanted.name, &wanted.selector("app")).await),
+            false => None,
+        };
+        // The Service is said first, as with a pod.
+        let failure = match service {
+            Some(Ok(service)) => printer.print(service).err(),
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        printer.print(deployment)?;
+        failure.map_or(Ok(()), Err)
     }
 
     async fn pod(&self, wanted: &Wanted<'_>, report: &Report<'_>) -> anyhow::Result<()> {
