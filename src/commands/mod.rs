@@ -16,6 +16,7 @@ pub mod autoscale;
 pub mod config;
 pub mod create;
 pub mod delete;
+pub mod edit;
 pub mod entry;
 pub mod expose;
 pub mod get;

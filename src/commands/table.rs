@@ -3,7 +3,7 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    annotate, api_resources, api_versions, apply, autoscale, create, delete, expose, get, kuberc, label, patch,
+    annotate, api_resources, api_versions, apply, autoscale, create, delete, edit, expose, get, kuberc, label, patch,
     replace, run, scale, version,
 };
 use crate::run;
@@ -62,6 +62,7 @@ pub static COMMANDS: &[Entry] = &[
     .completes(Resources),
     Entry::new("edit", "(RESOURCE/NAME | -f FILENAME)", "Change an object in your editor")
         .group(Intermediate)
+        .action(run!(edit::EditArgs, edit::run))
         .completes(Resources),
     Entry::new(
         "delete",
@@ -440,6 +441,7 @@ static APPLY: &[Entry] = &[
         "(RESOURCE/NAME | -f FILENAME)",
         "Change the last applied configuration in your editor",
     )
+    .action(run!(apply::edit::EditArgs, apply::edit::run))
     .completes(Resources),
     Entry::new("set-last-applied", "-f FILENAME", "Record a file as the last applied configuration")
         .action(run!(apply::last_applied::SetArgs, apply::last_applied::set)),

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod change;
 pub mod context;
 pub mod delete;
+pub mod edit;
 pub mod environment;
 pub mod last_applied;
 pub mod manifests;
