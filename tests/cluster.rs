@@ -1,5 +1,12 @@
 //! The bundled cluster as a program would use it: requests in, responses out, a clock that is moved.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and needs PATH"
+)]
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt;

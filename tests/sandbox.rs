@@ -273,11 +273,17 @@ async fn streams(folder: &Path) {
     assert_eq!(stderr, "e\n");
     assert!(status.contains(r#""message":"4","reason":"ExitCode""#), "{status}");
 
-    let terminal = script("test -t 0 && sleep 0.3 && stty size && read line && echo got $line", true);
+    let terminal = script("test -t 0 && sleep 0.3 && stty size && tty && read line && echo got $line", true);
     let size = b"\x04{\"Width\":132,\"Height\":43}";
     let [_, stdout, _, status] = exec(folder, &pod, &access, terminal, &[size, b"\0abc\n"]).await;
-    assert_eq!(stdout, "abc\r\n43 132\r\ngot abc\r\n");
+    assert_eq!(stdout, "abc\r\n43 132\r\n/dev/console\r\ngot abc\r\n");
     assert_eq!(status, success);
+    // A shell at its prompt: it manages its processes, and its exit code is its own.
+    let shell =
+        ExecRequest { command: vec!["sh".into()], stdin: true, stdout: true, tty: true, ..ExecRequest::default() };
+    let [_, stdout, _, status] = exec(folder, &pod, &access, shell, &[b"\0echo a$((1+1))\n", b"\0exit 6\n"]).await;
+    assert!(stdout.contains("a2\r\n") && !stdout.contains("annot"), "{stdout}");
+    assert!(status.contains(r#""message":"6""#), "{status}");
     // What is typed interrupts the command, not the sandbox around it.
     let interrupted = script("trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.05; done", true);
     let (spec, place) = exec::spec(&access, &Folders::new(folder), &pod, &interrupted).expect("a spec");

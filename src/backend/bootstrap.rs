@@ -7,7 +7,7 @@ use super::kubelet::nodes;
 use crate::object::{Object, Status, Timestamp};
 
 /// Says in the store that the objects were made.
-const DONE: &str = "bootstrapped";
+pub const DONE: &str = "bootstrapped";
 
 /// Makes the objects of a new cluster; an older one stays as it is.
 pub fn run(api: &Api, nodes: usize, seed: Option<u64>) -> Result<(), Status> {

@@ -21,7 +21,7 @@ use crate::object::Status;
 use crate::object::clock::Clock;
 
 /// The file that holds the cluster, in the state folder.
-const FILE: &str = "cluster.db";
+pub(super) const FILE: &str = "cluster.db";
 /// The longest request body that is read, in bytes.
 const LONGEST_BODY: usize = 3 * 1024 * 1024;
 
@@ -46,6 +46,12 @@ pub trait Engine: Send + Sync {
     fn spawn(&self);
     /// Someone waits for things to happen, for as long as they keep what this returns.
     fn wait(&self) -> Box<dyn Any + Send>;
+}
+
+/// Whether the answer to a request goes on for a while: a log that is followed, a process's streams.
+fn follows(request: &Request<Bytes>) -> bool {
+    let follow = request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "follow=true"));
+    follow || request.headers().contains_key(http::header::UPGRADE)
 }
 
 /// A cluster. Clones are handles on the same one.
@@ -98,12 +104,19 @@ impl Handle {
         }
     }
 
+    /// Sees to it that the cluster moves in the background from now on.
+    pub fn spawn(&self) {
+        if let Some(engine) = self.shared.engine.get() {
+            engine.spawn();
+        }
+    }
+
     /// Answers a request, once the cluster is settled. A watch also keeps it moving.
     pub async fn call(&self, request: Request<Bytes>) -> Response<Body> {
         let mut waiter = None;
         if let Some(engine) = self.shared.engine.get() {
             engine.settle();
-            if api::http::is_watch(&request) {
+            if api::http::is_watch(&request) || follows(&request) {
                 waiter = Some(engine.wait());
                 engine.spawn();
             }

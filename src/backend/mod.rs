@@ -16,6 +16,7 @@ mod cluster;
 pub mod controllers;
 mod handle;
 pub mod kubelet;
+pub mod owner;
 pub mod registry;
 pub mod scheduler;
 pub mod serve;

@@ -4,16 +4,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 
 use crate::backend::{self, Handle, Options, serve};
-use crate::client::config::{ClientConfig, Kubeconfig, Overrides, Resolver, Target};
+use crate::client::config::{ClientConfig, Target};
 use crate::client::transport::Transport;
 use crate::client::transport::http::HttpTransport;
 use crate::client::transport::in_process::InProcess;
 use crate::object::clock::Clock;
-use crate::ops::context::Connector;
+use crate::ops::Connector;
 use crate::ops::environment::Environment;
+use crate::ops::offline::Bundled;
 use crate::ops::preferences::Preferences;
 
 /// How many nodes a new bundled cluster has.
@@ -38,30 +39,39 @@ impl Connector for Connect {
                 }
                 Ok(Arc::new(HttpTransport::new((**config).clone())?))
             }
-            Target::Offline { dir } => self.offline(dir),
+            // The one that serves this state folder, or else one in this process.
+            Target::Offline { dir } => match serve::find(dir) {
+                Some(running) => Ok(Arc::new(HttpTransport::new(served(&running))?)),
+                None => Ok(Arc::new(in_process(backend::open(self.options(dir)?)?))),
+            },
         }
+    }
+
+    fn bundled(&self) -> Option<&dyn Bundled> {
+        Some(self)
     }
 }
 
 impl Connect {
-    /// The bundled cluster: the one that serves this state folder, or else one in this process.
-    fn offline(&self, dir: &Path) -> anyhow::Result<Arc<dyn Transport>> {
-        if let Some(running) = serve::find(dir) {
-            let config = served(&running.kubeconfig)
-                .with_context(|| format!("the cluster in {} is served, but cannot be reached", dir.display()))?;
-            return Ok(Arc::new(HttpTransport::new(config)?));
-        }
+    /// How the cluster in a state folder is opened.
+    ///
+    /// # Errors
+    /// A seed that is no number.
+    pub(super) fn options(&self, dir: &Path) -> anyhow::Result<Options> {
         let seed = self.env.get("KCTL_SEED").map(str::parse).transpose();
         let seed = seed.map_err(|_| anyhow!("KCTL_SEED is not a whole number"))?;
-        let options = Options { dir: Some(dir.to_owned()), clock: self.clock.clone(), seed, nodes: NODES };
-        Ok(Arc::new(in_process(backend::open(options)?)))
+        Ok(Options { dir: Some(dir.to_owned()), clock: self.clock.clone(), seed, nodes: NODES })
     }
 }
 
-/// The way to a server that wrote this kubeconfig.
-fn served(kubeconfig: &Path) -> anyhow::Result<ClientConfig> {
-    let config = Kubeconfig::parse(&std::fs::read(kubeconfig)?).map_err(|why| anyhow!(why))?;
-    Resolver { config: &config, overrides: &Overrides::default(), master: None, in_cluster: None }.client_config()
+/// The way to a server of this program.
+fn served(running: &serve::Running) -> ClientConfig {
+    ClientConfig {
+        server: running.server.clone(),
+        certificate_authority: running.certificate_authority.clone().into_bytes(),
+        token: running.token.clone(),
+        ..ClientConfig::default()
+    }
 }
 
 /// A transport to a cluster in this process.

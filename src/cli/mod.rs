@@ -8,6 +8,7 @@ pub mod global;
 pub mod help;
 pub mod kuberc;
 pub mod man;
+pub mod offline;
 pub mod plugins;
 pub mod report;
 pub mod scan;

@@ -6,6 +6,7 @@ pub mod discovery;
 pub mod error;
 pub mod paging;
 pub mod request;
+pub mod streams;
 pub mod transport;
 pub mod warnings;
 pub mod watch;
@@ -98,13 +99,18 @@ impl Client {
 
     /// Sends a request that asks to switch protocols; an answer with an error status is an error.
     pub async fn upgrade(&self, call: Call) -> anyhow::Result<Upgrade> {
-        let mut request = call.build()?;
-        let method = request.method().clone();
-        request.headers_mut().entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
-        match self.transport.upgrade(request).await.map_err(from_box)? {
+        let method = call.method().clone();
+        match self.switch(call).await? {
             Upgrade::Refused(response) if !response.status().is_success() => Err(refusal(&method, response).await),
             answer => Ok(answer),
         }
+    }
+
+    /// Sends a request that asks to switch protocols, and returns the answer, whatever it is.
+    pub async fn switch(&self, call: Call) -> anyhow::Result<Upgrade> {
+        let mut request = call.build()?;
+        request.headers_mut().entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        self.transport.upgrade(request).await.map_err(from_box)
     }
 
     fn note_warnings(&self, headers: &HeaderMap) {

@@ -249,6 +249,11 @@ impl Call {
         }
     }
 
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
     /// Reads one object.
     pub fn get(endpoint: &Endpoint) -> Self {
         Self::new(Method::GET, endpoint.path())

@@ -3,8 +3,9 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    annotate, api_resources, api_versions, apply, autoscale, create, delete, edit, expose, get, kuberc, label, patch,
-    replace, run, scale, version,
+    annotate, api_resources, api_versions, apply, attach, autoscale, cordon, create, delete, describe, drain, edit,
+    exec, expose, get, kuberc, label, logs, offline, patch, replace, rollout, run, scale, set, taint, uncordon,
+    version, wait,
 };
 use crate::run;
 
@@ -101,16 +102,16 @@ pub static COMMANDS: &[Entry] = &[
     Entry::family("top", "[flags]", "Show how much CPU and memory nodes and pods use", TOP).group(Cluster).long(
         "Show how much CPU and memory nodes and pods use at present, as the cluster's metrics server measured it.",
     ),
-    Entry::new("cordon", "NODE", "Keep new pods away from a node").group(Cluster).completes(Name("node")),
-    Entry::new("uncordon", "NODE", "Let new pods onto a node again").group(Cluster).completes(Name("node")),
-    Entry::new("drain", "NODE", "Empty a node before maintenance").group(Cluster).completes(Name("node")),
+    Entry::new("cordon", "NODE", "Keep new pods away from a node").group(Cluster).action(run!(cordon::CordonArgs, cordon::run)).completes(Name("node")),
+    Entry::new("uncordon", "NODE", "Let new pods onto a node again").group(Cluster).action(run!(uncordon::UncordonArgs, uncordon::run)).completes(Name("node")),
+    Entry::new("drain", "NODE", "Empty a node before maintenance").group(Cluster).action(run!(drain::DrainArgs, drain::run)).completes(Name("node")),
     Entry::new(
         "taint",
         "NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N",
         "Add taints to nodes, or remove them",
     )
     .group(Cluster)
-    .completes(AnyOf(&["node"])),
+    .action(run!(taint::TaintArgs, taint::run)).completes(AnyOf(&["node"])),
     // Finding out what is wrong.
     Entry::new(
         "describe",
@@ -118,14 +119,18 @@ pub static COMMANDS: &[Entry] = &[
         "Show an object in detail, with what belongs to it",
     )
     .group(Troubleshooting)
+    .action(run!(describe::DescribeArgs, describe::run))
     .completes(Resources),
     Entry::new("logs", "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]", "Print what a pod's container wrote")
+        .action(run!(logs::LogsArgs, logs::run))
         .group(Troubleshooting)
         .completes(PodsAndContainers),
     Entry::new("attach", "(POD | TYPE/NAME) -c CONTAINER", "Connect to a process that runs in a container")
+        .action(run!(attach::AttachArgs, attach::run))
         .group(Troubleshooting)
         .completes(Pods),
     Entry::new("exec", "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]", "Run a command in a container")
+        .action(run!(exec::ExecArgs, exec::run))
         .group(Troubleshooting)
         .completes(Pods),
     Entry::new(
@@ -177,7 +182,7 @@ pub static COMMANDS: &[Entry] = &[
         "Wait until objects meet a condition",
     )
     .group(Advanced)
-    .completes(Resources),
+    .action(run!(wait::WaitArgs, wait::run)).completes(Resources),
     Entry::new("kustomize", "DIR [flags]", "Build a kustomization and print the result").group(Advanced).completes(Folders),
     // Settings.
     Entry::new(
@@ -221,6 +226,9 @@ pub static COMMANDS: &[Entry] = &[
         .group(Hidden)
         .action(Action::Builtin(Builtin::Options))
         .examples("# List the flags that every command takes\nkctl options"),
+    Entry::family("offline", "SUBCOMMAND", "Look after the cluster that kctl brings itself", OFFLINE).long(
+        "Look after the cluster that kctl brings itself: the offline cluster.\n\nIt is used where no cluster is configured, with --context offline, and with KCTL_OFFLINE=1. It lives in one folder, which the variable KCTL_OFFLINE_DIR names; usually that is ${HOME}/.local/state/kctl.",
+    ),
     Entry::family("plugin", "[flags]", "Find plugins", PLUGIN)
         .long(
             "Find plugins.\n\nA plugin is a program on the PATH whose name begins with kubectl- (or kctl-): kubectl-tree runs as `kctl tree`, kubectl-cert-manager as `kctl cert manager`. Commands of kctl itself cannot be replaced by a plugin.",
@@ -369,45 +377,55 @@ static CREATE_SERVICE: &[Entry] = &[
 
 static SET: &[Entry] = &[
     Entry::new("env", "RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N", "Change environment variables of a pod template")
-        .completes(AnyOf(TEMPLATES)),
+        .action(run!(set::env::EnvArgs, set::env::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "image",
         "(-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N",
         "Change the images of a pod template",
     )
-    .completes(AnyOf(TEMPLATES)),
+    .action(run!(set::image::ImageArgs, set::image::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "resources",
         "(-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS]",
         "Change the resource requests and limits of a pod template",
     )
-    .completes(AnyOf(TEMPLATES)),
+    .action(run!(set::resources::ResourcesArgs, set::resources::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "selector",
         "(-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version]",
         "Replace the selector of a Service",
     )
-    .completes(AnyOf(&["service"])),
+    .action(run!(set::selector::SelectorArgs, set::selector::run)).completes(AnyOf(&["service"])),
     Entry::new("serviceaccount", "(-f FILENAME | TYPE NAME) SERVICE_ACCOUNT", "Change the service account of a pod template")
-        .aliases(&["sa"])
+        .action(run!(set::serviceaccount::ServiceAccountArgs, set::serviceaccount::run)).aliases(&["sa"])
         .completes(AnyOf(TEMPLATES)),
     Entry::new(
         "subject",
         "(-f FILENAME | TYPE NAME) [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
         "Add users, groups or service accounts to role bindings",
     )
-    .completes(AnyOf(&["rolebinding", "clusterrolebinding"])),
+    .action(run!(set::subject::SubjectArgs, set::subject::run)).completes(AnyOf(&["rolebinding", "clusterrolebinding"])),
 ];
 
 static ROLLOUT: &[Entry] = &[
     Entry::new("history", "(TYPE NAME | TYPE/NAME) [flags]", "List the revisions of a workload")
+        .action(run!(rollout::history::HistoryArgs, rollout::history::run))
         .completes(AnyOf(ROLLOUTS)),
-    Entry::new("pause", "RESOURCE", "Hold a rollout back").completes(AnyOf(&["deployment"])),
-    Entry::new("restart", "RESOURCE", "Replace all pods of a workload, a few at a time").completes(AnyOf(ROLLOUTS)),
-    Entry::new("resume", "RESOURCE", "Let a paused rollout go on").completes(AnyOf(&["deployment"])),
+    Entry::new("pause", "RESOURCE", "Hold a rollout back")
+        .action(run!(rollout::pause::PauseArgs, rollout::pause::run))
+        .completes(AnyOf(&["deployment"])),
+    Entry::new("restart", "RESOURCE", "Replace all pods of a workload, a few at a time")
+        .action(run!(rollout::restart::RestartArgs, rollout::restart::run))
+        .completes(AnyOf(ROLLOUTS)),
+    Entry::new("resume", "RESOURCE", "Let a paused rollout go on")
+        .action(run!(rollout::resume::ResumeArgs, rollout::resume::run))
+        .completes(AnyOf(&["deployment"])),
     Entry::new("status", "(TYPE NAME | TYPE/NAME) [flags]", "Follow a rollout until it is complete")
+        .action(run!(rollout::status::StatusArgs, rollout::status::run))
         .completes(OneOf(ROLLOUTS)),
-    Entry::new("undo", "(TYPE NAME | TYPE/NAME) [flags]", "Go back to an earlier revision").completes(AnyOf(ROLLOUTS)),
+    Entry::new("undo", "(TYPE NAME | TYPE/NAME) [flags]", "Go back to an earlier revision")
+        .action(run!(rollout::undo::UndoArgs, rollout::undo::run))
+        .completes(AnyOf(ROLLOUTS)),
 ];
 
 static CERTIFICATE: &[Entry] = &[
@@ -485,6 +503,36 @@ static CONFIG: &[Entry] = &[
     Entry::new("unset", "PROPERTY_NAME", "Remove a single value from the kubeconfig").action(run!(property::UnsetArgs, property::unset)),
     Entry::new("use-context", "CONTEXT_NAME", "Make a context the current one").action(run!(contexts::UseArgs, contexts::use_context)).aliases(&["use"]).completes(Contexts),
     Entry::new("view", "[flags]", "Show the kubeconfig, all files merged").action(run!(view::ViewArgs, view::run)),
+];
+
+static OFFLINE: &[Entry] = &[
+    Entry::new("export", "[(-o|--output=)json|yaml]", "Print everything in the offline cluster")
+        .action(run!(offline::content::ExportArgs, offline::content::export)),
+    Entry::new("import", "FILE [--paused]", "Take objects of another cluster over as they are")
+        .action(run!(offline::content::ImportArgs, offline::content::import))
+        .completes(Files),
+    Entry::family("node", "SUBCOMMAND", "Add nodes to the offline cluster, remove them, take them down", OFFLINE_NODE),
+    Entry::new("reset", "[-y]", "Throw the offline cluster away")
+        .action(run!(offline::state::ResetArgs, offline::state::reset)),
+    Entry::new("resume", "", "Let a paused cluster go on")
+        .action(run!(offline::state::ResumeArgs, offline::state::resume)),
+    Entry::new("serve", "[flags]", "Serve the offline cluster over TLS")
+        .action(run!(offline::serve::ServeArgs, offline::serve::run)),
+    Entry::new("status", "", "Show what the offline cluster is and does")
+        .action(run!(offline::state::StatusArgs, offline::state::status)),
+];
+
+static OFFLINE_NODE: &[Entry] = &[
+    Entry::new("add", "[NAME...]", "Add nodes").action(run!(offline::node::AddArgs, offline::node::add)),
+    Entry::new("fail", "NAME...", "Take nodes down")
+        .action(run!(offline::node::FailArgs, offline::node::fail))
+        .completes(Name("node")),
+    Entry::new("recover", "NAME...", "Bring nodes back that were taken down")
+        .action(run!(offline::node::RecoverArgs, offline::node::recover))
+        .completes(Name("node")),
+    Entry::new("remove", "NAME...", "Remove nodes")
+        .action(run!(offline::node::RemoveArgs, offline::node::remove))
+        .completes(Name("node")),
 ];
 
 static KUBERC: &[Entry] = &[

@@ -10,6 +10,77 @@ pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
+/// What Go's `time.Parse` says of a text that is no RFC 3339 time.
+pub fn rfc3339_error(text: &str) -> String {
+    /// The parts of the layout, and how many digits each takes; none for a mark that stands for itself.
+    const PARTS: [(&str, usize); 12] = [
+        ("2006", 4),
+        ("-", 0),
+        ("01", 2),
+        ("-", 0),
+        ("02", 2),
+        ("T", 0),
+        ("15", 2),
+        (":", 0),
+        ("04", 2),
+        (":", 0),
+        ("05", 2),
+        ("Z07:00", 0),
+    ];
+    const RANGES: [(&str, u32, u32, &str); 5] = [
+        ("01", 1, 12, "month"),
+        ("02", 1, 31, "day"),
+        ("15", 0, 23, "hour"),
+        ("04", 0, 59, "minute"),
+        ("05", 0, 59, "second"),
+    ];
+    let mut rest = text;
+    for (part, digits) in PARTS {
+        let cannot =
+            || format!("parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {rest:?} as {part:?}");
+        if part == "Z07:00" {
+            let zone = rest.strip_prefix(['+', '-']).is_some_and(|zone| {
+                let zone = zone.as_bytes();
+                zone.len() >= 5
+                    && zone
+                        .iter()
+                        .take(5)
+                        .enumerate()
+                        .all(|(at, c)| if at == 2 { *c == b':' } else { c.is_ascii_digit() })
+            });
+            let length = if rest.starts_with('Z') {
+                1
+            } else if zone {
+                6
+            } else {
+                return cannot();
+            };
+            let extra = rest.get(length..).unwrap_or_default();
+            return if extra.is_empty() {
+                format!("parsing time {text:?}: day out of range")
+            } else {
+                format!("parsing time {text:?}: extra text: {extra:?}")
+            };
+        }
+        let length = if digits == 0 { part.len() } else { digits };
+        let Some((found, tail)) = rest.split_at_checked(length) else { return cannot() };
+        if digits == 0 && found != part || digits > 0 && !found.bytes().all(|byte| byte.is_ascii_digit()) {
+            return cannot();
+        }
+        if let Some((_, low, high, name)) = RANGES.iter().find(|(of, ..)| *of == part)
+            && found.parse::<u32>().is_ok_and(|value| value < *low || value > *high)
+        {
+            return format!("parsing time {text:?}: {name} out of range");
+        }
+        rest = tail;
+        if part == "05" && rest.starts_with(['.', ',']) {
+            let end = rest.char_indices().skip(1).find(|(_, c)| !c.is_ascii_digit()).map_or(rest.len(), |(at, _)| at);
+            rest = rest.get(if end > 1 { end } else { 0 }..).unwrap_or_default();
+        }
+    }
+    String::new()
+}
+
 /// Writes a time as `metav1.Time` does: UTC, whole seconds.
 pub fn rfc3339(time: Timestamp) -> String {
     format(time, "%Y-%m-%dT%H:%M:%SZ")
@@ -90,6 +161,25 @@ mod tests {
             (252_288_000, "8y"),
         ] {
             assert_eq!(human_duration(seconds), want, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn says_what_go_says_of_no_time() {
+        const LAYOUT: &str = "2006-01-02T15:04:05Z07:00";
+        for (text, want) in [
+            ("x", format!("parsing time \"x\" as {LAYOUT:?}: cannot parse \"x\" as \"2006\"")),
+            ("2026-01-02", format!("parsing time \"2026-01-02\" as {LAYOUT:?}: cannot parse \"\" as \"T\"")),
+            ("2026-1-02", format!("parsing time \"2026-1-02\" as {LAYOUT:?}: cannot parse \"1-02\" as \"01\"")),
+            (
+                "2026-01-02T03:04:05",
+                format!("parsing time \"2026-01-02T03:04:05\" as {LAYOUT:?}: cannot parse \"\" as \"Z07:00\""),
+            ),
+            ("2026-13-02T03:04:05Z", "parsing time \"2026-13-02T03:04:05Z\": month out of range".to_owned()),
+            ("2026-02-30T03:04:05Z", "parsing time \"2026-02-30T03:04:05Z\": day out of range".to_owned()),
+            ("2026-01-02T03:04:05Zx", "parsing time \"2026-01-02T03:04:05Zx\": extra text: \"x\"".to_owned()),
+        ] {
+            assert_eq!(rfc3339_error(text), want);
         }
     }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::environment::Environment;
+use super::offline::{self, Bundled};
 use crate::client::Client;
 use crate::client::config::{
     self, Choice, InCluster, Kubeconfig, LoadingRules, Overrides, Resolver, Target, in_cluster_possible,
@@ -51,6 +52,11 @@ impl fmt::Display for Program {
 pub trait Connector {
     /// A transport to the target. Need not connect yet.
     fn connect(&self, target: &Target) -> anyhow::Result<Arc<dyn Transport>>;
+
+    /// The bundled cluster, to its owner; none where there is none in this program.
+    fn bundled(&self) -> Option<&dyn Bundled> {
+        None
+    }
 }
 
 impl<F: Fn(&Target) -> anyhow::Result<Arc<dyn Transport>>> Connector for F {
@@ -160,12 +166,7 @@ impl Context {
     pub fn target(&self) -> anyhow::Result<Target> {
         match self.choice()? {
             Choice::Server => Ok(Target::Server(Box::new(self.resolver()?.client_config()?))),
-            Choice::OfflineAsked | Choice::OfflineByDefault => {
-                let dir = self.env.offline_dir().ok_or_else(|| {
-                    anyhow::anyhow!("no folder for the offline cluster: set HOME or KCTL_OFFLINE_DIR")
-                })?;
-                Ok(Target::Offline { dir })
-            }
+            Choice::OfflineAsked | Choice::OfflineByDefault => Ok(Target::Offline { dir: offline::folder(self)? }),
         }
     }
 
@@ -179,14 +180,32 @@ impl Context {
             self.streams.say("No cluster is configured: using the offline cluster (kctl offline --help).");
         }
         let transport = self.connector.connect(&target)?;
-        let streams = Rc::clone(&self.streams);
-        let warn = Box::new(move |text: &str| streams.say(format!("Warning: {}", printable(text))));
-        let mut client = Client::new(transport, &self.user_agent(), warn);
+        let mut client = self.client_over(transport);
         if let (Target::Server(config), Some(folder)) = (&target, self.cache_dir()) {
             let server = config.server.split_once("://").map_or(config.server.as_str(), |(_, server)| server);
             client = client.with_discovery_cache(Cache::new(&folder, server, self.clock.clone()));
         }
         Ok(self.client.get_or_init(|| client))
+    }
+
+    /// The bundled cluster, to its owner.
+    ///
+    /// # Errors
+    /// There is none in this program.
+    pub fn bundled(&self) -> anyhow::Result<&dyn Bundled> {
+        self.connector.bundled().ok_or_else(|| anyhow::anyhow!("this program has no cluster of its own"))
+    }
+
+    /// A client of the bundled cluster, whatever the kubeconfig says.
+    pub fn offline_client(&self) -> anyhow::Result<Client> {
+        let transport = self.connector.connect(&Target::Offline { dir: offline::folder(self)? })?;
+        Ok(self.client_over(transport))
+    }
+
+    fn client_over(&self, transport: Arc<dyn Transport>) -> Client {
+        let streams = Rc::clone(&self.streams);
+        let warn = Box::new(move |text: &str| streams.say(format!("Warning: {}", printable(text))));
+        Client::new(transport, &self.user_agent(), warn)
     }
 
     /// How many different warnings the server gave so far.

@@ -3,13 +3,17 @@
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Read, Write};
+
+use bytes::Bytes;
 use std::rc::Rc;
+use tokio::sync::mpsc;
 
 /// The three standard streams and what is known of the terminal behind them.
 pub struct Streams {
     input: RefCell<Box<dyn Read>>,
     out: RefCell<Box<dyn Write>>,
     err: RefCell<Box<dyn Write>>,
+    is_process: bool,
     /// Whether standard input is a terminal.
     pub in_is_terminal: bool,
     /// Whether standard output is a terminal.
@@ -28,6 +32,7 @@ impl Streams {
             input: RefCell::new(Box::new(io::stdin())),
             out: RefCell::new(Box::new(io::BufWriter::with_capacity(64 * 1024, io::stdout()))),
             err: RefCell::new(Box::new(io::stderr())),
+            is_process: true,
         }
     }
 
@@ -41,6 +46,7 @@ impl Streams {
             input: RefCell::new(Box::new(io::Cursor::new(input.to_vec()))),
             out: RefCell::new(Box::new(out.clone())),
             err: RefCell::new(Box::new(err.clone())),
+            is_process: false,
         };
         (streams, out, err)
     }
@@ -48,6 +54,41 @@ impl Streams {
     /// Standard input.
     pub fn input(&self) -> std::cell::RefMut<'_, Box<dyn Read>> {
         self.input.borrow_mut()
+    }
+
+    /// Standard input piece by piece, as it comes; the channel closes at its end. Whoever takes it has
+    /// all of it.
+    pub fn input_pieces(&self) -> mpsc::Receiver<Bytes> {
+        /// Bytes of a piece at most.
+        const PIECE: usize = 32 * 1024;
+        if !self.is_process {
+            let mut text = Vec::new();
+            let _ = self.input().read_to_end(&mut text);
+            let (sender, receiver) = mpsc::channel(text.len() / PIECE + 1);
+            for piece in text.chunks(PIECE) {
+                let _ = sender.try_send(Bytes::copy_from_slice(piece));
+            }
+            return receiver;
+        }
+        let (sender, receiver) = mpsc::channel(8);
+        // A thread of its own: reading cannot be broken off, and the process does not wait for it.
+        std::thread::spawn(move || {
+            let mut input = io::stdin().lock();
+            let mut buffer = vec![0; PIECE];
+            loop {
+                match input.read(&mut buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Ok(0) | Err(_) => return,
+                    Ok(count) => {
+                        let piece = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
+                        if sender.blocking_send(piece).is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        });
+        receiver
     }
 
     /// Standard output: data.

@@ -29,10 +29,9 @@ impl Controller for GarbageCollector {
 
     fn keys(&self, change: &Change, view: &View) -> Vec<Key> {
         let mut keys = Vec::new();
-        if let Some(new) = &change.new {
-            if !new.list_at(&["metadata", "ownerReferences"]).is_empty() || new.deletion_timestamp().is_some() {
-                keys.push(change.key.clone());
-            }
+        let owned = |new: &Object| !new.list_at(&["metadata", "ownerReferences"]).is_empty();
+        if change.new.as_ref().is_some_and(|new| owned(new) || new.deletion_timestamp().is_some()) {
+            keys.push(change.key.clone());
         }
         let Some(object) = change.new.as_ref().or(change.old.as_ref()) else { return keys };
         let going = change.new.is_none() || object.deletion_timestamp().is_some();

@@ -4,19 +4,26 @@
 //! returns the [`Write`]s that bring it closer to what is asked, and when to look again. The engine
 //! applies the writes through the API, as any client would; a conflict only means another look.
 
+pub mod autoscaler;
+pub mod cronjob;
+pub mod daemonset;
 pub mod deployment;
+pub mod disruption;
 pub mod endpoints;
 pub mod endpointslice;
 pub mod engine;
 pub mod garbage;
+pub mod job;
 pub mod namespace;
 pub mod node;
 pub mod replicaset;
 pub mod serviceaccount;
+pub mod statefulset;
 pub mod support;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod view;
+pub mod volume;
 
 use std::sync::Arc;
 
@@ -169,9 +176,16 @@ pub fn all(certificate: &str) -> Vec<Box<dyn Controller>> {
         Box::new(deployment::DeploymentController),
         Box::new(replicaset::ReplicaSetController::replica_sets()),
         Box::new(replicaset::ReplicaSetController::replication_controllers()),
+        Box::new(daemonset::DaemonSetController),
+        Box::new(statefulset::StatefulSetController),
+        Box::new(job::JobController),
+        Box::new(volume::VolumeController),
+        Box::new(cronjob::CronJobController),
         Box::new(super::scheduler::Scheduler),
         Box::new(endpoints::EndpointsController),
         Box::new(endpointslice::EndpointSliceController),
+        Box::new(autoscaler::AutoscalerController),
+        Box::new(disruption::DisruptionController),
         Box::new(node::PodGarbageCollector),
         Box::new(garbage::GarbageCollector),
         Box::new(namespace::NamespaceController),

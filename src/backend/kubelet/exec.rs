@@ -77,10 +77,13 @@ impl Folders {
         Some(self.pod(pod)?.join(plain(container)?))
     }
 
-    /// Removes what a pod that is gone has left: its containers' files, logs and volumes, but not its claims'.
-    pub fn remove(&self, uid: &str) {
-        if let Some(uid) = plain(uid) {
-            let _ = std::fs::remove_dir_all(self.state.join("pods").join(uid));
+    /// Removes what all pods but these have left: their containers' files, logs and volumes. What their claims hold stays.
+    pub fn keep(&self, uids: &[String]) {
+        let Ok(folders) = std::fs::read_dir(self.state.join("pods")) else { return };
+        for folder in folders.flatten() {
+            if !uids.iter().any(|uid| folder.file_name() == uid.as_str()) {
+                let _ = std::fs::remove_dir_all(folder.path());
+            }
         }
     }
 }
@@ -145,11 +148,6 @@ pub fn spec(
         mounts,
         tty: request.tty,
     };
-    if let Some(cwd) =
-        Some(spec.cwd.trim_start_matches('/')).filter(|cwd| !cwd.is_empty() && !cwd.split('/').any(|part| part == ".."))
-    {
-        let _ = std::fs::create_dir_all(spec.root.join(cwd));
-    }
     Ok((spec, folder))
 }
 
@@ -180,13 +178,7 @@ fn mounts(access: &Arc<dyn Access>, folders: &Folders, pod: &Object, container: 
         let mut source = base;
         let sub_path = mount.str_at(&["subPath"]);
         if !sub_path.is_empty() {
-            if sub_path.split('/').any(|part| plain(part).is_none()) {
-                return Err(format!("subPath {sub_path:?} leads out of the volume"));
-            }
-            source.push(sub_path);
-            if !source.exists() {
-                std::fs::create_dir_all(&source).map_err(|error| error.to_string())?;
-            }
+            source = below(&source, sub_path)?;
         }
         mounts.push(Mount {
             source,
@@ -197,6 +189,21 @@ fn mounts(access: &Arc<dyn Access>, folders: &Folders, pod: &Object, container: 
     // A mount below another one comes after it.
     mounts.sort_by(|a, b| a.target.cmp(&b.target));
     Ok(mounts)
+}
+
+/// A path in a volume, made if it is not there. A link on the way is refused: a container may have made it to
+/// lead out of the volume (CVE-2017-1002101).
+fn below(volume: &Path, sub_path: &str) -> Result<PathBuf, String> {
+    let mut path = volume.to_owned();
+    for part in sub_path.split('/').filter(|part| !part.is_empty()) {
+        path.push(plain(part).ok_or_else(|| format!("subPath {sub_path:?} leads out of the volume"))?);
+        match std::fs::symlink_metadata(&path) {
+            Ok(meta) if meta.is_symlink() => return Err(format!("subPath {sub_path:?} passes through a link")),
+            Ok(_) => {}
+            Err(_) => std::fs::create_dir(&path).map_err(|error| error.to_string())?,
+        }
+    }
+    Ok(path)
 }
 
 fn write_files(folder: &Path, files: &volumes::Files) -> std::io::Result<()> {
@@ -263,4 +270,33 @@ pub fn start(launcher: &Launcher, spec: &Spec, folder: &Path, request: &ExecRequ
         }
     });
     Ok(process)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cve_2017_1002101_sub_paths_stay_in_their_volume() {
+        let volume = std::env::temp_dir().join(format!("kctl-subpath-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&volume);
+        std::fs::create_dir_all(&volume).expect("made");
+        std::os::unix::fs::symlink("/etc", volume.join("link")).expect("linked");
+        assert_eq!(below(&volume, "a/b"), Ok(volume.join("a/b")));
+        assert!(volume.join("a/b").is_dir());
+        for sub_path in ["link", "link/ssl", "..", "a/../../x"] {
+            assert!(below(&volume, sub_path).is_err(), "{sub_path}");
+        }
+        std::fs::remove_dir_all(volume).expect("removed");
+    }
+
+    #[test]
+    fn requests() {
+        let request = ExecRequest::parse("command=ls&command=-l&container=c&stdout=true&tty=false&stdin=1");
+        assert_eq!(request.command, ["ls", "-l"]);
+        assert_eq!(
+            (request.container.as_str(), request.stdin, request.stdout, request.stderr, request.tty),
+            ("c", true, true, false, false)
+        );
+    }
 }

@@ -58,8 +58,9 @@ use crate::object::{Meta, Object, Timestamp};
 pub struct Kubelet {
     images: &'static Images,
     stages: &'static Stages,
-    /// When each pod was last looked at, by UID: for reports that change no status.
-    seen: Mutex<HashMap<String, Timestamp>>,
+    /// When each pod was last looked at, by UID, and whether it was being deleted: for reports that
+    /// change no status.
+    seen: Mutex<HashMap<String, (Timestamp, bool)>>,
 }
 
 impl Default for Kubelet {
@@ -142,7 +143,8 @@ impl Controller for Kubelet {
         if nodes::is_failed(node) {
             return Outcome::default();
         }
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(object.uid().to_owned(), view.now());
+        let look = (view.now(), object.deletion_timestamp().is_some());
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(object.uid().to_owned(), look);
         pod::Sync::new(self, object, node, view, seen).run()
     }
 }

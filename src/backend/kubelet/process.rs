@@ -58,13 +58,17 @@ impl<'a> Process<'a> {
         lookup: &dyn Lookup,
     ) -> Self {
         let image = images.find(container.str_at(&["image"]));
+        let has_command = container.at(&["command"]).is_some();
+        // A server that runs as its image says has no use for its environment here.
+        let uses_env = image.run == Run::Shell || has_command || !image.needs_env.is_empty();
         let mut variables = image.env.clone();
-        variables.extend(env::of_container(pod, container, lookup).unwrap_or_default());
+        if uses_env {
+            variables.extend(env::of_container(pod, container, lookup).unwrap_or_default());
+        }
         let argv: Vec<String> = argv(container, image)
             .iter()
             .map(|arg| env::expand(arg, &variables, &std::collections::BTreeMap::new()))
             .collect();
-        let has_command = container.at(&["command"]).is_some();
         let what = match image.run {
             Run::Exit(code) if !has_command => What::Exit(SHORT, code),
             Run::Shell if argv.len() == 1 && is_shell(&argv) && !container.bool_at(&["stdin"]) => What::Exit(SHORT, 0),

@@ -7,6 +7,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
@@ -19,7 +20,8 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::access::{Body, refuse};
 use crate::object::{Meta, Object, Status};
@@ -28,6 +30,8 @@ use crate::object::{Meta, Object, Status};
 const PROTOCOLS: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 /// How many bytes go into one message at most.
 const CHUNK: usize = 32 * 1024;
+/// How long a client may take to close its side.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
@@ -124,7 +128,7 @@ where
         Ok(process) => process,
         Err(error) => {
             let _ = sink.send(framed(ERROR, internal(&error).to_string().as_bytes())).await;
-            let _ = sink.close().await;
+            let _ = sink.send(farewell()).await;
             return;
         }
     };
@@ -167,7 +171,7 @@ where
         // A process may leave children behind that hold its output open; they are not waited for long.
         if let Some(result) = &ended {
             if flowing {
-                let rest = tokio::time::timeout(std::time::Duration::from_millis(200), async {
+                let rest = tokio::time::timeout(Duration::from_millis(200), async {
                     while let Some(message) = outputs.recv().await {
                         if sink.send(message).await.is_err() {
                             return;
@@ -182,7 +186,9 @@ where
                 Err(error) => internal(error),
             };
             let _ = sink.send(framed(ERROR, status.to_string().as_bytes())).await;
-            let _ = sink.close().await;
+            let _ = sink.send(farewell()).await;
+            // What the client still sends is read until it closes, so that nothing is lost by a reset.
+            let _ = tokio::time::timeout(FAREWELL, async { while let Some(Ok(_)) = source.next().await {} }).await;
             return;
         }
     }
@@ -213,6 +219,11 @@ async fn receive(
         }
         _ => {}
     }
+}
+
+/// The end of the connection, as it should be: clients take one without a code for an error.
+fn farewell() -> Message {
+    Message::Close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() }))
 }
 
 fn framed(channel: u8, bytes: &[u8]) -> Message {
@@ -309,12 +320,18 @@ mod tests {
             client.send(Message::Binary(message.into())).await.expect("sent");
         }
         let mut received: Vec<(u8, String)> = Vec::new();
+        let mut code = None;
         while let Some(Ok(message)) = client.next().await {
-            if let Message::Binary(data) = message {
-                let (channel, text) = data.split_first().expect("a channel");
-                received.push((*channel, String::from_utf8_lossy(text).into_owned()));
+            match message {
+                Message::Binary(data) => {
+                    let (channel, text) = data.split_first().expect("a channel");
+                    received.push((*channel, String::from_utf8_lossy(text).into_owned()));
+                }
+                Message::Close(frame) => code = frame.map(|frame| frame.code),
+                _ => {}
             }
         }
+        assert_eq!(code, Some(CloseCode::Normal));
         received
     }
 

@@ -35,6 +35,12 @@ impl Streams {
         Self { access, logs: LogFiles::new(&state), folders: Folders::new(state), launcher }
     }
 
+    /// Removes the files that pods have left which are gone. For long-lived processes to call now and then.
+    pub fn sweep(&self) {
+        let uids: Vec<String> = self.access.list("pods", None).iter().map(|pod| pod.uid().to_owned()).collect();
+        self.folders.keep(&uids);
+    }
+
     /// Answers a request to a subresource of a pod.
     pub async fn connect(&self, pod: &Object, subresource: &str, mut request: Request<Bytes>) -> Response<Body> {
         let query = request.uri().query().unwrap_or("").to_owned();
@@ -149,7 +155,8 @@ impl Streams {
             process.end = Box::pin(async move {
                 let code = end.await?;
                 end_container(&*access, &pod, &attach.container, code);
-                Ok(code)
+                // The container's code is in its status; attaching to it went well.
+                Ok(0)
             });
             Ok(process)
         }))

@@ -456,3 +456,39 @@ fn a_second_look_writes_nothing() {
         }
     }
 }
+
+#[test]
+fn containers_for_debugging_and_new_resources() {
+    let mut world = World::new();
+    world
+        .pod("p", json!({"containers": [{"name": "c", "image": "nginx", "resources": {"requests": {"cpu": "100m"}}}]}));
+    world.run(10);
+    world.told();
+    world.change("p", |pod| {
+        pod["spec"]["ephemeralContainers"] =
+            json!([{"name": "d", "image": "busybox", "stdin": true, "targetContainerName": "c"}]);
+        pod["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!("200m");
+        pod["metadata"]["generation"] = json!(2);
+    });
+    world.run(10);
+    let status = &world.get("p")["status"];
+    assert!(status["ephemeralContainerStatuses"][0]["state"]["running"].is_object(), "{status}");
+    assert_eq!(status["containerStatuses"][0]["resources"], json!({"requests": {"cpu": "200m"}}));
+    assert_eq!(status["containerStatuses"][0]["allocatedResources"], json!({"cpu": "200m"}));
+    assert_eq!(status["observedGeneration"], 2);
+    assert_eq!(status["phase"], "Running");
+    assert!(world.told().contains("Normal Pulling Pulling image \"busybox\""));
+}
+
+#[test]
+fn several_containers_start_one_after_the_other() {
+    let mut world = World::new();
+    world.pod("p", json!({"containers": [{"name": "a", "image": "nginx"}, {"name": "b", "image": "redis"}, {"name": "x", "image": "nginx:none"}]}));
+    world.run(30);
+    let told = world.told();
+    assert_eq!(told.matches("Pulling image \"redis\"").count(), 1, "{told}");
+    assert_eq!(told.matches("Pulling image \"nginx\"").count(), 1, "{told}");
+    assert_eq!(summary(world.get("p")), "Pending Initialized a:running/0 b:running/0 x:ImagePullBackOff/0");
+    let ready = world.get("p")["status"]["conditions"][2].clone();
+    assert_eq!(ready["message"], "containers with unready status: [x]");
+}

@@ -15,6 +15,8 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::controllers::support::{conditions, owners, pods};
@@ -159,4 +161,14 @@ fn event(pod: &Object, kind: &'static str, reason: &str, message: String) -> Wri
         component: NAME,
         host: String::new(),
     })
+}
+
+/// Whether a daemon's pod may start on a node, and whether one that runs may stay: as the scheduler
+/// judges, but for resources, which are not a daemon's concern.
+pub fn daemon_fits(pod: &Object, node: &Arc<Object>) -> (bool, bool) {
+    let empty = View::default();
+    let fits = affinity::matches_node(pod, &Node::of(node, &empty));
+    let start = taints::untolerated(node, pod, &["NoSchedule", "NoExecute"]).is_none();
+    let stay = taints::untolerated(node, pod, &["NoExecute"]).is_none();
+    (fits && start, fits && stay)
 }

@@ -9,6 +9,7 @@
 //! and answers only to names that lead there, so that no web page can ask through a browser.
 
 mod auth;
+mod cluster;
 mod files;
 mod run;
 mod tls;
@@ -22,6 +23,7 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 
 pub use auth::Gate;
+pub use cluster::cluster;
 pub use files::Running;
 pub use tls::Identity;
 

@@ -1,3 +1,5 @@
+//! Who is let in, and what is left behind.
+
 //! The server over TLS: who gets in, and how it is found.
 
 use std::path::PathBuf;

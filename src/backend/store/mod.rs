@@ -85,6 +85,11 @@ impl Store {
         Ok(read::get(&self.lock(), resource, namespace, name)?)
     }
 
+    /// How many objects there are of each resource (`pods`, `deployments.apps`), of those that have any.
+    pub fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        Ok(read::counts(&self.lock())?)
+    }
+
     /// Objects of a resource, sorted by namespace and name, all as of one revision.
     pub fn list(&self, resource: &str, options: &ListOptions<'_>) -> Result<Page, StoreError> {
         let mut items = Vec::new();

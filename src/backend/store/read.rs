@@ -115,6 +115,14 @@ pub fn get(connection: &Connection, resource: &str, namespace: &str, name: &str)
         .optional()
 }
 
+/// How many objects there are of each resource.
+pub fn counts(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
+    let mut statement =
+        connection.prepare_cached("SELECT resource, count(*) FROM object GROUP BY resource ORDER BY resource")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+    rows.collect()
+}
+
 /// Hands a range of objects to `visit`, in order.
 pub fn scan(
     connection: &Connection,

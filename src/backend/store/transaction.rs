@@ -1,6 +1,6 @@
 //! Writing: optimistic, several writes at once or none.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::{COMPACTION_STEP, ListOptions, StoreError, Stored, read};
 use crate::object::{Meta, Object};
@@ -85,6 +85,38 @@ impl<'a> Transaction<'a> {
             .execute([resource, namespace, name])?;
         self.log(revision, resource, namespace, name, None, Some(&old.bytes))?;
         Ok(old)
+    }
+
+    /// Puts an object into an empty store as it is, under the revision that its `resourceVersion`
+    /// names. The log does not hold it: [`Self::restored`] ends the filling.
+    pub fn restore(&mut self, resource: &str, object: &Object) -> Result<(), StoreError> {
+        let revision: i64 = object.resource_version().parse().unwrap_or(0);
+        self.raw.prepare_cached("INSERT OR REPLACE INTO object VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+            resource,
+            object.namespace(),
+            object.name(),
+            revision,
+            serde_json::to_vec(object)?
+        ])?;
+        Ok(())
+    }
+
+    /// Ends the filling of an empty store: the last write was at this revision, and what was before it
+    /// is not known.
+    pub fn restored(&mut self, revision: u64) -> Result<(), StoreError> {
+        let last: Option<(String, String, String, Vec<u8>)> = self
+            .raw
+            .prepare_cached("SELECT resource, namespace, name, value FROM object WHERE revision = ?1")?
+            .query_row([revision as i64], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .optional()?;
+        if let Some((resource, namespace, name, value)) = last {
+            (self.revision, self.wrote) = (revision, true);
+            self.log(revision, &resource, &namespace, &name, Some(&value), None)?;
+        }
+        self.raw
+            .prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'compacted'")?
+            .execute([revision.to_string()])?;
+        Ok(())
     }
 
     fn expect(&self, resource: &str, namespace: &str, name: &str, expected: Option<u64>) -> Result<Stored, StoreError> {

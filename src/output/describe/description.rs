@@ -83,6 +83,11 @@ impl Description {
         time.map_or_else(|| "<unknown>".to_owned(), |time| between(time, self.now))
     }
 
+    /// The text as it was written, tabs in.
+    pub fn unaligned(self) -> String {
+        self.text
+    }
+
     /// The text, aligned.
     pub fn finish(self) -> String {
         let mut writer = TabWriter::new(Vec::with_capacity(self.text.len() * 2), Settings::DESCRIBE);

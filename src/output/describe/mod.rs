@@ -42,7 +42,7 @@ mod volumes;
 pub use description::Description;
 pub use related::{Need, Related, Resource};
 
-use crate::object::{GroupKind, Object};
+use crate::object::{GroupKind, Object, Timestamp};
 
 /// How objects of a kind are described.
 #[derive(Clone, Copy)]
@@ -97,6 +97,13 @@ fn events_only(object: &Object) -> Vec<Need> {
 
 fn nothing(_: &Object) -> Vec<Need> {
     Vec::new()
+}
+
+/// A pod template by itself, as `rollout history` shows it: cells are not aligned.
+pub fn pod_template(template: &Object, now: Timestamp) -> String {
+    let mut description = Description::new(now, jiff::tz::TimeZone::UTC);
+    template::pod_template(&mut description, template);
+    description.unaligned()
 }
 
 const APPS: &str = "apps";

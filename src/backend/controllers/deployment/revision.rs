@@ -93,12 +93,11 @@ impl Rollout<'_> {
         };
         let room = 253 - 1 - hash.len();
         let name = format!("{}-{hash}", self.original.name().chars().take(room).collect::<String>());
-        if let Some(taken) = self.view.get(super::REPLICA_SETS, self.original.namespace(), &name) {
-            if !owners::is_controlled_by(taken, self.original) {
-                // Another set has this name: the next look tries the next hash.
-                self.status.set_at(&["collisionCount"], collisions + 1);
-                return;
-            }
+        let taken = self.view.get(super::REPLICA_SETS, self.original.namespace(), &name);
+        if taken.is_some_and(|taken| !owners::is_controlled_by(taken, self.original)) {
+            // Another set has this name: the next look tries the next hash.
+            self.status.set_at(&["collisionCount"], collisions + 1);
+            return;
         }
         template.set_at(&["metadata", "labels", HASH_LABEL], hash.clone());
         let mut selector = self.original.at(&["spec", "selector"]).cloned().unwrap_or_else(|| json!({}));

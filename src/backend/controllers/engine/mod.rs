@@ -31,7 +31,10 @@ use crate::object::clock::Clock;
 use crate::object::{Meta, Object, Status, Timestamp};
 use lock::Held;
 use queue::{Item, Queue};
-use settled::Settled;
+pub use settled::Settled;
+
+/// The store's text that is `"1"` while the engine is to leave the cluster alone.
+pub const PAUSED: &str = "engine.paused";
 
 /// Not a resource of its own: a write that replaces a namespace's `spec.finalizers`.
 pub const NAMESPACE_FINALIZERS: &str = "namespaces/finalize";
@@ -52,6 +55,8 @@ const FIRST_BACKOFF: SignedDuration = SignedDuration::from_millis(500);
 const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_mins(5);
 /// So far a manual clock is moved for someone who waits.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(60);
+/// So often a paused engine looks whether it is still paused.
+const PAUSED_POLL: Duration = Duration::from_millis(100);
 /// So long a short command waits for another process to settle the cluster.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -179,7 +184,7 @@ impl Engine {
         let mut waited = Duration::ZERO;
         loop {
             let mut state = self.state();
-            if state.is_settled(now)? {
+            if state.is_settled(now)? || self.is_paused()? {
                 return Ok(Report::default());
             }
             if state.held.is_some() {
@@ -226,6 +231,10 @@ impl Engine {
     async fn run_held(&self) -> Result<(), EngineError> {
         let latest = self.clock.now().checked_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX);
         loop {
+            if self.is_paused()? {
+                tokio::time::sleep(PAUSED_POLL).await;
+                continue;
+            }
             let (revision, next) = {
                 let mut state = self.state();
                 state.settle(self.clock.now())?;
@@ -250,6 +259,11 @@ impl Engine {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    /// Whether the cluster is to be left alone.
+    fn is_paused(&self) -> anyhow::Result<bool> {
+        Ok(self.source.meta_get(PAUSED)?.is_some_and(|text| text == "1"))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

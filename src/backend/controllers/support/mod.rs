@@ -4,6 +4,7 @@ pub mod conditions;
 pub mod names;
 pub mod owners;
 pub mod pods;
+pub mod revisions;
 pub mod selector;
 pub mod services;
 

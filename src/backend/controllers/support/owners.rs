@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::selector;
-use crate::backend::controllers::{Key, View};
-use crate::object::{Meta, Object};
+use crate::backend::controllers::{Event, Key, View, Write};
+use crate::object::{Meta, Object, Status};
 
 /// The reference that makes `owner` the controller of an object.
 pub fn controller_ref(owner: &Object) -> Object {
@@ -44,6 +44,23 @@ pub fn adopters(view: &View, resource: &'static str, orphan: &Object) -> Vec<Key
         .filter(|owner| selector::of(owner.at(&["spec", "selector"])).matches(orphan))
         .map(|owner| key_of(resource, owner))
         .collect()
+}
+
+/// The event of a controller whose pod the API refused; none where the namespace is going away.
+pub fn pod_refused(owner: Option<&Object>, write: &Write, status: &Status, component: &'static str) -> Vec<Write> {
+    let (Some(owner), Write::Create { resource: "pods", .. }) = (owner, write) else { return Vec::new() };
+    if crate::backend::controllers::deployment::namespace_ends(status) {
+        return Vec::new();
+    }
+    vec![Write::Event(Event {
+        regarding: owner.clone(),
+        field_path: String::new(),
+        kind: "Warning",
+        reason: "FailedCreate".to_owned(),
+        message: format!("Error creating: {}", status.message),
+        component,
+        host: String::new(),
+    })]
 }
 
 /// What a controller finds among the objects of a resource in its namespace.

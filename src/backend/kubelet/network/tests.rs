@@ -1,3 +1,5 @@
+//! Pods that answer, Services that balance, on real sockets.
+
 //! Pods and services that listen and answer.
 
 use std::collections::BTreeMap;

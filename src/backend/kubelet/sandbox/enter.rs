@@ -12,17 +12,12 @@ use rustix::thread::{
     CapabilitySet, CapabilitySets, UnshareFlags, capabilities, clear_ambient_capability_set,
     configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ARGUMENT, Spec, root};
 
 /// The first process: makes the namespaces, and waits for what runs in them.
 pub(super) fn outer(spec: &Spec, path: &Path) -> anyhow::Result<u8> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    if spec.tty {
-        setsid()?;
-        rustix::process::ioctl_tiocsctty(std::io::stdin()).context("taking over the terminal")?;
-    }
     let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
     let base = UnshareFlags::NEWUSER | UnshareFlags::NEWNS | UnshareFlags::NEWUTS | UnshareFlags::NEWIPC;
     unshare(base | UnshareFlags::NEWPID)
@@ -42,14 +37,13 @@ pub(super) fn outer(spec: &Spec, path: &Path) -> anyhow::Result<u8> {
             configure_capability_in_ambient_set(capability, true)?;
         }
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        // What the terminal sends is for the command; this process only waits for it.
-        let _interrupt = signal(SignalKind::interrupt())?;
-        let _quit = signal(SignalKind::quit())?;
-        let mut child = tokio::process::Command::new("/proc/self/exe").arg(ARGUMENT).arg(path).arg("inner").spawn()?;
-        Ok(code_of(child.wait().await?))
-    })
+    let status = Command::new("/proc/self/exe")
+        .arg(ARGUMENT)
+        .arg(path)
+        .arg("inner")
+        .status()
+        .context("starting in the sandbox")?;
+    Ok(code_of(status))
 }
 
 /// Leaves the caller's namespaces for new ones.
@@ -62,6 +56,12 @@ fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
 /// The first process in the namespaces: builds the root and runs the command.
 pub(super) fn inner(spec: &Spec) -> anyhow::Result<u8> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    if spec.tty {
+        // The terminal's session begins inside: a shell must be able to name its process groups. What the
+        // terminal sends reaches the command; the first process of a namespace takes no such signal.
+        setsid().context("beginning a session")?;
+        rustix::process::ioctl_tiocsctty(std::io::stdin()).context("taking over the terminal")?;
+    }
     root::build(spec)?;
     rustix::system::sethostname(spec.hostname.as_bytes()).context("setting the host's name")?;
     drop_privileges().context("giving up privileges")?;

@@ -50,8 +50,14 @@ pub(super) fn build(spec: &Spec) -> anyhow::Result<()> {
         fs::create_dir_all(inside(root, folder)?)?;
     }
     programs(root)?;
-    settings(root, spec)?;
+    settings(root)?;
     devices(root)?;
+    if spec.tty {
+        // The command's terminal has its name on the host; here it is the console.
+        if let Ok(terminal) = fs::read_link("/proc/self/fd/0") {
+            let _ = bind(&terminal, &root.join("dev/console"), false);
+        }
+    }
     for volume in &spec.mounts {
         volume_mount(root, volume)?;
     }
@@ -61,6 +67,9 @@ pub(super) fn build(spec: &Spec) -> anyhow::Result<()> {
     pivot_root(".", ".").context("changing the root")?;
     unmount(".", UnmountFlags::DETACH).context("leaving the host's root")?;
     std::env::set_current_dir("/")?;
+    // Only now, when every link leads to where it leads for the container.
+    own_files(spec);
+    let _ = fs::create_dir_all(&spec.cwd);
     Ok(())
 }
 
@@ -153,8 +162,7 @@ fn programs(root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn settings(root: &Path, spec: &Spec) -> anyhow::Result<()> {
-    let etc = inside(root, "etc")?;
+fn settings(root: &Path) -> anyhow::Result<()> {
     for name in SETTINGS {
         // Links are followed on the host, as its programs do.
         let source = Path::new("/etc").join(name);
@@ -162,6 +170,12 @@ fn settings(root: &Path, spec: &Spec) -> anyhow::Result<()> {
             bind(&source, &inside(root, &format!("etc/{name}"))?, true)?;
         }
     }
+    Ok(())
+}
+
+/// Writes what names the container and its users.
+fn own_files(spec: &Spec) {
+    let etc = Path::new("/etc");
     let (uid, gid) = spec.user;
     let user = if uid == 0 { String::new() } else { format!("app:x:{uid}:{gid}:app:/:/bin/sh\n") };
     let files = [
@@ -172,13 +186,12 @@ fn settings(root: &Path, spec: &Spec) -> anyhow::Result<()> {
         ("resolv.conf", "search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n".to_owned()),
     ];
     for (name, text) in files {
-        let path = inside(root, &format!("etc/{name}"))?;
+        let path = etc.join(name);
         // What a container has changed stays, but for what the kubelet manages.
         if !path.exists() || matches!(name, "hostname" | "hosts") {
-            fs::write(etc.join(name), text)?;
+            let _ = fs::write(path, text);
         }
     }
-    Ok(())
 }
 
 fn devices(root: &Path) -> anyhow::Result<()> {

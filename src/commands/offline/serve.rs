@@ -1,0 +1,102 @@
+//! `offline serve`: the bundled cluster behind TLS, for kubectl, helm and client libraries.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow};
+
+use super::content;
+use crate::object::time::parse_rfc3339;
+use crate::ops::context::Context;
+use crate::ops::offline::{Import, Serve, Serving, folder};
+
+/// Serve the offline cluster over TLS, so that kubectl, helm and client libraries can use it, too.
+///
+/// It listens on a loopback address, lets in whoever has this run's token or client certificate, and ends with Ctrl-C. The kubeconfig that leads to it is written when it starts and removed when it ends. While it runs, the cluster moves in real time, and all other kctl commands of the same user talk to it.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "# Serve the cluster, and use it from another terminal\nkctl offline serve --write-kubeconfig kubeconfig\nKUBECONFIG=kubeconfig helm install web ./chart\n\n# A fresh cluster for one test run, on a port of its own, that leaves nothing behind\nkctl offline serve --ephemeral --write-kubeconfig kubeconfig\n\n# Look at another cluster's objects as they were, at the time they were taken\nkctl offline serve --ephemeral --import cluster.json --paused --now 2026-01-02T03:04:05Z"
+)]
+pub struct ServeArgs {
+    /// Let --bind-address be one that other machines reach. Whoever has the token rules the cluster.
+    #[arg(long)]
+    pub allow_remote: bool,
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub bind_address: String,
+    /// Serve a new cluster, which is gone when the server ends.
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// Take the objects of this file over first, as "kctl offline import" does.
+    #[arg(long)]
+    pub import: Option<String>,
+    /// How many nodes a new cluster gets. One that exists stays as it is.
+    #[arg(long, default_value = "3")]
+    pub nodes: u16,
+    /// Let the cluster's clock stand at this time (RFC 3339), and move only where a client waits for something.
+    #[arg(long)]
+    pub now: Option<String>,
+    /// If true, nothing moves: no controller, no scheduler, no kubelet. "kctl offline resume" lets them go on.
+    #[arg(long)]
+    pub paused: bool,
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long, default_value = "0")]
+    pub secure_port: u16,
+    /// Write the kubeconfig to this file instead of the state folder.
+    #[arg(long)]
+    pub write_kubeconfig: Option<String>,
+}
+
+/// Runs `offline serve`.
+///
+/// # Errors
+/// Another server for the same cluster, an address or a file that cannot be used.
+pub async fn run(ctx: &Context, args: ServeArgs) -> anyhow::Result<()> {
+    let now = args.now.as_deref().map(|text| {
+        parse_rfc3339(text).ok_or_else(|| anyhow!("--now is not a time of the form 2006-01-02T15:04:05Z: {text}"))
+    });
+    let bind_address: IpAddr =
+        args.bind_address.parse().map_err(|_| anyhow!("--bind-address is not an IP address: {}", args.bind_address))?;
+    let import = args.import.as_deref().map(|file| content::read(ctx, file)).transpose()?;
+    let dir = if args.ephemeral { fresh_folder()? } else { folder(ctx)? };
+    let serve = Serve {
+        nodes: Some(usize::from(args.nodes)),
+        import: import.map(|objects| Import { objects, paused: args.paused }),
+        paused: args.paused,
+        now: now.transpose()?,
+        bind_address,
+        secure_port: args.secure_port,
+        allow_remote: args.allow_remote,
+        kubeconfig: args.write_kubeconfig.as_deref().map(PathBuf::from),
+        ..Serve::new(dir.clone())
+    };
+    let announce = |serving: &Serving, warning: Option<&str>| {
+        if let Some(warning) = warning {
+            ctx.streams.say(format!("Warning: {warning}"));
+        }
+        let Serving { server, kubeconfig, .. } = serving;
+        ctx.streams.say(format!("Serving at {server}, KUBECONFIG={}. Ctrl-C ends it.", kubeconfig.display()));
+    };
+    let bundled = ctx.bundled()?;
+    let result = bundled.serve(ctx, serve, Box::new(announce)).await;
+    if args.ephemeral {
+        bundled.reset(&dir)?;
+    }
+    result
+}
+
+/// A folder that nobody had before, and nobody else can look into.
+fn fresh_folder() -> anyhow::Result<PathBuf> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let mut attempt = 0;
+    loop {
+        let dir = std::env::temp_dir().join(format!("kctl-offline-{}-{attempt}", std::process::id()));
+        match builder.create(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && attempt < 1000 => attempt += 1,
+            Err(error) => return Err(error).with_context(|| format!("making the folder {}", dir.display())),
+        }
+    }
+}
