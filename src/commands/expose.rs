@@ -9,7 +9,7 @@ use crate::object::{Meta, Object};
 use crate::ops::change::{self, DryRun, DryRunArgs, FileArgs, OutputArgs, Report};
 use crate::ops::context::Context;
 use crate::ops::overrides::OverrideArgs;
-use crate::ops::pod_template::go_type;
+use crate::ops::pods::go_type;
 use crate::ops::resources::Info;
 use crate::ops::service::{NewService, parse_labels};
 use crate::ops::typed::typed;

@@ -70,7 +70,7 @@ async fn undo(ctx: &Context, args: &UndoArgs, dry_run: DryRun, report: &Report<'
         let text = describe::pod_template(template, ctx.clock.now());
         return report.print(&format!("{before}{text}"), object);
     }
-    let done = match workload.undo(&object, revision)? {
+    let done = match workload.undo(&object, revision, ctx.program)? {
         Undo::Skipped => format!("skipped rollback (current template already matches revision {to})"),
         Undo::Patch(kind, patch) => {
             let call = Call::patch(&info.endpoint(), kind, patch.to_string(), &dry_run.write(""));
