@@ -3,8 +3,9 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    api_resources, api_versions, attach, autoscale, cordon, describe, drain, exec, expose, get, kuberc, logs, offline,
-    rollout, run, scale, set, taint, uncordon, version, wait,
+    annotate, api_resources, api_versions, apply, attach, autoscale, cordon, create, delete, describe, drain, exec,
+    expose, get, kuberc, label, logs, offline, patch, replace, rollout, run, scale, set, taint, uncordon, version,
+    wait,
 };
 use crate::run;
 
@@ -24,6 +25,7 @@ pub static COMMANDS: &[Entry] = &[
     // Basic commands for beginners.
     Entry::new("create", "-f FILENAME", "Create objects from files, from standard input, or from flags")
         .group(Beginner)
+        .action(run!(create::CreateArgs, create::run))
         .children(CREATE),
     Entry::new(
         "expose",
@@ -68,6 +70,7 @@ pub static COMMANDS: &[Entry] = &[
         "Delete objects by name, by file, by label, or all of a type",
     )
     .group(Intermediate)
+    .action(run!(delete::DeleteArgs, delete::run))
     .completes(Resources),
     // Deploying.
     Entry::family("rollout", "SUBCOMMAND", "Watch, pause, restart and undo the rollout of a workload", ROLLOUT)
@@ -163,11 +166,15 @@ pub static COMMANDS: &[Entry] = &[
     Entry::new("diff", "-f FILENAME", "Show what applying files would change").group(Advanced).failure(2),
     Entry::new("apply", "(-f FILENAME | -k DIRECTORY)", "Bring objects to the state that files declare")
         .group(Advanced)
+        .action(run!(apply::ApplyArgs, apply::run))
         .children(APPLY),
     Entry::new("patch", "(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]", "Change some fields of an object")
         .group(Advanced)
+        .action(run!(patch::PatchArgs, patch::run))
         .completes(Resources),
-    Entry::new("replace", "-f FILENAME", "Replace objects by those in files").group(Advanced),
+    Entry::new("replace", "-f FILENAME", "Replace objects by those in files")
+        .group(Advanced)
+        .action(run!(replace::ReplaceArgs, replace::run)),
     Entry::new(
         "wait",
         "([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) [--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]]",
@@ -183,6 +190,7 @@ pub static COMMANDS: &[Entry] = &[
         "Change the labels of objects",
     )
     .group(Settings)
+    .action(run!(label::LabelArgs, label::run))
     .completes(Resources),
     Entry::new(
         "annotate",
@@ -190,6 +198,7 @@ pub static COMMANDS: &[Entry] = &[
         "Change the annotations of objects",
     )
     .group(Settings)
+    .action(run!(annotate::AnnotateArgs, annotate::run))
     .completes(Resources),
     Entry::new("completion", "SHELL", "Print the script that completes commands in your shell")
         .group(Settings)
@@ -239,64 +248,81 @@ static CREATE: &[Entry] = &[
         "clusterrole",
         "NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none]",
         "Create a ClusterRole",
-    ),
+    )
+    .action(run!(create::role::ClusterRoleArgs, create::role::cluster_role)),
     Entry::new(
         "clusterrolebinding",
         "NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
         "Bind a ClusterRole to users, groups or service accounts in the whole cluster",
-    ),
+    )
+    .action(run!(create::binding::ClusterRoleBindingArgs, create::binding::cluster_role_binding)),
     Entry::new(
         "configmap",
         "NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
         "Create a ConfigMap from files, folders or literal values",
     )
+    .action(run!(create::configmap::ConfigMapArgs, create::configmap::run))
     .aliases(&["cm"]),
     Entry::new(
         "cronjob",
         "NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [flags]",
         "Create a CronJob",
     )
+    .action(run!(create::cronjob::CronJobArgs, create::cronjob::run))
     .aliases(&["cj"]),
-    Entry::new("deployment", "NAME --image=image -- [COMMAND] [args...]", "Create a Deployment").aliases(&["deploy"]),
-    Entry::new("ingress", "NAME --rule=host/path=service:port[,tls[=secret]] ", "Create an Ingress").aliases(&["ing"]),
+    Entry::new("deployment", "NAME --image=image -- [COMMAND] [args...]", "Create a Deployment")
+        .action(run!(create::deployment::DeploymentArgs, create::deployment::run))
+        .aliases(&["deploy"]),
+    Entry::new("ingress", "NAME --rule=host/path=service:port[,tls[=secret]] ", "Create an Ingress")
+    .action(run!(create::ingress::IngressArgs, create::ingress::run)).aliases(&["ing"]),
     Entry::new(
         "job",
         "NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]",
         "Create a Job, from an image or from a CronJob",
-    ),
-    Entry::new("namespace", "NAME [--dry-run=server|client|none]", "Create a namespace").aliases(&["ns"]),
+    )
+    .action(run!(create::job::JobArgs, create::job::run)),
+    Entry::new("namespace", "NAME [--dry-run=server|client|none]", "Create a namespace")
+        .action(run!(create::namespace::NamespaceArgs, create::namespace::run))
+        .aliases(&["ns"]),
     Entry::new(
         "poddisruptionbudget",
         "NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]",
         "Create a PodDisruptionBudget",
     )
+    .action(run!(create::poddisruptionbudget::PodDisruptionBudgetArgs, create::poddisruptionbudget::run))
     .aliases(&["pdb"]),
     Entry::new(
         "priorityclass",
         "NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none]",
         "Create a PriorityClass",
     )
+    .action(run!(create::priorityclass::PriorityClassArgs, create::priorityclass::run))
     .aliases(&["pc"]),
     Entry::new(
         "quota",
         "NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none]",
         "Create a ResourceQuota",
     )
+    .action(run!(create::quota::QuotaArgs, create::quota::run))
     .aliases(&["resourcequota"]),
     Entry::new(
         "role",
         "NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none]",
         "Create a Role",
-    ),
+    )
+    .action(run!(create::role::RoleArgs, create::role::role)),
     Entry::new(
         "rolebinding",
         "NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
         "Bind a Role or ClusterRole to users, groups or service accounts in one namespace",
-    ),
+    )
+    .action(run!(create::binding::RoleBindingArgs, create::binding::role_binding)),
     Entry::family("secret", "(docker-registry | generic | tls)", "Create a Secret", CREATE_SECRET),
     Entry::family("service", "[flags]", "Create a Service", CREATE_SERVICE).aliases(&["svc"]),
-    Entry::new("serviceaccount", "NAME [--dry-run=server|client|none]", "Create a ServiceAccount").aliases(&["sa"]),
+    Entry::new("serviceaccount", "NAME [--dry-run=server|client|none]", "Create a ServiceAccount")
+    .action(run!(create::serviceaccount::ServiceAccountArgs, create::serviceaccount::run)).aliases(&["sa"]),
     Entry::new("token", "SERVICE_ACCOUNT_NAME", "Request a token for a service account")
+    .action(run!(create::token::TokenArgs, create::token::run))
         .completes(Name("serviceaccount")),
 ];
 
@@ -305,17 +331,20 @@ static CREATE_SECRET: &[Entry] = &[
         "docker-registry",
         "NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none]",
         "Create a Secret with credentials for a container registry",
-    ),
+    )
+    .action(run!(create::secret::DockerArgs, create::secret::docker)),
     Entry::new(
         "generic",
         "NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
         "Create a Secret from files, folders or literal values",
-    ),
+    )
+    .action(run!(create::secret::GenericArgs, create::secret::generic)),
     Entry::new(
         "tls",
         "NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none]",
         "Create a Secret with a certificate and its key",
-    ),
+    )
+    .action(run!(create::secret::TlsArgs, create::secret::tls)),
 ];
 
 static CREATE_SERVICE: &[Entry] = &[
@@ -323,22 +352,26 @@ static CREATE_SERVICE: &[Entry] = &[
         "clusterip",
         "NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]",
         "Create a Service with an address inside the cluster",
-    ),
+    )
+    .action(run!(create::service::ClusterIpArgs, create::service::cluster_ip)),
     Entry::new(
         "externalname",
         "NAME --external-name external.name [--dry-run=server|client|none]",
         "Create a Service that is another name for a host outside the cluster",
-    ),
+    )
+    .action(run!(create::service::ExternalNameArgs, create::service::external_name)),
     Entry::new(
         "loadbalancer",
         "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
         "Create a Service behind a load balancer of the cloud",
-    ),
+    )
+    .action(run!(create::service::LoadBalancerArgs, create::service::load_balancer)),
     Entry::new(
         "nodeport",
         "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
         "Create a Service that every node answers on a port of its own",
-    ),
+    )
+    .action(run!(create::service::NodePortArgs, create::service::node_port)),
 ];
 
 static SET: &[Entry] = &[
@@ -426,12 +459,14 @@ static APPLY: &[Entry] = &[
         "Change the last applied configuration in your editor",
     )
     .completes(Resources),
-    Entry::new("set-last-applied", "-f FILENAME", "Record a file as the last applied configuration"),
+    Entry::new("set-last-applied", "-f FILENAME", "Record a file as the last applied configuration")
+        .action(run!(apply::last_applied::SetArgs, apply::last_applied::set)),
     Entry::new(
         "view-last-applied",
         "(TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME)",
         "Show the last applied configuration",
     )
+    .action(run!(apply::last_applied::ViewArgs, apply::last_applied::view))
     .completes(Resources),
 ];
 

@@ -53,6 +53,34 @@ pub struct Subresource {
 }
 
 impl Resource {
+    /// A resource by its parts; `path` is group, version and plural name.
+    pub fn new(
+        path: (&'static str, &'static str, &'static str),
+        singular: &'static str,
+        kind: &'static str,
+        short_names: Vec<&'static str>,
+        namespaced: bool,
+        categories: Vec<&'static str>,
+        verbs: Vec<&'static str>,
+        subresources: Vec<Subresource>,
+    ) -> Self {
+        let (group, version, plural) = path;
+        let group_resource = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
+        Self {
+            group,
+            version,
+            plural,
+            singular,
+            kind,
+            short_names,
+            namespaced,
+            categories,
+            verbs,
+            subresources,
+            group_resource,
+        }
+    }
+
     /// Whether it allows a verb.
     pub fn allows(&self, verb: &str) -> bool {
         self.verbs.contains(&verb)
@@ -122,19 +150,16 @@ fn parse_line(line: &'static str) -> Option<Resource> {
         };
         Some(Subresource { name, group, version, kind, verbs: words(verbs) })
     });
-    Some(Resource {
-        group,
-        version,
-        plural,
+    Some(Resource::new(
+        (group, version, plural),
         singular,
         kind,
-        short_names: words(short_names),
-        namespaced: scope == "N",
-        categories: words(categories),
-        verbs: if verbs == "*" { ALL_VERBS.to_vec() } else { words(verbs) },
-        subresources: subresources.collect(),
-        group_resource: if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") },
-    })
+        words(short_names),
+        scope == "N",
+        words(categories),
+        if verbs == "*" { ALL_VERBS.to_vec() } else { words(verbs) },
+        subresources.collect(),
+    ))
 }
 
 fn words(text: &'static str) -> Vec<&'static str> {

@@ -111,7 +111,7 @@ impl DryRunArgs {
 }
 
 /// A warning in the form of klog, kubectl's log: level, date, time, process, place.
-fn warn_as_klog(ctx: &Context, file: &str, line: u32, text: &str) {
+pub fn warn_as_klog(ctx: &Context, file: &str, line: u32, text: &str) {
     let now = time::rfc3339_micro(ctx.clock.now());
     let part = |range: std::ops::Range<usize>| now.get(range).unwrap_or_default();
     let (month, day, clock) = (part(5..7), part(8..10), part(11..26));
@@ -184,7 +184,11 @@ impl<'a> Report<'a> {
     pub fn printer(&self, operation: &str) -> anyhow::Result<ObjectPrinter<'a>> {
         let operation = format!("{operation}{}", self.dry_run.suffix());
         let printer = self.output.print.printer(self.format.clone(), &operation)?;
-        Ok(ObjectPrinter { ctx: self.ctx, printer, by_type: self.by_type && matches!(self.format, Format::Json) })
+        Ok(ObjectPrinter {
+            ctx: self.ctx,
+            printer,
+            by_type: self.by_type && matches!(self.format, Format::Json | Format::Kyaml),
+        })
     }
 
     /// Prints one object to which this was done.
@@ -208,20 +212,6 @@ impl ObjectPrinter<'_> {
         }
         self.printer.print(object, &mut Out(&self.ctx.streams))
     }
-}
-
-/// The annotation in which `apply` keeps what it was given last.
-pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// `--save-config`: keeps the object, as it is now, in its own annotation.
-pub fn record_last_applied(object: &mut Object) {
-    object.remove_at(&["metadata", "annotations", LAST_APPLIED]);
-    let mut kept = object.clone();
-    // `apply` always writes the map that the annotation is going to be in.
-    if kept.at(&["metadata", "annotations"]).is_none() {
-        kept.set_at(&["metadata", "annotations"], serde_json::Map::new());
-    }
-    object.set_at(&["metadata", "annotations", LAST_APPLIED], format!("{kept}\n"));
 }
 
 /// Creates an object in the namespace, where its type lives in one.

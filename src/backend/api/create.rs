@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
+use super::catalog::DEFINITIONS;
 use super::random;
 use super::transaction::Inside;
-use super::{Api, WriteOptions, Written, known};
-use crate::backend::registry::{FieldError, strategy_of};
+use super::{Api, WriteOptions, Written};
+use crate::backend::registry::{FieldError, custom, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::status::StatusCause;
 use crate::object::{Meta, Object, Status, time};
@@ -31,7 +32,7 @@ impl Api {
     pub fn create_all(&self, objects: Vec<(&str, Object)>, options: &WriteOptions) -> Result<(), Status> {
         self.write(|inside| {
             for (name, object) in objects {
-                let resource = known(name)?;
+                let resource = inside.known(name)?;
                 if inside.transaction.get(name, object.namespace(), object.name())?.is_some() {
                     continue;
                 }
@@ -57,7 +58,8 @@ impl Inside<'_, '_> {
         options: &WriteOptions,
     ) -> Result<Written, Status> {
         let key = resource.group_resource();
-        let strategy = strategy_of(key);
+        let strategy = strategy_of(resource);
+        let custom = custom::of(resource);
         object.set_at(&["apiVersion"], resource.group_version().to_string());
         object.set_at(&["kind"], resource.kind);
         self.check_namespace(resource, &mut object)?;
@@ -65,6 +67,9 @@ impl Inside<'_, '_> {
             return Err(Status::internal("resourceVersion should not be set on objects to be created"));
         }
         strategy.default(&mut object);
+        if let Some(custom) = options.version.or(custom) {
+            custom.default(&mut object);
+        }
         for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"] {
             object.remove_at(&["metadata", field]);
         }
@@ -76,14 +81,21 @@ impl Inside<'_, '_> {
             self.generate_name(key, &base, &mut object)?;
         }
         strategy.prepare_for_create(&mut object, self)?;
+        if key == DEFINITIONS {
+            self.establish(&mut object);
+        }
         let mut errors = strategy.validate(&object);
+        if let Some(custom) = options.version.or(custom) {
+            errors.extend(custom.validate(&object));
+        }
         if object.name().is_empty() && errors.is_empty() {
             errors.push(FieldError::required("metadata.name", "name or generateName is required"));
         }
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.gvk().group_kind(), object.name(), &errors));
         }
-        let warnings = strategy.warnings(&object, None);
+        let mut warnings = strategy.warnings(&object, None);
+        warnings.extend(self.pod_security_warning(key, &object, None));
         if self.transaction.get(key, object.namespace(), object.name())?.is_some() {
             let mut status = Status::already_exists(key, object.name());
             if generated {

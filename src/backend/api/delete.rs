@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 
+use super::Api;
+use super::catalog::DEFINITIONS;
 use super::transaction::Inside;
 use super::update::is_finished;
-use super::{Api, known};
 use crate::backend::registry::strategy_of;
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status, Timestamp, time};
@@ -64,13 +65,13 @@ impl Api {
         self.write(|inside| {
             let (pod, _) = inside.find("pods", namespace, name)?;
             inside.check_budgets(&pod, options)?;
-            inside.delete(known("pods")?, namespace, name, options).map(drop)
+            inside.delete(inside.known("pods")?, namespace, name, options).map(drop)
         })
     }
 }
 
 impl Inside<'_, '_> {
-    fn delete(
+    pub(super) fn delete(
         &mut self,
         resource: &'static Resource,
         namespace: &str,
@@ -85,7 +86,10 @@ impl Inside<'_, '_> {
         }
         let mut object = old.clone();
         set_propagation(key, &mut object, options);
-        match self.grace(key, &object, options) {
+        if key == DEFINITIONS && !options.dry_run && self.delete_instances(&old)? {
+            self.hold(&mut object);
+        }
+        match self.grace(resource, &object, options) {
             Grace::Pending => return Ok(Deleted::Marked(old)),
             Grace::Seconds(seconds) => mark(&mut object, self.now, seconds),
             Grace::None => {
@@ -111,13 +115,14 @@ impl Inside<'_, '_> {
         Ok(Deleted::Marked(object))
     }
 
-    fn grace(&self, key: &str, object: &Object, options: &DeleteOptions) -> Grace {
+    fn grace(&self, resource: &Resource, object: &Object, options: &DeleteOptions) -> Grace {
+        let key = resource.group_resource();
         let asked = options.grace_period_seconds.map(|seconds| if seconds < 0 { 1 } else { seconds });
         let default = if key == "pods" {
             let declared = object.int_at(&["spec", "terminationGracePeriodSeconds"]);
-            Some(strategy_of(key).default_grace_period(object).or(declared).unwrap_or(POD_GRACE))
+            Some(strategy_of(resource).default_grace_period(object).or(declared).unwrap_or(POD_GRACE))
         } else {
-            strategy_of(key).default_grace_period(object)
+            strategy_of(resource).default_grace_period(object)
         };
         let Some(default) = default else { return Grace::None };
         let ended = matches!(object.str_at(&["status", "phase"]), "Succeeded" | "Failed");

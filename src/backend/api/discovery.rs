@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::accept::Form;
-use crate::object::builtin::{self, Resource};
+use crate::object::builtin::Resource;
 use crate::object::{Object, Status};
 
 /// The Kubernetes version that the bundled cluster behaves like.
@@ -29,9 +29,16 @@ pub fn version() -> Object {
 }
 
 /// The document at `/api` (`core`), `/apis`, or below.
-pub fn document(core: bool, group: &str, version: &str, form: Form) -> Result<Object, Status> {
+pub fn document(
+    resources: &[&'static Resource],
+    core: bool,
+    group: &str,
+    version: &str,
+    form: Form,
+) -> Result<Object, Status> {
+    let all = Resources(resources);
     if form == Form::Discovery && version.is_empty() && group.is_empty() {
-        return Ok(aggregated(core));
+        return Ok(all.aggregated(core));
     }
     match (core, group, version) {
         (true, "", "") => Ok(json!({
@@ -42,108 +49,118 @@ pub fn document(core: bool, group: &str, version: &str, form: Form) -> Result<Ob
         (false, "", "") => Ok(json!({
             "kind": "APIGroupList",
             "apiVersion": "v1",
-            "groups": groups().into_iter().filter(|group| !group.is_empty()).map(group_object).collect::<Vec<_>>(),
+            "groups": all.groups().into_iter().filter(|group| !group.is_empty()).map(|group| all.group_object(group)).collect::<Vec<_>>(),
         })),
-        (_, group, "") if groups().contains(&group) => {
-            let mut object = group_object(group);
+        (_, group, "") if all.groups().contains(&group) => {
+            let mut object = all.group_object(group);
             object["kind"] = "APIGroup".into();
             object["apiVersion"] = "v1".into();
             Ok(object)
         }
-        (_, group, version) if !version.is_empty() && versions(group).contains(&version) => {
-            Ok(resource_list(group, version))
+        (_, group, version) if !version.is_empty() && all.versions(group).contains(&version) => {
+            Ok(all.resource_list(group, version))
         }
         _ => Err(Status::no_such_path()),
     }
 }
 
-fn groups() -> Vec<&'static str> {
-    let mut groups: Vec<&str> = Vec::new();
-    for resource in builtin::resources() {
-        if !groups.contains(&resource.group) {
-            groups.push(resource.group);
+/// All resources that are served.
+struct Resources<'a>(&'a [&'static Resource]);
+
+impl Resources<'_> {
+    fn groups(&self) -> Vec<&'static str> {
+        let mut groups: Vec<&str> = Vec::new();
+        for resource in self.0 {
+            if !groups.contains(&resource.group) {
+                groups.push(resource.group);
+            }
         }
+        groups
     }
-    groups
-}
 
-fn versions(group: &str) -> Vec<&'static str> {
-    let mut versions: Vec<&str> = Vec::new();
-    for resource in of(group) {
-        if !versions.contains(&resource.version) {
-            versions.push(resource.version);
+    fn versions(&self, group: &str) -> Vec<&'static str> {
+        let mut versions: Vec<&str> = Vec::new();
+        for resource in self.of(group) {
+            if !versions.contains(&resource.version) {
+                versions.push(resource.version);
+            }
         }
+        versions
     }
-    versions
-}
 
-fn of(group: &str) -> impl Iterator<Item = &'static Resource> {
-    builtin::resources().iter().filter(move |resource| resource.group == group)
-}
+    fn of(&self, group: &str) -> impl Iterator<Item = &'static Resource> {
+        self.0.iter().copied().filter(move |resource| resource.group == group)
+    }
 
-fn group_object(group: &str) -> Object {
-    let versions: Vec<Object> = versions(group)
-        .into_iter()
-        .map(|version| json!({"groupVersion": format!("{group}/{version}"), "version": version}))
-        .collect();
-    json!({"name": group, "preferredVersion": versions.first(), "versions": versions})
-}
+    fn group_object(&self, group: &str) -> Object {
+        let versions: Vec<Object> = self
+            .versions(group)
+            .into_iter()
+            .map(|version| json!({"groupVersion": format!("{group}/{version}"), "version": version}))
+            .collect();
+        json!({"name": group, "preferredVersion": versions.first(), "versions": versions})
+    }
 
-fn resource_list(group: &str, version: &str) -> Object {
-    let mut entries = Vec::new();
-    for resource in of(group).filter(|resource| resource.version == version) {
-        let mut entry = json!({
-            "name": resource.plural,
-            "singularName": resource.singular,
-            "namespaced": resource.namespaced,
-            "kind": resource.kind,
-            "verbs": resource.verbs,
-        });
-        if !resource.short_names.is_empty() {
-            entry["shortNames"] = resource.short_names.clone().into();
-        }
-        if !resource.categories.is_empty() {
-            entry["categories"] = resource.categories.clone().into();
-        }
-        entries.push(entry);
-        for part in &resource.subresources {
+    fn resource_list(&self, group: &str, version: &str) -> Object {
+        let mut entries = Vec::new();
+        for resource in self.of(group).filter(|resource| resource.version == version) {
             let mut entry = json!({
-                "name": format!("{}/{}", resource.plural, part.name),
-                "singularName": "",
+                "name": resource.plural,
+                "singularName": resource.singular,
                 "namespaced": resource.namespaced,
-                "kind": part.kind,
-                "verbs": part.verbs,
+                "kind": resource.kind,
+                "verbs": resource.verbs,
             });
-            if (part.group, part.version) != (group, version) {
-                entry["group"] = part.group.into();
-                entry["version"] = part.version.into();
+            if !resource.short_names.is_empty() {
+                entry["shortNames"] = resource.short_names.clone().into();
+            }
+            if !resource.categories.is_empty() {
+                entry["categories"] = resource.categories.clone().into();
             }
             entries.push(entry);
+            for part in &resource.subresources {
+                let mut entry = json!({
+                    "name": format!("{}/{}", resource.plural, part.name),
+                    "singularName": "",
+                    "namespaced": resource.namespaced,
+                    "kind": part.kind,
+                    "verbs": part.verbs,
+                });
+                if (part.group, part.version) != (group, version) {
+                    entry["group"] = part.group.into();
+                    entry["version"] = part.version.into();
+                }
+                entries.push(entry);
+            }
         }
+        let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+        json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": entries})
     }
-    let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": entries})
-}
 
-fn aggregated(core: bool) -> Object {
-    let groups = groups().into_iter().filter(|group| group.is_empty() == core).map(|group| {
-        let versions: Vec<Object> = versions(group)
-            .into_iter()
-            .map(|version| {
-                let resources: Vec<Object> =
-                    of(group).filter(|resource| resource.version == version).map(aggregated_resource).collect();
-                json!({"version": version, "resources": resources, "freshness": "Current"})
-            })
-            .collect();
-        let metadata = if group.is_empty() { json!({}) } else { json!({"name": group}) };
-        json!({"metadata": metadata, "versions": versions})
-    });
-    json!({
-        "kind": "APIGroupDiscoveryList",
-        "apiVersion": "apidiscovery.k8s.io/v2",
-        "metadata": {},
-        "items": groups.collect::<Vec<_>>(),
-    })
+    fn aggregated(&self, core: bool) -> Object {
+        let groups = self.groups().into_iter().filter(|group| group.is_empty() == core).map(|group| {
+            let versions: Vec<Object> = self
+                .versions(group)
+                .into_iter()
+                .map(|version| {
+                    let resources: Vec<Object> = self
+                        .of(group)
+                        .filter(|resource| resource.version == version)
+                        .map(aggregated_resource)
+                        .collect();
+                    json!({"version": version, "resources": resources, "freshness": "Current"})
+                })
+                .collect();
+            let metadata = if group.is_empty() { json!({}) } else { json!({"name": group}) };
+            json!({"metadata": metadata, "versions": versions})
+        });
+        json!({
+            "kind": "APIGroupDiscoveryList",
+            "apiVersion": "apidiscovery.k8s.io/v2",
+            "metadata": {},
+            "items": groups.collect::<Vec<_>>(),
+        })
+    }
 }
 
 fn aggregated_resource(resource: &Resource) -> Object {

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::{Api, WriteOptions, known};
+use super::{Api, WriteOptions};
 use crate::backend::controllers::Event;
 use crate::backend::registry::Cluster;
 use crate::object::{Meta, Object, Status, names, time};
 
 /// Creates an event, or raises the count of the one that differs in nothing but its times.
 pub(super) fn record(api: &Api, event: &Event) -> Result<(), Status> {
-    let resource = known("events")?;
+    let resource = api.known("events")?;
     let regarding = &event.regarding;
     let namespace = match regarding.namespace() {
         "" => "default",

@@ -1,12 +1,12 @@
 //! The form of objects: what reading into a type and writing it again does to them.
 //!
-//! Unknown fields are reported (`fieldValidation`) and dropped, null and empty fields are dropped,
-//! quantities take their canonical form, and a value of the wrong type is refused.
+//! Unknown fields are reported (`fieldValidation`), a value of the wrong type is refused; the rest is
+//! [`schema::normalize`]'s.
 
 use super::query::Query;
 use crate::backend::registry::FieldError;
-use crate::object::quantity::Quantity;
-use crate::object::schema::{self, Mismatch, Shape, Type};
+use crate::backend::registry::custom::Custom;
+use crate::object::schema::{self, Mismatch};
 use crate::object::{GroupKind, GroupVersionKind, Object, Status};
 
 /// What happens to unknown and duplicate fields.
@@ -47,12 +47,18 @@ pub enum Source<'a> {
 }
 
 /// Brings an object into its type's form. Returns warnings.
+///
+/// `custom` is what stands behind the kind of a custom resource.
 pub fn normalise(
     gvk: &GroupVersionKind,
+    custom: Option<&'static Custom>,
     object: &mut Object,
     source: &Source<'_>,
     validation: FieldValidation,
 ) -> Result<Vec<String>, Status> {
+    if let Some(custom) = custom {
+        return normalise_custom(gvk, custom, object, source, validation);
+    }
     let Some(of) = schema::of(gvk) else {
         super::body::drop_nulls(object);
         return Ok(Vec::new());
@@ -78,8 +84,46 @@ pub fn normalise(
             Source::Patched => invalid_patch(object.to_string(), text),
         });
     }
-    tidy(&Shape::Object(of.name()), Some(of), object);
+    schema::normalize(of, object);
     Ok(if validation == FieldValidation::Warn { faults } else { Vec::new() })
+}
+
+/// The same for a custom resource: its metadata has a type, the rest a schema.
+fn normalise_custom(
+    gvk: &GroupVersionKind,
+    custom: &'static Custom,
+    object: &mut Object,
+    source: &Source<'_>,
+    validation: FieldValidation,
+) -> Result<Vec<String>, Status> {
+    let mut unknown = Vec::new();
+    if let (Some(of), Some(metadata)) = (schema::named("meta.v1.ObjectMeta"), object.get_mut("metadata")) {
+        let check = schema::check(of, metadata);
+        if let Some(mismatch) = &check.mismatch {
+            return Err(refuse(gvk, object, source, mismatch));
+        }
+        unknown.extend(check.unknown.iter().map(|path| format!("metadata.{path}")));
+        schema::normalize(of, metadata);
+    }
+    unknown.extend(custom.prune(object));
+    let mut faults: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+    if validation != FieldValidation::Ignore
+        && let Source::Body(bytes) = source
+    {
+        faults.extend(schema::duplicate_fields(bytes).iter().map(|path| format!("duplicate field \"{path}\"")));
+    }
+    match validation {
+        FieldValidation::Ignore => Ok(Vec::new()),
+        FieldValidation::Warn => Ok(faults),
+        FieldValidation::Strict if faults.is_empty() => Ok(faults),
+        FieldValidation::Strict => Err(Status::bad_request(format!(
+            "{} in version \"{}\" cannot be handled as a {}: strict decoding error: {}",
+            gvk.kind,
+            gvk.version,
+            gvk.kind,
+            faults.join(", ")
+        ))),
+    }
 }
 
 fn refuse(gvk: &GroupVersionKind, object: &Object, source: &Source<'_>, mismatch: &Mismatch) -> Status {
@@ -106,49 +150,6 @@ fn schema_text(value: &Object) -> String {
     crate::object::patch::go_text(value)
 }
 
-/// Depth is bounded by that of the JSON reader.
-fn tidy(shape: &Shape, of: Option<&'static Type>, value: &mut Object) {
-    match (shape, &mut *value) {
-        (Shape::Object(_), Object::Object(map)) => {
-            let Some(of) = of.or_else(|| shape.object()) else { return };
-            map.retain(|name, value| {
-                let Some(field) = of.field(name) else { return false };
-                if value.is_null() {
-                    return false;
-                }
-                tidy(&field.shape, None, value);
-                let empty = match (&field.shape, &*value) {
-                    (Shape::List(_), Object::Array(list)) => list.is_empty(),
-                    (Shape::Map(_), Object::Object(map)) => map.is_empty(),
-                    _ => false,
-                };
-                !empty || field.required
-            });
-        }
-        (Shape::Map(element), Object::Object(map)) => {
-            if **element == Shape::String {
-                map.values_mut().filter(|value| value.is_null()).for_each(|value| *value = "".into());
-            }
-            map.values_mut().for_each(|value| tidy(element, None, value));
-        }
-        (Shape::List(element), Object::Array(list)) => list.iter_mut().for_each(|value| tidy(element, None, value)),
-        (Shape::Quantity, Object::String(text)) => {
-            if let Ok(quantity) = Quantity::parse(text.trim()) {
-                let canonical = quantity.to_string();
-                if canonical != *text {
-                    *text = canonical;
-                }
-            }
-        }
-        (Shape::Quantity, Object::Number(number)) => {
-            if let Ok(quantity) = Quantity::parse(&number.to_string()) {
-                *value = quantity.to_string().into();
-            }
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,7 +159,7 @@ mod tests {
         let mut object = object;
         let gvk = crate::object::Meta::gvk(&object);
         let bytes = object.to_string().into_bytes();
-        let warnings = normalise(&gvk, &mut object, &Source::Body(&bytes), validation)?;
+        let warnings = normalise(&gvk, None, &mut object, &Source::Body(&bytes), validation)?;
         Ok((object, warnings))
     }
 

@@ -1,24 +1,26 @@
 //! HTTP requests to verbs, and results to responses.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::json;
 
 use super::accept::{self, Form};
 use super::form::{self, FieldValidation, Source};
+use super::list::list_kind;
 use super::patch::Patch;
 use super::query::Query;
 use super::route::{self, ResourceRoute, Route};
 use super::selection::Selection;
 use super::table::{Include, Printer, partial};
 use super::{Api, Body, DeleteOptions, Deleted, Nodes, Part, WriteOptions, Written};
-use super::{body, discovery, review, scale};
+use super::{body, discovery, openapi, review, scale};
+use crate::backend::registry::custom::{self, Custom};
 use crate::backend::registry::{convert, storage_of};
 use crate::backend::store::ListOptions;
 use crate::object::builtin::Resource;
-use crate::object::{GroupVersionKind, Meta, Object, Status};
+use crate::object::{GroupVersion, GroupVersionKind, Meta, Object, Status};
 
 /// Resources whose deletion is answered with the object rather than a status.
 const RETURN_DELETED: &[&str] = &[
@@ -73,16 +75,22 @@ pub fn is_watch(request: &Request<Bytes>) -> bool {
 
 async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Result<Response<Body>, Status> {
     let path = request.uri().path().to_owned();
-    match route::parse(&path)? {
+    let find = |group: &str, version: &str, plural: &str| api.resource_at(group, version, plural);
+    match route::parse(&path, &find)? {
         Route::Version => Ok(ok(&discovery::version())),
         Route::Health => Ok(text("ok")),
-        Route::OpenApi => Err(Status::no_such_path()),
+        Route::OpenApi(version) => {
+            if request.method() != Method::GET {
+                return Err(Status::method_not_allowed());
+            }
+            open_api(api, version.as_ref(), &request)
+        }
         Route::Discovery { group, version, core } => {
             if request.method() != Method::GET {
                 return Err(Status::method_not_allowed());
             }
             let form = accept::negotiate(request.headers())?;
-            let mut response = ok(&discovery::document(core, &group, &version, form)?);
+            let mut response = ok(&discovery::document(&api.resources()?, core, &group, &version, form)?);
             if form == Form::Discovery {
                 let media_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -99,6 +107,8 @@ struct Call<'a> {
     route: &'a ResourceRoute<'a>,
     /// In which version objects are stored.
     storage: &'static Resource,
+    /// What stands behind a custom resource.
+    custom: Option<&'static Custom>,
     query: Query,
     form: Form,
     media_type: String,
@@ -119,12 +129,13 @@ async fn resource(
         api,
         route,
         storage: storage_of(route.resource),
+        custom: custom::of(route.resource),
         query: Query::parse(request.uri().query())?,
         form: accept::negotiate(request.headers())?,
         media_type: body::media_type(request.headers()).to_owned(),
         body: request.into_body(),
     };
-    match verb {
+    let mut response = match verb {
         "get" => call.get(),
         "list" => call.list(),
         "watch" => call.watch(),
@@ -134,7 +145,44 @@ async fn resource(
         "delete" => call.delete(),
         "deletecollection" => call.delete_collection(),
         _ => Err(Status::method_not_allowed()),
+    }?;
+    if let Some(text) = call.custom.and_then(|custom| custom.deprecation.as_deref()) {
+        warn(&mut response, text);
     }
+    Ok(response)
+}
+
+/// Adds a `Warning` header.
+fn warn(response: &mut Response<Body>, text: &str) {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{escaped}\"")) {
+        response.headers_mut().append(http::header::WARNING, value);
+    }
+}
+
+/// `/openapi/v3`, or one of its documents.
+fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>) -> Result<Response<Body>, Status> {
+    let resources = api.resources()?;
+    let Some(version) = version else { return Ok(ok(&openapi::index(&resources))) };
+    let hash = openapi::hash(version, &resources);
+    let tag = format!("\"{hash}\"");
+    let mut response = if request.headers().get(IF_NONE_MATCH).is_some_and(|value| *value == *tag) {
+        let mut response = Response::new(whole(Vec::new()));
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        ok(&openapi::document(version, &resources).ok_or_else(Status::no_such_path)?)
+    };
+    let headers = response.headers_mut();
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(ETAG, tag);
+    }
+    // An address with the document's hash is good for as long as it is asked for.
+    if Query::parse(request.uri().query())?.get("hash") == hash {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, immutable"));
+        headers.insert(EXPIRES, HeaderValue::from_static("Thu, 31 Dec 2099 23:59:59 GMT"));
+    }
+    Ok(response)
 }
 
 /// The API verb of a request; 405 where the resource has none for it.
@@ -200,7 +248,7 @@ impl Call<'_> {
         }
         let object = stored.parse()?;
         if self.route.subresource == "scale" {
-            Ok(ok(&scale::of(&object)))
+            Ok(ok(&scale::of(self.storage, &object)))
         } else {
             self.show(StatusCode::OK, object, &[])
         }
@@ -303,14 +351,15 @@ impl Call<'_> {
         let patch = Patch::read(&self.media_type, &self.body)?;
         if self.route.subresource == "scale" {
             let kind = GroupVersionKind::new("autoscaling", "v1", "Scale");
-            return self.rescale(&options, |scale| Ok(patch.apply(&kind, scale, validation)?.0));
+            return self.rescale(&options, |scale| Ok(patch.apply(&kind, None, scale, validation)?.0));
         }
         let (namespace, name) = (&*self.route.namespace, &*self.route.name);
         let out = convert::between(self.storage, self.route.resource);
         let mut warnings = Vec::new();
         let mut written = self.api.change_with(self.storage, namespace, name, self.part()?, &options, |old| {
-            let shown = out.map(|convert| convert(old));
-            let (new, found) = patch.apply(&self.route.resource.gvk(), shown.as_ref().unwrap_or(old), validation)?;
+            let shown = out.map(|convert| convert.apply(old));
+            let (new, found) =
+                patch.apply(&self.route.resource.gvk(), self.custom, shown.as_ref().unwrap_or(old), validation)?;
             warnings = found;
             if new.name() != name {
                 return Err(Status::bad_request(format!(
@@ -331,9 +380,9 @@ impl Call<'_> {
     ) -> Result<Response<Body>, Status> {
         let (namespace, name) = (&*self.route.namespace, &*self.route.name);
         let written = self.api.change_with(self.storage, namespace, name, Part::Whole, options, |old| {
-            scale::onto(old, &edit(&scale::of(old))?)
+            scale::onto(self.storage, old, &edit(&scale::of(self.storage, old))?)
         })?;
-        Ok(ok(&scale::of(&written.object)))
+        Ok(ok(&scale::of(self.storage, &written.object)))
     }
 
     fn delete(&self) -> Result<Response<Body>, Status> {
@@ -356,7 +405,7 @@ impl Call<'_> {
 
     fn delete_collection(&self) -> Result<Response<Body>, Status> {
         let options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
-        let selection = Selection::parse(self.key(), &self.query)?;
+        let selection = Selection::parse(self.storage, &self.query)?;
         let namespace = (!self.route.namespace.is_empty()).then_some(&*self.route.namespace);
         let page = self.api.store().list(self.key(), &ListOptions { namespace, ..ListOptions::default() })?;
         let mut items = Vec::new();
@@ -372,7 +421,7 @@ impl Call<'_> {
             }
         }
         let list = json!({
-            "kind": format!("{}List", self.route.resource.kind),
+            "kind": list_kind(self.route.resource),
             "apiVersion": self.route.resource.group_version().to_string(),
             "metadata": {"resourceVersion": self.api.store().revision()?.to_string()},
             "items": items,
@@ -381,13 +430,13 @@ impl Call<'_> {
     }
 
     fn write_options(&self) -> Result<WriteOptions, Status> {
-        Ok(WriteOptions { dry_run: self.query.dry_run()? })
+        Ok(WriteOptions { dry_run: self.query.dry_run()?, version: self.custom })
     }
 
     /// Brings a body into its kind's form. Returns warnings.
     fn normalise(&self, object: &mut Object) -> Result<Vec<String>, Status> {
         let validation = FieldValidation::parse(&self.query)?;
-        form::normalise(&self.route.resource.gvk(), object, &Source::Body(&self.body), validation)
+        form::normalise(&self.route.resource.gvk(), self.custom, object, &Source::Body(&self.body), validation)
     }
 
     fn part(&self) -> Result<Part, Status> {
@@ -395,11 +444,13 @@ impl Call<'_> {
     }
 
     fn to_storage(&self, object: Object) -> Object {
-        convert::between(self.route.resource, self.storage).map_or_else(|| object.clone(), |convert| convert(&object))
+        convert::between(self.route.resource, self.storage)
+            .map_or_else(|| object.clone(), |convert| convert.apply(&object))
     }
 
     fn to_version(&self, object: Object) -> Object {
-        convert::between(self.storage, self.route.resource).map_or_else(|| object.clone(), |convert| convert(&object))
+        convert::between(self.storage, self.route.resource)
+            .map_or_else(|| object.clone(), |convert| convert.apply(&object))
     }
 
     fn show_written(&self, code: StatusCode, written: Written) -> Result<Response<Body>, Status> {
@@ -421,10 +472,7 @@ impl Call<'_> {
         };
         let mut response = json_response(code, value.to_string().into_bytes());
         for warning in warnings {
-            let escaped = warning.replace('\\', "\\\\").replace('"', "\\\"");
-            if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{escaped}\"")) {
-                response.headers_mut().append(http::header::WARNING, value);
-            }
+            warn(&mut response, warning);
         }
         Ok(response)
     }

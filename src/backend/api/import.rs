@@ -2,13 +2,11 @@
 //! what only the server sets stays.
 
 use super::Api;
+use super::catalog::DEFINITIONS;
 use super::random;
 use super::transaction::Inside;
 use crate::backend::registry::{self, convert};
 use crate::object::{GroupVersionKind, Meta, Object, Status, builtin, time};
-
-/// The resource of the definitions of other resources.
-const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
 impl Api {
     /// Fills a store that holds nothing yet: every object keeps its `resourceVersion` too, and the
@@ -72,7 +70,7 @@ impl Inside<'_, '_> {
             Some(resource) => {
                 let stored = registry::storage_of(resource);
                 if let Some(convert) = convert::between(resource, stored) {
-                    object = convert(&object);
+                    object = convert.apply(&object);
                 }
                 if stored.namespaced && object.namespace().is_empty() {
                     object.set_at(&["metadata", "namespace"], "default");
@@ -92,6 +90,9 @@ impl Inside<'_, '_> {
         }
         if object.creation_timestamp().is_none() {
             object.set_at(&["metadata", "creationTimestamp"], time::rfc3339(self.now));
+        }
+        if resource == DEFINITIONS && object.list_at(&["status", "conditions"]).is_empty() {
+            self.establish(&mut object);
         }
         Ok((resource, object))
     }

@@ -9,7 +9,7 @@ use super::accept::Form;
 use super::query::Query;
 use super::selection::Selection;
 use super::table::{Include, Printer, partial};
-use crate::backend::registry::{convert, storage_of};
+use crate::backend::registry::{convert, custom, storage_of};
 use crate::backend::store::ListOptions;
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status};
@@ -51,7 +51,7 @@ impl Api {
     ) -> Result<Vec<u8>, Status> {
         let storage = storage_of(resource);
         let key = storage.group_resource();
-        let selection = Selection::parse(key, query)?;
+        let selection = Selection::parse(storage, query)?;
         let limit = query.number("limit")?.unwrap_or(0).max(0).unsigned_abs();
         self.check_revision(query)?;
         let token = match query.get("continue") {
@@ -104,7 +104,7 @@ impl Api {
                 last = Some((namespace.to_owned(), name.to_owned()));
             }
             match parsed {
-                Some(object) => writer.object(convert.map_or_else(|| object.clone(), |convert| convert(&object))),
+                Some(object) => writer.object(convert.map_or_else(|| object.clone(), |convert| convert.apply(&object))),
                 None => writer.raw(bytes),
             }
         })?;
@@ -125,7 +125,7 @@ impl Api {
 
     fn list_one(
         &self,
-        storage: &Resource,
+        storage: &'static Resource,
         namespace: &str,
         name: &str,
         selection: &Selection,
@@ -136,7 +136,7 @@ impl Api {
         if let Some(stored) = self.store().get(storage.group_resource(), namespace, name)? {
             let object = stored.parse()?;
             if selection.matches(&object) {
-                writer.object(convert.map_or_else(|| object.clone(), |convert| convert(&object)));
+                writer.object(convert.map_or_else(|| object.clone(), |convert| convert.apply(&object)));
             }
         }
         Ok(writer.finish(json!({"resourceVersion": revision.to_string()})))
@@ -161,6 +161,14 @@ impl Api {
     }
 }
 
+/// The kind of a resource's lists.
+pub(super) fn list_kind(resource: &Resource) -> String {
+    match custom::of(resource) {
+        Some(custom) if !custom.list_kind.is_empty() => custom.list_kind.clone(),
+        _ => format!("{}List", resource.kind),
+    }
+}
+
 /// Builds a list's body item by item.
 struct Writer {
     form: Form,
@@ -176,7 +184,7 @@ impl Writer {
         let include = Include::parse(query.get("includeObject"))?;
         let (kind, api_version) = match form {
             Form::Metadata => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
-            _ => (format!("{}List", resource.kind), resource.group_version().to_string()),
+            _ => (list_kind(resource), resource.group_version().to_string()),
         };
         let printer = Printer::new(resource, include, api.clock().now());
         Ok(Self { form, printer, kind, api_version, buffer: Vec::new(), empty: true })

@@ -4,9 +4,12 @@
 //! the way in and out.
 
 mod accept;
+mod admission;
 mod body;
 mod budget;
+mod catalog;
 mod create;
+mod definition;
 mod delete;
 mod discovery;
 mod events;
@@ -14,6 +17,7 @@ mod form;
 pub mod http;
 mod import;
 mod list;
+mod openapi;
 mod patch;
 mod query;
 mod random;
@@ -37,9 +41,8 @@ pub use delete::{DeleteOptions, Deleted};
 pub use update::Part;
 
 use super::controllers;
-use super::registry;
+use super::registry::custom::Custom;
 use super::store::{ListOptions, Store};
-use crate::object::builtin::{self, Resource};
 use crate::object::clock::Clock;
 use crate::object::{Object, Status};
 
@@ -62,6 +65,9 @@ pub trait Nodes: Send + Sync {
 pub struct WriteOptions {
     /// Do everything but write.
     pub dry_run: bool,
+    /// The version in which the client writes a custom resource, whose schema counts; the storage
+    /// version's where there is none.
+    pub version: Option<&'static Custom>,
 }
 
 /// What a write led to.
@@ -83,6 +89,7 @@ struct Shared {
     store: Store,
     clock: Clock,
     seed: OnceLock<u64>,
+    catalog: catalog::Catalog,
 }
 
 impl Api {
@@ -92,7 +99,7 @@ impl Api {
         if let Some(seed) = seed {
             let _ = cell.set(seed);
         }
-        Self { shared: Arc::new(Shared { store, clock, seed: cell }) }
+        Self { shared: Arc::new(Shared { store, clock, seed: cell, catalog: catalog::Catalog::default() }) }
     }
 
     /// The clock that dates what is written.
@@ -120,25 +127,25 @@ impl Api {
 
     /// Creates an object where its metadata says; a name is made from `generateName` where there is none.
     pub fn create(&self, resource: &str, object: Object) -> Result<Object, Status> {
-        let resource = known(resource)?;
+        let resource = self.known(resource)?;
         self.create_with(resource, object, &WriteOptions::default()).map(|written| written.object)
     }
 
     /// Replaces an object, all but its status. A `resourceVersion` must be the current one.
     pub fn update(&self, resource: &str, object: Object) -> Result<Object, Status> {
-        let resource = known(resource)?;
+        let resource = self.known(resource)?;
         self.update_with(resource, Part::Whole, object, &WriteOptions::default()).map(|written| written.object)
     }
 
     /// Replaces an object's status. A `resourceVersion` must be the current one.
     pub fn update_status(&self, resource: &str, object: Object) -> Result<Object, Status> {
-        let resource = known(resource)?;
+        let resource = self.known(resource)?;
         self.update_with(resource, Part::Status, object, &WriteOptions::default()).map(|written| written.object)
     }
 
     /// Replaces a namespace's `spec.finalizers`; one that is being deleted goes with the last of them.
     pub fn finalize(&self, namespace: Object) -> Result<Object, Status> {
-        let resource = known("namespaces")?;
+        let resource = self.known("namespaces")?;
         self.update_with(resource, Part::Finalize, namespace, &WriteOptions::default()).map(|written| written.object)
     }
 
@@ -150,20 +157,13 @@ impl Api {
         name: &str,
         options: &DeleteOptions,
     ) -> Result<Deleted, Status> {
-        self.delete_with(known(resource)?, namespace, name, options)
+        self.delete_with(self.known(resource)?, namespace, name, options)
     }
 
     /// Records an event as client-go's recorder does: one that equals an earlier one raises its count.
     pub fn record_event(&self, event: &controllers::Event) -> Result<(), Status> {
         events::record(self, event)
     }
-}
-
-/// The resource of that name, in its storage version.
-fn known(resource: &str) -> Result<&'static Resource, Status> {
-    builtin::by_group_resource(resource)
-        .map(registry::storage_of)
-        .ok_or_else(|| Status::internal(format!("no resource {resource}")))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::body;
 use super::form::{self, FieldValidation, Source};
+use crate::backend::registry::custom::Custom;
 use crate::object::patch::{PatchError, json, merge, strategic};
 use crate::object::{GroupVersionKind, Object, Status, schema};
 
@@ -40,6 +41,7 @@ impl Patch {
     pub fn apply(
         &self,
         gvk: &GroupVersionKind,
+        custom: Option<&'static Custom>,
         object: &Object,
         validation: FieldValidation,
     ) -> Result<(Object, Vec<String>), Status> {
@@ -61,7 +63,7 @@ impl Patch {
                 Source::Strategic(patch)
             }
         };
-        let warnings = form::normalise(gvk, &mut result, &source, validation)?;
+        let warnings = form::normalise(gvk, custom, &mut result, &source, validation)?;
         Ok((result, warnings))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::object::builtin::{self, Resource};
-use crate::object::{Status, names};
+use crate::object::builtin::Resource;
+use crate::object::{GroupVersion, Status, names};
 
 /// What a path names.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub enum Route<'a> {
     Version,
     /// `/healthz`, `/readyz`, `/livez`.
     Health,
-    /// `/openapi/v3` and what is below it.
-    OpenApi,
+    /// `/openapi/v3`, or a group version's document below it.
+    OpenApi(Option<GroupVersion>),
 }
 
 /// A path to a resource.
@@ -40,26 +40,42 @@ pub struct ResourceRoute<'a> {
     pub subresource: Cow<'a, str>,
 }
 
+/// Looks a resource up by group, version and plural name.
+pub type Find<'a> = dyn Fn(&str, &str, &str) -> Result<Option<&'static Resource>, Status> + 'a;
+
 /// Reads a path.
-pub fn parse(path: &str) -> Result<Route<'_>, Status> {
+///
+/// `find` looks a resource up by group, version and plural name.
+pub fn parse<'a>(path: &'a str, find: &Find<'_>) -> Result<Route<'a>, Status> {
     let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(9, '/').filter(|segment| !segment.is_empty());
     match segments.next() {
         Some("api") => {
             let Some(version) = segments.next() else {
                 return Ok(Route::Discovery { group: "".into(), version: "".into(), core: true });
             };
-            in_group_version("".into(), decode(version)?, segments)
+            in_group_version("".into(), decode(version)?, segments, find)
         }
         Some("apis") => {
             let group = segments.next().map_or(Ok(Cow::Borrowed("")), decode)?;
             match segments.next() {
-                Some(version) => in_group_version(group, decode(version)?, segments),
+                Some(version) => in_group_version(group, decode(version)?, segments, find),
                 None => Ok(Route::Discovery { group, version: "".into(), core: false }),
             }
         }
         Some("version") => Ok(Route::Version),
         Some("healthz" | "readyz" | "livez") => Ok(Route::Health),
-        Some("openapi") => Ok(Route::OpenApi),
+        Some("openapi") => match (segments.next(), segments.next()) {
+            (Some("v3"), None) => Ok(Route::OpenApi(None)),
+            (Some("v3"), Some("api")) => {
+                let version = segments.next().ok_or_else(Status::no_such_path)?;
+                Ok(Route::OpenApi(Some(GroupVersion::new("", decode(version)?))))
+            }
+            (Some("v3"), Some("apis")) => {
+                let (group, version) = segments.next().zip(segments.next()).ok_or_else(Status::no_such_path)?;
+                Ok(Route::OpenApi(Some(GroupVersion::new(decode(group)?, decode(version)?))))
+            }
+            _ => Err(Status::no_such_path()),
+        },
         _ => Err(Status::no_such_path()),
     }
 }
@@ -68,10 +84,11 @@ fn in_group_version<'a>(
     group: Cow<'a, str>,
     version: Cow<'a, str>,
     mut segments: impl Iterator<Item = &'a str>,
+    find: &Find<'_>,
 ) -> Result<Route<'a>, Status> {
     let core = group.is_empty();
     let Some(first) = segments.next() else { return Ok(Route::Discovery { group, version, core }) };
-    let find = |plural: &str| builtin::by_path(&group, &version, plural).ok_or_else(Status::no_such_path);
+    let find = |plural: &str| find(&group, &version, plural)?.ok_or_else(Status::no_such_path);
     let second = segments.next();
     let third = segments.next();
     // `/namespaces/NAME` and `/namespaces/NAME/status` are about the namespace itself.
@@ -136,6 +153,11 @@ pub fn decode(segment: &str) -> Result<Cow<'_, str>, Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::builtin;
+
+    fn parse(path: &str) -> Result<Route<'_>, Status> {
+        super::parse(path, &|group, version, plural| Ok(builtin::by_path(group, version, plural)))
+    }
 
     #[test]
     fn reads_paths() {
@@ -177,6 +199,6 @@ mod tests {
             assert_eq!(parse(path).err().map(|status| status.code), Some(code), "{path}");
         }
         assert!(matches!(parse("/apis/apps/v1"), Ok(Route::Discovery { core: false, .. })));
-        assert!(matches!(parse("/openapi/v3/apis/apps/v1"), Ok(Route::OpenApi)));
+        assert!(matches!(parse("/openapi/v3/apis/apps/v1"), Ok(Route::OpenApi(Some(_)))));
     }
 }

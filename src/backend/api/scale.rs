@@ -2,29 +2,40 @@
 
 use serde_json::json;
 
+use crate::backend::registry::custom;
+use crate::object::builtin::Resource;
 use crate::object::labels::format_selector;
 use crate::object::{Meta, Object, Status};
 
 /// An object's scale (`autoscaling/v1`).
-pub(super) fn of(object: &Object) -> Object {
+pub(super) fn of(resource: &Resource, object: &Object) -> Object {
+    let paths = custom::of(resource).and_then(|custom| custom.scale.as_ref());
+    let number = |path: &[&str], own: Option<&Vec<String>>| match own {
+        Some(own) => own.iter().try_fold(object, |value, field| value.get(field)).and_then(Object::as_i64),
+        None => object.int_at(path),
+    };
+    let wanted = number(&["spec", "replicas"], paths.map(|paths| &paths.spec)).unwrap_or(0);
+    let current = number(&["status", "replicas"], paths.map(|paths| &paths.status)).unwrap_or(0);
     let mut scale = json!({
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {"name": object.name(), "namespace": object.namespace()},
         "spec": {},
-        "status": {"replicas": object.int_at(&["status", "replicas"]).unwrap_or(0)},
+        "status": {"replicas": current},
     });
     for field in ["uid", "resourceVersion", "creationTimestamp"] {
         if let Some(value) = object.at(&["metadata", field]) {
             scale.set_at(&["metadata", field], value.clone());
         }
     }
-    let replicas = object.int_at(&["spec", "replicas"]).unwrap_or(0);
-    if replicas != 0 {
-        scale.set_at(&["spec", "replicas"], replicas);
+    if wanted != 0 {
+        scale.set_at(&["spec", "replicas"], wanted);
     }
     let selector = object.at(&["spec", "selector"]);
-    let text = if object.kind() == "ReplicationController" {
+    let text = if let Some(paths) = paths {
+        let found = paths.selector.iter().try_fold(object, |value, field| value.get(field));
+        found.and_then(Object::as_str).unwrap_or("").to_owned()
+    } else if object.kind() == "ReplicationController" {
         let labels = object.map_at(&["spec", "selector"]);
         labels.into_iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
     } else {
@@ -37,7 +48,7 @@ pub(super) fn of(object: &Object) -> Object {
 }
 
 /// The object with the replicas that a scale asks for.
-pub(super) fn onto(object: &Object, scale: &Object) -> Result<Object, Status> {
+pub(super) fn onto(resource: &Resource, object: &Object, scale: &Object) -> Result<Object, Status> {
     let replicas = scale.int_at(&["spec", "replicas"]).unwrap_or(0);
     if replicas < 0 {
         let error = crate::backend::registry::FieldError::invalid(
@@ -49,7 +60,13 @@ pub(super) fn onto(object: &Object, scale: &Object) -> Result<Object, Status> {
         return Err(Status::invalid(&kind, object.name(), &[error]));
     }
     let mut result = object.clone();
-    result.set_at(&["spec", "replicas"], replicas);
+    match custom::of(resource).and_then(|custom| custom.scale.as_ref()) {
+        Some(paths) => {
+            let path: Vec<&str> = paths.spec.iter().map(String::as_str).collect();
+            result.set_at(&path, replicas);
+        }
+        None => result.set_at(&["spec", "replicas"], replicas),
+    }
     for field in ["resourceVersion", "uid"] {
         match scale.at(&["metadata", field]) {
             Some(value) => result.set_at(&["metadata", field], value.clone()),

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use super::query::Query;
+use crate::backend::registry::custom;
+use crate::object::builtin::Resource;
 use crate::object::fields::FieldSelector;
 use crate::object::labels::Selector;
 use crate::object::{Meta, Object, Status};
@@ -58,7 +60,7 @@ pub struct Selection {
 
 impl Selection {
     /// Reads `labelSelector` and `fieldSelector`; `resource` is the storage resource.
-    pub fn parse(resource: &str, query: &Query) -> Result<Self, Status> {
+    pub fn parse(resource: &Resource, query: &Query) -> Result<Self, Status> {
         let labels =
             match query.get("labelSelector") {
                 "" => None,
@@ -71,9 +73,12 @@ impl Selection {
             };
         let fields =
             FieldSelector::parse(query.get("fieldSelector")).map_err(|error| Status::bad_request(error.to_string()))?;
-        let known = FIELDS.iter().find(|(name, _)| *name == resource).map(|(_, fields)| *fields);
+        let known = FIELDS.iter().find(|(name, _)| *name == resource.group_resource()).map(|(_, fields)| *fields);
         for term in &fields.0 {
             if matches!(term.field.as_str(), "metadata.name" | "metadata.namespace") {
+                continue;
+            }
+            if custom::of(resource).is_some_and(|custom| custom.selectable.contains(&term.field)) {
                 continue;
             }
             match known {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::backend::registry::custom::{self, Custom};
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status, Timestamp};
 use crate::output::columns::{self, Column};
@@ -29,9 +30,18 @@ impl Include {
     }
 }
 
+/// Where the columns are from.
+#[derive(Clone, Copy)]
+enum Columns {
+    /// Our own tables.
+    BuiltIn(&'static [Column]),
+    /// A definition's, after the name.
+    Custom(&'static Custom),
+}
+
 /// Prints rows of one kind.
 pub struct Printer {
-    columns: &'static [Column],
+    columns: Columns,
     include: Include,
     now: Timestamp,
 }
@@ -39,12 +49,22 @@ pub struct Printer {
 impl Printer {
     /// A printer for a resource's objects; ages are as of `now`.
     pub fn new(resource: &Resource, include: Include, now: Timestamp) -> Self {
-        Self { columns: columns::for_resource(resource.group_resource()), include, now }
+        let columns = match custom::of(resource) {
+            Some(custom) => Columns::Custom(custom),
+            None => Columns::BuiltIn(columns::for_resource(resource.group_resource())),
+        };
+        Self { columns, include, now }
     }
 
     /// One row.
     pub fn row(&self, mut object: Object) -> Object {
-        let cells = columns::row(self.columns, &object, self.now);
+        let cells = match self.columns {
+            Columns::BuiltIn(columns) => columns::row(columns, &object, self.now),
+            Columns::Custom(custom) => {
+                let own = custom.columns.iter().map(|column| column.cell(&object, self.now));
+                std::iter::once(object.name().into()).chain(own).collect()
+            }
+        };
         let object = match self.include {
             Include::None => Object::Null,
             Include::Metadata => partial(&mut object),
@@ -61,7 +81,20 @@ impl Printer {
                 "description": "", "priority": column.priority,
             })
         };
-        self.columns.iter().map(column).collect::<Vec<_>>().into()
+        match self.columns {
+            Columns::BuiltIn(columns) => columns.iter().map(column).collect::<Vec<_>>().into(),
+            Columns::Custom(custom) => {
+                let name =
+                    json!({"name": "Name", "type": "string", "format": "name", "description": "", "priority": 0});
+                let own = custom.columns.iter().map(|column| {
+                    json!({
+                        "name": column.name, "type": column.kind, "format": column.format,
+                        "description": column.description, "priority": column.priority,
+                    })
+                });
+                std::iter::once(name).chain(own).collect::<Vec<_>>().into()
+            }
+        }
     }
 
     /// A table of these rows; `columns` may be left out once the client has seen them.

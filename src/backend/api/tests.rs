@@ -717,3 +717,217 @@ async fn connections_are_served() {
     drop(sender);
     serving.await.expect("ended").expect("without an error");
 }
+
+#[tokio::test]
+async fn autoscalers_are_shown_in_both_versions() {
+    let cluster = cluster();
+    let old = json!({
+        "apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
+        "spec": {"maxReplicas": 3, "targetCPUUtilizationPercentage": 50,
+                 "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}},
+    });
+    let path = |version: &str| format!("/apis/autoscaling/{version}/namespaces/default/horizontalpodautoscalers");
+    let made = post(&cluster, &path("v1"), old).await;
+    assert_eq!((made.code, made.body.int_at(&["spec", "targetCPUUtilizationPercentage"])), (201, Some(50)));
+    let new = get(&cluster, &format!("{}/web", path("v2"))).await;
+    assert_eq!(new.api_version(), "autoscaling/v2");
+    assert_eq!(
+        new["spec"]["metrics"],
+        json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}])
+    );
+    let list = get(&cluster, &path("v1")).await;
+    assert_eq!(list["items"][0].int_at(&["spec", "targetCPUUtilizationPercentage"]), Some(50));
+}
+
+#[tokio::test]
+async fn warns_of_pods_that_a_namespace_does_not_like() {
+    let cluster = cluster();
+    let labels = json!({"metadata": {"labels": {"pod-security.kubernetes.io/warn": "baseline"}}});
+    patch(&cluster, "/api/v1/namespaces/default", "merge-patch", labels).await;
+    let mut host = deployment("host");
+    host.set_at(&["spec", "template", "spec", "hostNetwork"], true);
+    let made = post(&cluster, DEPLOYMENTS, host).await;
+    assert_eq!(made.warnings.len(), 1, "{:?}", made.warnings);
+    assert!(made.warnings[0].contains("would violate PodSecurity"), "{:?}", made.warnings);
+    assert_eq!(post(&cluster, DEPLOYMENTS, deployment("plain")).await.warnings, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_template_without_a_spec_lacks_only_containers() {
+    let cluster = cluster();
+    let mut deployment = deployment("web");
+    deployment.remove_at(&["spec", "template", "spec"]);
+    let refused = post(&cluster, DEPLOYMENTS, deployment).await;
+    assert_eq!(
+        refused.body.str_at(&["message"]),
+        "Deployment.apps \"web\" is invalid: spec.template.spec.containers: Required value"
+    );
+}
+
+const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+const BEACONS: &str = "/apis/sea.example.org/v1/namespaces/default/beacons";
+
+fn beacons() -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "beacons.sea.example.org"},
+        "spec": {
+            "group": "sea.example.org", "scope": "Namespaced",
+            "names": {"plural": "beacons", "singular": "beacon", "kind": "Beacon", "listKind": "BeaconList",
+                      "shortNames": ["bcn"], "categories": ["all"]},
+            "versions": [
+                {
+                    "name": "v1", "served": true, "storage": true,
+                    "schema": {"openAPIV3Schema": {"type": "object", "required": ["spec"], "properties": {
+                        "spec": {"type": "object", "required": ["colour"], "properties": {
+                            "colour": {"type": "string", "enum": ["red", "green"]},
+                            "lamps": {"type": "integer", "format": "int32", "default": 1, "minimum": 0, "maximum": 12},
+                        }},
+                        "status": {"type": "object", "properties": {
+                            "lit": {"type": "integer"}, "selector": {"type": "string"},
+                        }},
+                    }}},
+                    "subresources": {"status": {}, "scale": {
+                        "specReplicasPath": ".spec.lamps", "statusReplicasPath": ".status.lit",
+                        "labelSelectorPath": ".status.selector",
+                    }},
+                    "additionalPrinterColumns": [
+                        {"name": "Colour", "type": "string", "jsonPath": ".spec.colour"},
+                        {"name": "Lamps", "type": "integer", "jsonPath": ".spec.lamps"},
+                        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+                    ],
+                    "selectableFields": [{"jsonPath": ".spec.colour"}],
+                },
+                {
+                    "name": "v1alpha1", "served": true, "storage": false, "deprecated": true,
+                    "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+                },
+            ],
+        },
+    })
+}
+
+fn beacon(name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "sea.example.org/v1", "kind": "Beacon", "metadata": {"name": name}, "spec": spec})
+}
+
+#[tokio::test]
+async fn definitions_make_resources() {
+    let cluster = cluster();
+    assert_eq!(send(&cluster, "GET", BEACONS, &[], "").await.code, 404);
+    let made = post(&cluster, DEFINITIONS, beacons()).await;
+    assert_eq!(made.code, 201, "{}", made.body);
+    let status = &made.body["status"];
+    assert_eq!(status["acceptedNames"]["kind"], "Beacon");
+    assert_eq!(status["storedVersions"], json!(["v1"]));
+    assert_eq!(status["conditions"][1]["reason"], "InitialNamesAccepted");
+    let list = get(&cluster, "/apis/sea.example.org/v1").await;
+    assert_eq!(list["resources"][0]["shortNames"], json!(["bcn"]));
+    assert_eq!(list["resources"][2]["name"], "beacons/scale");
+    assert_eq!(get(&cluster, "/apis/sea.example.org").await["preferredVersion"]["version"], "v1");
+
+    let made = post(&cluster, BEACONS, beacon("a", json!({"colour": "red", "odd": 1}))).await;
+    assert_eq!((made.code, made.body["spec"].clone()), (201, json!({"colour": "red", "lamps": 1})));
+    assert_eq!(made.warnings, ["299 - \"unknown field \\\"spec.odd\\\"\""]);
+    let refused = post(&cluster, BEACONS, beacon("b", json!({"colour": "blue", "lamps": 13}))).await;
+    assert_eq!(
+        refused.body["message"],
+        "Beacon.sea.example.org \"b\" is invalid: [spec.colour: Unsupported value: \"blue\": supported values: \"red\", \"green\", spec.lamps: Invalid value: 13: spec.lamps in body should be less than or equal to 12]"
+    );
+    let strict = format!("{BEACONS}?fieldValidation=Strict");
+    let refused = post(&cluster, &strict, beacon("b", json!({"colour": "red", "odd": 1}))).await;
+    assert_eq!(
+        refused.body["message"],
+        "Beacon in version \"v1\" cannot be handled as a Beacon: strict decoding error: unknown field \"spec.odd\""
+    );
+
+    let path = format!("{BEACONS}/a");
+    let changed =
+        patch(&cluster, &format!("{path}/status"), "merge-patch", json!({"status": {"lit": 2, "selector": "a=b"}}))
+            .await;
+    assert_eq!((changed.code, changed.body.generation()), (200, 1));
+    let scale = get(&cluster, &format!("{path}/scale")).await;
+    assert_eq!(
+        (scale["spec"]["replicas"].as_i64(), &scale["status"]),
+        (Some(1), &json!({"replicas": 2, "selector": "a=b"}))
+    );
+    let scaled = patch(&cluster, &format!("{path}/scale"), "merge-patch", json!({"spec": {"replicas": 5}})).await;
+    assert_eq!(scaled.body["spec"]["replicas"], 5);
+    assert_eq!(get(&cluster, &path).await["spec"]["lamps"], 5);
+    let strategic = patch(&cluster, &path, "strategic-merge-patch", json!({})).await;
+    assert_eq!(strategic.code, 415);
+
+    let table = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")];
+    let table = send(&cluster, "GET", BEACONS, &table, "").await.body;
+    assert_eq!(table["rows"][0]["cells"], json!(["a", "red", 5, "0s"]));
+    let red = get(&cluster, &format!("{BEACONS}?fieldSelector=spec.colour=red")).await;
+    assert_eq!((names(&red), red["kind"].as_str()), (vec!["a"], Some("BeaconList")));
+    let old = send(&cluster, "GET", &path.replace("v1/", "v1alpha1/"), &[], "").await;
+    assert_eq!(old.body["apiVersion"], "sea.example.org/v1alpha1");
+    assert_eq!(old.warnings, ["299 - \"sea.example.org/v1alpha1 Beacon is deprecated\""]);
+}
+
+#[tokio::test]
+async fn definitions_go_with_their_objects() {
+    let cluster = cluster();
+    let own = format!("{DEFINITIONS}/beacons.sea.example.org");
+    post(&cluster, DEFINITIONS, beacons()).await;
+    post(&cluster, BEACONS, beacon("a", json!({"colour": "red"}))).await;
+    assert_eq!(send(&cluster, "DELETE", &own, &[], "").await.code, 200);
+    assert_eq!(send(&cluster, "GET", BEACONS, &[], "").await.code, 404);
+    post(&cluster, DEFINITIONS, beacons()).await;
+    assert_eq!(names(&get(&cluster, BEACONS).await), [""; 0]);
+
+    let mut held = beacon("held", json!({"colour": "red"}));
+    held.set_at(&["metadata", "finalizers"], json!(["sea.example.org/keeper"]));
+    post(&cluster, BEACONS, held).await;
+    send(&cluster, "DELETE", &own, &[], "").await;
+    let definition = get(&cluster, &own).await;
+    assert_eq!(definition["status"]["conditions"][2]["reason"], "InstanceDeletionInProgress");
+    let free =
+        patch(&cluster, &format!("{BEACONS}/held"), "merge-patch", json!({"metadata": {"finalizers": null}})).await;
+    assert_eq!(free.code, 200, "{}", free.body);
+    assert_eq!(send(&cluster, "GET", &own, &[], "").await.code, 404);
+}
+
+#[tokio::test]
+async fn open_api_has_types_and_operations() {
+    let cluster = cluster();
+    post(&cluster, DEFINITIONS, beacons()).await;
+    let index = get(&cluster, "/openapi/v3").await;
+    for path in ["api/v1", "apis/apps/v1", "apis/sea.example.org/v1"] {
+        let address = index["paths"][path]["serverRelativeURL"].as_str().expect("an address");
+        let document = get(&cluster, address).await;
+        let schemas = document["components"]["schemas"].as_object().expect("schemas");
+        // Whatever is referred to is there.
+        let text = document.to_string();
+        for reference in text.split("\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().expect("a name");
+            assert!(schemas.get(name).is_some_and(Value::is_object), "{name} in {path}");
+        }
+    }
+    let apps = get(&cluster, "/openapi/v3/apis/apps/v1").await;
+    let patch = &apps["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"];
+    assert_eq!(
+        patch["x-kubernetes-group-version-kind"],
+        json!({"group": "apps", "version": "v1", "kind": "Deployment"})
+    );
+    let names = patch["parameters"].as_array().expect("parameters").iter().map(|p| p["name"].as_str());
+    assert!(
+        names.clone().any(|name| name == Some("fieldValidation")) && names.clone().any(|name| name == Some("dryRun"))
+    );
+    let container = &apps["components"]["schemas"]["io.k8s.api.core.v1.Container"]["properties"]["ports"];
+    assert_eq!(
+        *container,
+        json!({
+            "type": "array",
+            "items": {"allOf": [{"$ref": "#/components/schemas/io.k8s.api.core.v1.ContainerPort"}], "default": {}},
+            "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["containerPort", "protocol"],
+            "x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": "containerPort",
+        })
+    );
+    let sea = get(&cluster, "/openapi/v3/apis/sea.example.org/v1").await;
+    let beacon = &sea["components"]["schemas"]["org.example.sea.v1.Beacon"];
+    assert_eq!(beacon["properties"]["spec"]["properties"]["lamps"]["default"], 1);
+    assert_eq!(send(&cluster, "GET", "/openapi/v3/apis/none/v1", &[], "").await.code, 404);
+}

@@ -1,8 +1,10 @@
 //! Changing objects.
 
+use super::catalog::DEFINITIONS;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
-use crate::backend::registry::{FieldErrors, strategy_of};
+use crate::backend::registry::strategies::admission;
+use crate::backend::registry::{FieldErrors, custom, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status};
 
@@ -122,6 +124,7 @@ impl Api {
                 return refuse(format!("pod {name} is already assigned to node \"{current}\""));
             }
             super::create::bind(&mut pod, node, inside.now);
+            admission::topology_labels(&mut pod, inside);
             for (key, value) in annotations {
                 pod.set_at(&["metadata", "annotations", key], *value);
             }
@@ -144,7 +147,7 @@ impl Inside<'_, '_> {
         edit: impl FnOnce(&Object) -> Result<Object, Status>,
     ) -> Result<Written, Status> {
         let key = resource.group_resource();
-        let strategy = strategy_of(key);
+        let strategy = strategy_of(resource);
         let (old, revision) = self.find(key, namespace, name)?;
         let new = edit(&old)?;
         check_identity(key, &new, &old)?;
@@ -169,6 +172,9 @@ impl Inside<'_, '_> {
                 strategy.prepare_for_update(&mut new, &old, self)?;
                 errors = strategy.validate(&new);
                 errors.extend(strategy.validate_update(&new, &old));
+                if key == DEFINITIONS {
+                    self.establish(&mut new);
+                }
             }
             Part::Status | Part::Approval => strategy.prepare_for_status_update(&mut new, &old),
             Part::Finalize => {}
@@ -180,15 +186,21 @@ impl Inside<'_, '_> {
                 }
             }
         }
+        if let Some(custom) = options.version.or(custom::of(resource)) {
+            custom.default(&mut new);
+            errors.extend(custom.validate(&new));
+        }
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.gvk().group_kind(), name, &errors));
         }
-        let warnings = strategy.warnings(&new, Some(&old));
+        let mut warnings = strategy.warnings(&new, Some(&old));
+        warnings.extend(self.pod_security_warning(key, &new, Some(&old)));
         if options.dry_run {
             return Ok(Written { object: new, warnings });
         }
         if is_finished(key, &new) {
             self.transaction.delete(key, namespace, name, Some(revision))?;
+            self.release_definition(resource)?;
         } else if new != old {
             self.transaction.update(key, &mut new, Some(revision))?;
         }

@@ -52,7 +52,7 @@ impl Api {
         form: Form,
     ) -> Result<Watch, Status> {
         let storage = storage_of(resource);
-        let selection = Selection::parse(storage.group_resource(), query)?;
+        let selection = Selection::parse(storage, query)?;
         let bookmarks = query.is_true("allowWatchBookmarks");
         let initial = query.is_true("sendInitialEvents");
         let timeout = query.number("timeoutSeconds")?.and_then(|seconds| u64::try_from(seconds).ok());
@@ -194,7 +194,7 @@ impl Watch {
 
     fn event(&mut self, kind: &str, mut object: Object) {
         if let Some(convert) = convert::between(self.storage, self.resource) {
-            object = convert(&object);
+            object = convert.apply(&object);
         }
         let object = match self.form {
             Form::Metadata => partial(&mut object),

@@ -1,20 +1,51 @@
 //! Between the versions and groups in which a resource is shown.
 
+use super::custom::{self, Custom};
+use super::strategies::autoscaler;
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object};
 
 /// Makes an object of one version out of one of another.
-pub type Conversion = fn(&Object) -> Object;
+#[derive(Clone, Copy)]
+pub enum Conversion {
+    /// Between versions that differ.
+    Rule(fn(&Object) -> Object),
+    /// To a version of a custom resource, by its schema.
+    Custom(&'static Custom),
+}
+
+impl Conversion {
+    /// The object in the other version.
+    pub fn apply(&self, object: &Object) -> Object {
+        match self {
+            Self::Rule(rule) => rule(object),
+            Self::Custom(custom) => {
+                let mut object = object.clone();
+                object.set_at(&["apiVersion"], custom.resource.group_version().to_string());
+                custom.prune(&mut object);
+                custom.default(&mut object);
+                object
+            }
+        }
+    }
+}
 
 /// How to get from one resource's objects to another's, both of one storage resource; `None` where
 /// they are the same.
+///
+/// Custom resources always take the way: what is stored gets the defaults that the schema has now.
 pub fn between(from: &Resource, to: &Resource) -> Option<Conversion> {
+    if let Some(custom) = custom::of(to) {
+        return Some(Conversion::Custom(custom));
+    }
     if std::ptr::eq(from, to) {
         return None;
     }
-    match (from.group, to.group) {
-        ("", "events.k8s.io") => Some(event_from_core),
-        ("events.k8s.io", "") => Some(event_to_core),
+    match ((from.group, from.version), (to.group, to.version)) {
+        (("", _), ("events.k8s.io", _)) => Some(Conversion::Rule(event_from_core)),
+        (("events.k8s.io", _), ("", _)) => Some(Conversion::Rule(event_to_core)),
+        (("autoscaling", "v2"), ("autoscaling", "v1")) => Some(Conversion::Rule(autoscaler::to_v1)),
+        (("autoscaling", "v1"), ("autoscaling", "v2")) => Some(Conversion::Rule(autoscaler::to_v2)),
         _ => None,
     }
 }
@@ -60,12 +91,12 @@ mod tests {
         let core = builtin::by_path("", "v1", "events").expect("events");
         let new = builtin::by_path("events.k8s.io", "v1", "events").expect("events");
         let event = json!({"apiVersion": "v1", "kind": "Event", "message": "m", "involvedObject": {"name": "a"}, "count": 2, "reason": "R"});
-        let shown = between(core, new).expect("a way")(&event);
+        let shown = between(core, new).expect("a way").apply(&event);
         assert_eq!(
             shown,
             json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "note": "m", "regarding": {"name": "a"}, "deprecatedCount": 2, "reason": "R"})
         );
-        assert_eq!(between(new, core).expect("a way")(&shown), event);
+        assert_eq!(between(new, core).expect("a way").apply(&shown), event);
         assert!(between(core, core).is_none());
     }
 }

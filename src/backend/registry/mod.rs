@@ -1,6 +1,7 @@
 //! Which rules a resource has.
 
 pub mod convert;
+pub mod custom;
 pub mod field_error;
 pub mod strategies;
 pub mod strategy;
@@ -11,9 +12,12 @@ pub use strategy::{Cluster, Strategy};
 
 use crate::object::builtin::{self, Resource};
 
-/// The rules of a resource (`pods`, `deployments.apps`).
-pub fn strategy_of(resource: &str) -> &'static dyn Strategy {
-    strategies::for_resource(resource)
+/// The rules of a resource.
+pub fn strategy_of(resource: &Resource) -> &'static dyn Strategy {
+    match custom::of(resource) {
+        Some(custom) => strategies::for_custom(resource.namespaced, custom.has_status()),
+        None => strategies::for_resource(resource.group_resource()),
+    }
 }
 
 /// The resource under which a resource's objects are stored, in the storage version: the same one
@@ -23,5 +27,8 @@ pub fn storage_of(resource: &'static Resource) -> &'static Resource {
         "events.events.k8s.io" => "events",
         own => own,
     };
+    if let Some(storage) = custom::storage_of(resource) {
+        return storage;
+    }
     builtin::by_group_resource(key).unwrap_or(resource)
 }

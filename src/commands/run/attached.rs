@@ -10,9 +10,9 @@ use super::RunArgs;
 use crate::client::from_box;
 use crate::client::request::{Call, DeleteParams, Endpoint};
 use crate::client::watch::{TimedOut, until};
-use crate::commands::attach::{self, Wish};
 use crate::error::Exit;
 use crate::object::{Meta, Object, Status};
+use crate::ops::attach::{Wish, to_container};
 use crate::ops::context::Context;
 use crate::ops::pods;
 
@@ -50,7 +50,7 @@ async fn connect(ctx: &Context, args: &RunArgs, endpoint: &Endpoint, pod: &Objec
     let wish = Wish { stdin: args.stdin, tty: args.tty, quiet: args.quiet, detach_keys: &args.detach_keys };
     let attached = async {
         let container = pods::container_or_default(ctx, pod, "", args.quiet)?;
-        attach::to_container(ctx, pod, container, &wish).await
+        to_container(ctx, pod, container, &wish).await
     };
     match attached.await {
         Err(error) if !error.is::<Exit>() => {

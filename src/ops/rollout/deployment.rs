@@ -7,8 +7,8 @@ use super::{CHANGE_CAUSE, Revision, Undo, empty, normal_template, owned};
 use crate::client::Client;
 use crate::client::request::PatchType;
 use crate::object::{Meta, Object};
-use crate::ops::change::LAST_APPLIED;
 use crate::ops::context::Program;
+use crate::ops::last_applied;
 
 /// The number of a deployment's or replica set's revision.
 const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -16,7 +16,7 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 const HASH: &str = "pod-template-hash";
 /// Annotations of a deployment that going back leaves as they are.
 const KEPT: [&str; 6] = [
-    LAST_APPLIED,
+    last_applied::ANNOTATION,
     REVISION,
     "deployment.kubernetes.io/revision-history",
     "deployment.kubernetes.io/desired-replicas",
