@@ -10,6 +10,7 @@ use crate::error::UsageError;
 use crate::object::{Meta, Object, names};
 use crate::ops::change::{self, DryRun, DryRunArgs, ObjectPrinter, OutputArgs, Report};
 use crate::ops::context::Context;
+use crate::ops::last_applied;
 use crate::ops::overrides::OverrideArgs;
 use crate::ops::service::{NewService, parse_labels};
 use generate::Wanted;
@@ -232,7 +233,7 @@ impl Creation<'_> {
             return Ok(object);
         }
         if self.args.save_config {
-            change::record_last_applied(&mut object);
+            last_applied::record_typed(&mut object);
         }
         change::create(self.ctx, &object, self.namespace, &self.dry_run.write(&self.args.field_manager)).await
     }
