@@ -64,10 +64,18 @@ impl Many {
 }
 
 impl fmt::Display for Many {
-    /// Go's `utilerrors.Aggregate`: `[first, second]`.
+    /// Go's `utilerrors.Aggregate`: `[first, second]`, each text once; a single one stands alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts: Vec<String> = self.0.iter().map(ToString::to_string).collect();
-        write!(f, "[{}]", texts.join(", "))
+        let mut texts: Vec<String> = Vec::new();
+        for text in self.0.iter().map(|error| format!("{error:#}")) {
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        match texts.as_slice() {
+            [only] => f.write_str(only),
+            texts => write!(f, "[{}]", texts.join(", ")),
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 //! alone and once by the whole program against a small server.
 //!
 //! `data/describe/cases.jsonl` holds one command line a line, with the moment at which it ran and what
-//! it printed. The objects come from `data/golden/cluster.json`.
+//! it printed. The objects come from `data/golden/cluster.json`. `data/describe/objects.jsonl` holds
+//! further objects, one a line, with what kubectl printed of them without events: every type of volume,
+//! every kind of metric and probe.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -171,6 +173,19 @@ fn descriptions_are_those_of_kubectl() {
     }
     assert!(wrong.is_empty(), "{} of {checked} differ\n{}", wrong.len(), wrong.join("\n"));
     assert!(checked > 80, "only {checked} cases");
+}
+
+#[test]
+fn every_part_is_described_as_kubectl_does() {
+    let mut checked = 0;
+    for line in include_str!("data/describe/objects.jsonl").lines() {
+        let line: Object = serde_json::from_str(line).expect("an object");
+        let object = &line["object"];
+        let text = Cluster(Vec::new()).describe(object, false, "2026-11-24T00:00:00Z");
+        assert_eq!(text, line.str_at(&["stdout"]), "{}", object.name());
+        checked += 1;
+    }
+    assert!(checked > 30, "only {checked} objects");
 }
 
 /// A server that answers lists and gets from the recorded objects, and nothing else.

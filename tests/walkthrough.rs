@@ -60,7 +60,7 @@ impl Shell {
         let child =
             self.command(&["offline", "serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("serve");
         let server = Server(child);
-        self.until(&["offline", "status"], |out| out.contains("serving"));
+        self.until(&["offline", "status"], |out| out.contains("Served:   at "));
         server
     }
 }
@@ -68,6 +68,15 @@ impl Shell {
 impl Drop for Shell {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.home);
+    }
+}
+
+/// Raised when it goes.
+struct Flag<'a>(&'a AtomicBool);
+
+impl Drop for Flag<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -192,6 +201,8 @@ fn every_line_of_the_slides_does_what_they_say() {
 fn rolling_update(shell: &Shell, port: u16) {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // However this ends, the watcher is not left watching.
+        let _end = Flag(&done);
         let requests = scope.spawn(|| {
             let start = Instant::now();
             let mut faults = Vec::new();

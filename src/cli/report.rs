@@ -52,8 +52,11 @@ fn words(error: &anyhow::Error, program: &str) -> String {
         return match errors.as_slice() {
             // An aggregate within an aggregate is taken out of one of them only.
             [only] if outermost::<ConfigInvalid>(only).is_some() => unusable(outermost(only)),
-            [only] => words(only, program),
-            errors => errors.iter().map(|error| format!("{}\n", plain(error))).collect(),
+            [only] => match outermost::<Many>(only) {
+                Some(Many(inner)) => lines(inner),
+                None => words(only, program),
+            },
+            errors => lines(errors),
         };
     }
     if let Some(status) = outermost::<Status>(error) {
@@ -74,6 +77,11 @@ fn words(error: &anyhow::Error, program: &str) -> String {
         return format!("{}\n{see}", prefixed(&usage.message));
     }
     prefixed(&format!("{error:#}"))
+}
+
+/// Several errors, a line each.
+fn lines(errors: &[anyhow::Error]) -> String {
+    errors.iter().map(|error| format!("{}\n", plain(error))).collect()
 }
 
 /// A configuration that cannot be used, with all that is wrong with it.

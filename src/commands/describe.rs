@@ -221,8 +221,12 @@ impl Scribe<'_> {
     async fn fetch(&self, need: &Need) -> anyhow::Result<Vec<Object>> {
         let (resource, namespace, params, paged) = match need {
             Need::Get { resource, namespace, name } => {
-                let endpoint =
-                    Endpoint::object(&resource.gvr(), namespace.as_deref().unwrap_or_default(), name.as_str());
+                if name.is_empty() {
+                    bail!("resource name may not be empty");
+                }
+                let namespace = namespace.as_deref().unwrap_or_default();
+                let endpoint = Endpoint::object(&resource.gvr(), namespace, name.as_str());
+                endpoint.check()?;
                 return Ok(vec![self.client.json(Call::get(&endpoint)).await?]);
             }
             Need::Events { namespace, field_selector } => {

@@ -8,25 +8,38 @@
 //! `bool`, `i32`, `i64`, `u16`, `f64` and `jiff::SignedDuration` are read as Go reads them. A value name that
 //! begins with `=` is the default that the help shows for an `Option`.
 
+pub mod annotate;
 pub mod api_resources;
 pub mod api_versions;
+pub mod apply;
 pub mod attach;
 pub mod autoscale;
 pub mod config;
+pub mod cordon;
+pub mod create;
+pub mod delete;
 pub mod describe;
+pub mod drain;
 pub mod entry;
 pub mod exec;
 pub mod expose;
 pub mod get;
 pub mod kuberc;
+pub mod label;
 pub mod logs;
 pub mod offline;
+pub mod patch;
 pub mod plugin;
+pub mod replace;
 pub mod rollout;
 pub mod run;
 pub mod scale;
+pub mod set;
 pub mod table;
+pub mod taint;
+pub mod uncordon;
 pub mod version;
+pub mod wait;
 
 pub use entry::{Action, Builtin, Completes, Entry, Group};
 pub use table::COMMANDS;

@@ -3,8 +3,7 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    api_resources, api_versions, attach, autoscale, describe, exec, expose, get, kuberc, logs, offline, rollout, run,
-    scale, version,
+    annotate, api_resources, api_versions, apply, attach, autoscale, cordon, create, delete, describe, drain, exec, expose, get, kuberc, label, logs, offline, patch, replace, rollout, run, scale, set, taint, uncordon, version, wait,
 };
 use crate::run;
 
@@ -24,6 +23,7 @@ pub static COMMANDS: &[Entry] = &[
     // Basic commands for beginners.
     Entry::new("create", "-f FILENAME", "Create objects from files, from standard input, or from flags")
         .group(Beginner)
+        .action(run!(create::CreateArgs, create::run))
         .children(CREATE),
     Entry::new(
         "expose",
@@ -68,6 +68,7 @@ pub static COMMANDS: &[Entry] = &[
         "Delete objects by name, by file, by label, or all of a type",
     )
     .group(Intermediate)
+    .action(run!(delete::DeleteArgs, delete::run))
     .completes(Resources),
     // Deploying.
     Entry::family("rollout", "SUBCOMMAND", "Watch, pause, restart and undo the rollout of a workload", ROLLOUT)
@@ -98,16 +99,16 @@ pub static COMMANDS: &[Entry] = &[
     Entry::family("top", "[flags]", "Show how much CPU and memory nodes and pods use", TOP).group(Cluster).long(
         "Show how much CPU and memory nodes and pods use at present, as the cluster's metrics server measured it.",
     ),
-    Entry::new("cordon", "NODE", "Keep new pods away from a node").group(Cluster).completes(Name("node")),
-    Entry::new("uncordon", "NODE", "Let new pods onto a node again").group(Cluster).completes(Name("node")),
-    Entry::new("drain", "NODE", "Empty a node before maintenance").group(Cluster).completes(Name("node")),
+    Entry::new("cordon", "NODE", "Keep new pods away from a node").group(Cluster).action(run!(cordon::CordonArgs, cordon::run)).completes(Name("node")),
+    Entry::new("uncordon", "NODE", "Let new pods onto a node again").group(Cluster).action(run!(uncordon::UncordonArgs, uncordon::run)).completes(Name("node")),
+    Entry::new("drain", "NODE", "Empty a node before maintenance").group(Cluster).action(run!(drain::DrainArgs, drain::run)).completes(Name("node")),
     Entry::new(
         "taint",
         "NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N",
         "Add taints to nodes, or remove them",
     )
     .group(Cluster)
-    .completes(AnyOf(&["node"])),
+    .action(run!(taint::TaintArgs, taint::run)).completes(AnyOf(&["node"])),
     // Finding out what is wrong.
     Entry::new(
         "describe",
@@ -163,18 +164,22 @@ pub static COMMANDS: &[Entry] = &[
     Entry::new("diff", "-f FILENAME", "Show what applying files would change").group(Advanced).failure(2),
     Entry::new("apply", "(-f FILENAME | -k DIRECTORY)", "Bring objects to the state that files declare")
         .group(Advanced)
+        .action(run!(apply::ApplyArgs, apply::run))
         .children(APPLY),
     Entry::new("patch", "(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]", "Change some fields of an object")
         .group(Advanced)
+        .action(run!(patch::PatchArgs, patch::run))
         .completes(Resources),
-    Entry::new("replace", "-f FILENAME", "Replace objects by those in files").group(Advanced),
+    Entry::new("replace", "-f FILENAME", "Replace objects by those in files")
+        .group(Advanced)
+        .action(run!(replace::ReplaceArgs, replace::run)),
     Entry::new(
         "wait",
         "([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) [--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]]",
         "Wait until objects meet a condition",
     )
     .group(Advanced)
-    .completes(Resources),
+    .action(run!(wait::WaitArgs, wait::run)).completes(Resources),
     Entry::new("kustomize", "DIR [flags]", "Build a kustomization and print the result").group(Advanced).completes(Folders),
     // Settings.
     Entry::new(
@@ -183,6 +188,7 @@ pub static COMMANDS: &[Entry] = &[
         "Change the labels of objects",
     )
     .group(Settings)
+    .action(run!(label::LabelArgs, label::run))
     .completes(Resources),
     Entry::new(
         "annotate",
@@ -190,6 +196,7 @@ pub static COMMANDS: &[Entry] = &[
         "Change the annotations of objects",
     )
     .group(Settings)
+    .action(run!(annotate::AnnotateArgs, annotate::run))
     .completes(Resources),
     Entry::new("completion", "SHELL", "Print the script that completes commands in your shell")
         .group(Settings)
@@ -239,64 +246,81 @@ static CREATE: &[Entry] = &[
         "clusterrole",
         "NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none]",
         "Create a ClusterRole",
-    ),
+    )
+    .action(run!(create::role::ClusterRoleArgs, create::role::cluster_role)),
     Entry::new(
         "clusterrolebinding",
         "NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
         "Bind a ClusterRole to users, groups or service accounts in the whole cluster",
-    ),
+    )
+    .action(run!(create::binding::ClusterRoleBindingArgs, create::binding::cluster_role_binding)),
     Entry::new(
         "configmap",
         "NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
         "Create a ConfigMap from files, folders or literal values",
     )
+    .action(run!(create::configmap::ConfigMapArgs, create::configmap::run))
     .aliases(&["cm"]),
     Entry::new(
         "cronjob",
         "NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [flags]",
         "Create a CronJob",
     )
+    .action(run!(create::cronjob::CronJobArgs, create::cronjob::run))
     .aliases(&["cj"]),
-    Entry::new("deployment", "NAME --image=image -- [COMMAND] [args...]", "Create a Deployment").aliases(&["deploy"]),
-    Entry::new("ingress", "NAME --rule=host/path=service:port[,tls[=secret]] ", "Create an Ingress").aliases(&["ing"]),
+    Entry::new("deployment", "NAME --image=image -- [COMMAND] [args...]", "Create a Deployment")
+        .action(run!(create::deployment::DeploymentArgs, create::deployment::run))
+        .aliases(&["deploy"]),
+    Entry::new("ingress", "NAME --rule=host/path=service:port[,tls[=secret]] ", "Create an Ingress")
+    .action(run!(create::ingress::IngressArgs, create::ingress::run)).aliases(&["ing"]),
     Entry::new(
         "job",
         "NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]",
         "Create a Job, from an image or from a CronJob",
-    ),
-    Entry::new("namespace", "NAME [--dry-run=server|client|none]", "Create a namespace").aliases(&["ns"]),
+    )
+    .action(run!(create::job::JobArgs, create::job::run)),
+    Entry::new("namespace", "NAME [--dry-run=server|client|none]", "Create a namespace")
+        .action(run!(create::namespace::NamespaceArgs, create::namespace::run))
+        .aliases(&["ns"]),
     Entry::new(
         "poddisruptionbudget",
         "NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]",
         "Create a PodDisruptionBudget",
     )
+    .action(run!(create::poddisruptionbudget::PodDisruptionBudgetArgs, create::poddisruptionbudget::run))
     .aliases(&["pdb"]),
     Entry::new(
         "priorityclass",
         "NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none]",
         "Create a PriorityClass",
     )
+    .action(run!(create::priorityclass::PriorityClassArgs, create::priorityclass::run))
     .aliases(&["pc"]),
     Entry::new(
         "quota",
         "NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none]",
         "Create a ResourceQuota",
     )
+    .action(run!(create::quota::QuotaArgs, create::quota::run))
     .aliases(&["resourcequota"]),
     Entry::new(
         "role",
         "NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none]",
         "Create a Role",
-    ),
+    )
+    .action(run!(create::role::RoleArgs, create::role::role)),
     Entry::new(
         "rolebinding",
         "NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
         "Bind a Role or ClusterRole to users, groups or service accounts in one namespace",
-    ),
+    )
+    .action(run!(create::binding::RoleBindingArgs, create::binding::role_binding)),
     Entry::family("secret", "(docker-registry | generic | tls)", "Create a Secret", CREATE_SECRET),
     Entry::family("service", "[flags]", "Create a Service", CREATE_SERVICE).aliases(&["svc"]),
-    Entry::new("serviceaccount", "NAME [--dry-run=server|client|none]", "Create a ServiceAccount").aliases(&["sa"]),
+    Entry::new("serviceaccount", "NAME [--dry-run=server|client|none]", "Create a ServiceAccount")
+    .action(run!(create::serviceaccount::ServiceAccountArgs, create::serviceaccount::run)).aliases(&["sa"]),
     Entry::new("token", "SERVICE_ACCOUNT_NAME", "Request a token for a service account")
+    .action(run!(create::token::TokenArgs, create::token::run))
         .completes(Name("serviceaccount")),
 ];
 
@@ -305,17 +329,20 @@ static CREATE_SECRET: &[Entry] = &[
         "docker-registry",
         "NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none]",
         "Create a Secret with credentials for a container registry",
-    ),
+    )
+    .action(run!(create::secret::DockerArgs, create::secret::docker)),
     Entry::new(
         "generic",
         "NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
         "Create a Secret from files, folders or literal values",
-    ),
+    )
+    .action(run!(create::secret::GenericArgs, create::secret::generic)),
     Entry::new(
         "tls",
         "NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none]",
         "Create a Secret with a certificate and its key",
-    ),
+    )
+    .action(run!(create::secret::TlsArgs, create::secret::tls)),
 ];
 
 static CREATE_SERVICE: &[Entry] = &[
@@ -323,54 +350,58 @@ static CREATE_SERVICE: &[Entry] = &[
         "clusterip",
         "NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]",
         "Create a Service with an address inside the cluster",
-    ),
+    )
+    .action(run!(create::service::ClusterIpArgs, create::service::cluster_ip)),
     Entry::new(
         "externalname",
         "NAME --external-name external.name [--dry-run=server|client|none]",
         "Create a Service that is another name for a host outside the cluster",
-    ),
+    )
+    .action(run!(create::service::ExternalNameArgs, create::service::external_name)),
     Entry::new(
         "loadbalancer",
         "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
         "Create a Service behind a load balancer of the cloud",
-    ),
+    )
+    .action(run!(create::service::LoadBalancerArgs, create::service::load_balancer)),
     Entry::new(
         "nodeport",
         "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
         "Create a Service that every node answers on a port of its own",
-    ),
+    )
+    .action(run!(create::service::NodePortArgs, create::service::node_port)),
 ];
 
 static SET: &[Entry] = &[
     Entry::new("env", "RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N", "Change environment variables of a pod template")
-        .completes(AnyOf(TEMPLATES)),
+        .action(run!(set::env::EnvArgs, set::env::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "image",
         "(-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N",
         "Change the images of a pod template",
     )
-    .completes(AnyOf(TEMPLATES)),
+    .action(run!(set::image::ImageArgs, set::image::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "resources",
         "(-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS]",
         "Change the resource requests and limits of a pod template",
     )
-    .completes(AnyOf(TEMPLATES)),
+    .action(run!(set::resources::ResourcesArgs, set::resources::run)).completes(AnyOf(TEMPLATES)),
     Entry::new(
         "selector",
         "(-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version]",
         "Replace the selector of a Service",
     )
-    .completes(AnyOf(&["service"])),
+    .action(run!(set::selector::SelectorArgs, set::selector::run)).completes(AnyOf(&["service"])),
     Entry::new("serviceaccount", "(-f FILENAME | TYPE NAME) SERVICE_ACCOUNT", "Change the service account of a pod template")
-        .aliases(&["sa"])
+        .action(run!(set::serviceaccount::ServiceAccountArgs, set::serviceaccount::run)).aliases(&["sa"])
         .completes(AnyOf(TEMPLATES)),
     Entry::new(
         "subject",
         "(-f FILENAME | TYPE NAME) [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
         "Add users, groups or service accounts to role bindings",
     )
-    .completes(AnyOf(&["rolebinding", "clusterrolebinding"])),
+    .action(run!(set::subject::SubjectArgs, set::subject::run)).completes(AnyOf(&["rolebinding", "clusterrolebinding"])),
 ];
 
 static ROLLOUT: &[Entry] = &[
@@ -426,12 +457,14 @@ static APPLY: &[Entry] = &[
         "Change the last applied configuration in your editor",
     )
     .completes(Resources),
-    Entry::new("set-last-applied", "-f FILENAME", "Record a file as the last applied configuration"),
+    Entry::new("set-last-applied", "-f FILENAME", "Record a file as the last applied configuration")
+        .action(run!(apply::last_applied::SetArgs, apply::last_applied::set)),
     Entry::new(
         "view-last-applied",
         "(TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME)",
         "Show the last applied configuration",
     )
+    .action(run!(apply::last_applied::ViewArgs, apply::last_applied::view))
     .completes(Resources),
 ];
 

@@ -111,7 +111,7 @@ impl DryRunArgs {
 }
 
 /// A warning in the form of klog, kubectl's log: level, date, time, process, place.
-fn warn_as_klog(ctx: &Context, file: &str, line: u32, text: &str) {
+pub fn warn_as_klog(ctx: &Context, file: &str, line: u32, text: &str) {
     let now = time::rfc3339_micro(ctx.clock.now());
     let part = |range: std::ops::Range<usize>| now.get(range).unwrap_or_default();
     let (month, day, clock) = (part(5..7), part(8..10), part(11..26));
@@ -184,7 +184,11 @@ impl<'a> Report<'a> {
     pub fn printer(&self, operation: &str) -> anyhow::Result<ObjectPrinter<'a>> {
         let operation = format!("{operation}{}", self.dry_run.suffix());
         let printer = self.output.print.printer(self.format.clone(), &operation)?;
-        Ok(ObjectPrinter { ctx: self.ctx, printer, by_type: self.by_type && matches!(self.format, Format::Json) })
+        Ok(ObjectPrinter {
+            ctx: self.ctx,
+            printer,
+            by_type: self.by_type && matches!(self.format, Format::Json | Format::Kyaml),
+        })
     }
 
     /// Prints one object to which this was done.

@@ -28,6 +28,11 @@ impl Difference {
         Ok(difference.patch.as_object().is_none_or(|patch| !patch.is_empty()).then_some(difference))
     }
 
+    /// A patch that changes nothing.
+    pub fn nothing() -> Self {
+        Self { kind: PatchType::Strategic, patch: Object::Object(serde_json::Map::new()) }
+    }
+
     /// Sends the patch and returns the object that the server makes of it.
     pub async fn send(&self, ctx: &Context, info: &Info, write: &WriteParams) -> anyhow::Result<Object> {
         let call = Call::patch(&info.endpoint(), self.kind, self.patch.to_string(), write);

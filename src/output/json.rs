@@ -41,6 +41,11 @@ pub fn compact(value: &Value) -> String {
     text(|out| write_compact(out, value))
 }
 
+/// A value on one line, with the keys in the order of a type.
+pub fn compact_ordered(value: &Value, order: &dyn KeyOrder) -> String {
+    text(|out| Writer { out, pretty: false }.value(value, 0, Some(order)))
+}
+
 /// A value over several lines, as [`write_pretty`] writes it.
 pub fn pretty(value: &Value) -> String {
     text(|out| write_pretty(out, value))

@@ -5,18 +5,28 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+use super::json::KeyOrder;
 use super::number::{Num, is_printable, json_float};
 use crate::object::yaml::resolve::{Scalar, resolve};
 
-/// Writes a value as a document: a separator line, the value, a line end.
+/// Writes a value as a document: a separator line, the value, a line end. Keys are sorted.
 pub fn write(out: &mut dyn Write, value: &Value) -> io::Result<()> {
+    write_in_order(out, value, None)
+}
+
+/// As [`write`], with the keys in the order of a type.
+pub fn write_ordered(out: &mut dyn Write, value: &Value, order: &dyn KeyOrder) -> io::Result<()> {
+    write_in_order(out, value, Some(order))
+}
+
+fn write_in_order(out: &mut dyn Write, value: &Value, order: Option<&dyn KeyOrder>) -> io::Result<()> {
     let mut text = String::from("---\n");
-    render(&mut text, value, 0);
+    render(&mut text, value, 0, order);
     text.push('\n');
     out.write_all(text.as_bytes())
 }
 
-fn render(out: &mut String, value: &Value, indent: usize) {
+fn render(out: &mut String, value: &Value, indent: usize, order: Option<&dyn KeyOrder>) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
@@ -33,7 +43,7 @@ fn render(out: &mut String, value: &Value, indent: usize) {
                 if index > 0 {
                     out.push_str(", ");
                 }
-                render(out, item, indent);
+                render(out, item, indent, order);
             }
             out.push(']');
         }
@@ -41,7 +51,7 @@ fn render(out: &mut String, value: &Value, indent: usize) {
             out.push_str("[\n");
             for item in items {
                 pad(out, indent + 1);
-                render(out, item, indent + 1);
+                render(out, item, indent + 1, order);
                 out.push_str(",\n");
             }
             pad(out, indent);
@@ -50,7 +60,11 @@ fn render(out: &mut String, value: &Value, indent: usize) {
         Value::Object(map) if map.is_empty() => out.push_str("{}"),
         Value::Object(map) => {
             out.push_str("{\n");
-            for (key, value) in map {
+            let mut fields: Vec<_> = map.iter().collect();
+            if let Some(order) = order {
+                fields.sort_by_key(|(key, _)| order.rank(key).unwrap_or(usize::MAX));
+            }
+            for (key, value) in fields {
                 pad(out, indent + 1);
                 if needs_quotes(key) {
                     string(out, key, indent + 1, false);
@@ -58,7 +72,7 @@ fn render(out: &mut String, value: &Value, indent: usize) {
                     out.push_str(key);
                 }
                 out.push_str(": ");
-                render(out, value, indent + 1);
+                render(out, value, indent + 1, order.and_then(|order| order.child(key)));
                 out.push_str(",\n");
             }
             pad(out, indent);

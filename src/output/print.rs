@@ -83,7 +83,7 @@ impl Printer {
         Ok(Self { kind, show_managed_fields: options.show_managed_fields, key_order: None })
     }
 
-    /// Prints JSON with the keys in the order of a type, as for objects that were made here.
+    /// Prints JSON and KYAML with the keys in the order of a type, as for objects that were made here.
     #[must_use]
     pub fn with_key_order(mut self, order: Box<dyn KeyOrder>) -> Self {
         self.key_order = Some(order);
@@ -154,7 +154,10 @@ impl Printer {
                 *printed += 1;
                 yaml::write(out, object).map_err(plain)?;
             }
-            Kind::Kyaml => kyaml::write(out, object)?,
+            Kind::Kyaml => match &self.key_order {
+                Some(order) => kyaml::write_ordered(out, object, order.as_ref())?,
+                None => kyaml::write(out, object)?,
+            },
             Kind::Name => name::write(out, object)?,
             Kind::JsonPath(path) => {
                 if let Err(error) = path.execute(object, out)? {

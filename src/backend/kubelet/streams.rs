@@ -155,7 +155,8 @@ impl Streams {
             process.end = Box::pin(async move {
                 let code = end.await?;
                 end_container(&*access, &pod, &attach.container, code);
-                Ok(code)
+                // The container's code is in its status; attaching to it went well.
+                Ok(0)
             });
             Ok(process)
         }))

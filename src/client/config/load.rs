@@ -105,14 +105,19 @@ impl LoadingRules {
 
 /// An error of the file system in Go's words: `open PATH: permission denied`.
 pub(crate) fn go_error(open: &str, read: &str, path: &Path, error: &io::Error) -> String {
-    let (verb, what) = match error.kind() {
-        io::ErrorKind::NotFound => (open, "no such file or directory".to_owned()),
-        io::ErrorKind::PermissionDenied => (open, "permission denied".to_owned()),
-        io::ErrorKind::IsADirectory => (read, "is a directory".to_owned()),
-        io::ErrorKind::NotADirectory => (open, "not a directory".to_owned()),
-        _ => (open, error.to_string()),
-    };
-    format!("{verb} {}: {what}", path.display())
+    let verb = if error.kind() == io::ErrorKind::IsADirectory { read } else { open };
+    format!("{verb} {}: {}", path.display(), io_words(error))
+}
+
+/// What went wrong with a file, in Go's words: `permission denied`.
+pub(crate) fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "is a directory".to_owned(),
+        io::ErrorKind::NotADirectory => "not a directory".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// Folder of the service account that every pod is given.

@@ -7,8 +7,8 @@ mod resolve;
 mod target;
 
 pub use kubeconfig::Kubeconfig;
-pub(crate) use load::go_error;
 pub use load::{ConfigNotFound, Loaded, LoadingRules, in_cluster_possible};
+pub(crate) use load::{go_error, io_words};
 pub use overrides::Overrides;
 pub use resolve::{ClientConfig, ConfigInvalid, Impersonation, InCluster, Problem, Resolver};
 pub use target::{Choice, OFFLINE, Target, choose};

@@ -164,6 +164,7 @@ fn framed(channel: u8, bytes: &[u8]) -> Message {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::io::Write as _;
 
     use tokio::io::{DuplexStream, duplex};
     use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
@@ -198,8 +199,8 @@ mod tests {
         let (stdout, stderr) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
         let flow = Flow {
             stdin: Some(stdin),
-            stdout: Box::new(|data| Ok(stdout.borrow_mut().extend_from_slice(data))),
-            stderr: Box::new(|data| Ok(stderr.borrow_mut().extend_from_slice(data))),
+            stdout: Box::new(|data| stdout.borrow_mut().write_all(data)),
+            stderr: Box::new(|data| stderr.borrow_mut().write_all(data)),
             sizes: Some(sizes),
         };
         let (result, ()) = tokio::join!(carry(client, closes, flow), serve(server));

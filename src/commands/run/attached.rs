@@ -11,16 +11,14 @@ use crate::client::from_box;
 use crate::client::request::{Call, DeleteParams, Endpoint};
 use crate::client::watch::{TimedOut, until};
 use crate::error::Exit;
-use crate::object::{GroupVersionResource, Meta, Object, Status};
+use crate::object::{Meta, Object, Status};
+use crate::ops::attach::{Wish, to_container};
 use crate::ops::context::Context;
-
-fn pods() -> GroupVersionResource {
-    GroupVersionResource::new("", "v1", "pods")
-}
+use crate::ops::pods;
 
 /// Waits until the pod runs, connects to it, and ends as the pod's process ends.
 pub(super) async fn follow(ctx: &Context, args: &RunArgs, restart: &str, pod: &Object) -> anyhow::Result<()> {
-    let endpoint = Endpoint::object(&pods(), pod.namespace(), pod.name());
+    let endpoint = Endpoint::object(&pods::resource(), pod.namespace(), pod.name());
     let limit = Duration::try_from(args.pod_running_timeout).ok();
     let running = wait_for(ctx, &endpoint, limit, |pod| Ok(is_completed(pod) || is_ready(pod))).await?;
     if is_completed(&running) {
@@ -42,11 +40,10 @@ pub(super) async fn follow(ctx: &Context, args: &RunArgs, restart: &str, pod: &O
 }
 
 /// Connects the process's streams to the container.
-///
-/// The streams of containers are `client::streams`; until they are here this says so, and the log is
-/// shown instead.
-async fn attach(_ctx: &Context, _args: &RunArgs, _pod: &Object) -> anyhow::Result<()> {
-    bail!("attaching is not available yet")
+async fn attach(ctx: &Context, args: &RunArgs, pod: &Object) -> anyhow::Result<()> {
+    let container = pods::container_or_default(ctx, pod, "", args.quiet)?;
+    let wish = Wish { stdin: args.stdin, tty: args.tty, quiet: args.quiet, detach_keys: &args.detach_keys };
+    to_container(ctx, pod, container, &wish).await
 }
 
 /// The container's log as far as there is one, and what is added to it until it ends.

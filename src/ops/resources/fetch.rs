@@ -25,6 +25,18 @@ enum Job {
     Document { document: anyhow::Result<Object>, source: String },
 }
 
+/// Nothing more is wanted after an error.
+#[derive(Debug)]
+struct Stop;
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("stopped")
+    }
+}
+
+impl std::error::Error for Stop {}
+
 /// What came of it.
 enum Outcome<'a> {
     Infos(Vec<anyhow::Result<Info>>),
@@ -65,27 +77,42 @@ impl Plan<'_> {
     /// flattened), tables. Fails with the first error, or goes on and fails with all of them in the end.
     pub async fn visit(&self, mut take: impl FnMut(Info) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let mut errors = Vec::new();
+        self.each(|info| self.settle(info.and_then(&mut take), &mut errors)).await?;
+        Many::collect(errors)
+    }
+
+    /// Everything at once, and in its place what went wrong. Ends with the first error unless the
+    /// builder goes on after errors.
+    pub async fn results(&self) -> Vec<anyhow::Result<Info>> {
+        let mut results = Vec::new();
+        let goes_on = self.builder.continue_on_error;
+        let stopped = self.each(|info| {
+            let stop = info.is_err() && !goes_on;
+            results.push(info);
+            if stop { Err(Stop.into()) } else { Ok(()) }
+        });
+        // What stopped it is among the results.
+        let _ = stopped.await;
+        results
+    }
+
+    /// Hands everything to `take`, in order, and ends where that fails.
+    async fn each(&self, mut take: impl FnMut(anyhow::Result<Info>) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let outcomes = stream::iter(self.jobs()).map(|job| self.run(job)).buffered(PARALLEL);
         let mut outcomes = std::pin::pin!(outcomes);
         while let Some(outcome) = outcomes.next().await {
             match outcome {
-                Outcome::Infos(infos) => {
-                    for info in infos {
-                        self.settle(info.and_then(&mut take), &mut errors)?;
-                    }
-                }
+                Outcome::Infos(infos) => infos.into_iter().try_for_each(&mut take)?,
                 Outcome::List { mut pages, first, source } => {
                     let mut page = first;
                     loop {
                         match page {
                             Ok(None) => break,
                             Ok(Some(list)) => {
-                                for info in self.of_page(&source, list).await {
-                                    self.settle(info.and_then(&mut take), &mut errors)?;
-                                }
+                                self.of_page(&source, list).await.into_iter().try_for_each(&mut take)?;
                             }
                             Err(error) => {
-                                self.settle(Err(about_list(error, &source)), &mut errors)?;
+                                take(Err(about_list(error, &source)))?;
                                 break;
                             }
                         }
@@ -94,7 +121,7 @@ impl Plan<'_> {
                 }
             }
         }
-        Many::collect(errors)
+        Ok(())
     }
 
     /// Everything at once, and what went wrong beside it.

@@ -84,7 +84,7 @@ impl<'a> Builder<'a> {
         if !named.names.is_empty() {
             return self.of_names(named).await;
         }
-        if self.local {
+        if self.local && !named.types.is_empty() {
             anyhow::bail!(
                 "error: you must specify resources by --filename when --local is set.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'"
             );

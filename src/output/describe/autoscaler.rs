@@ -4,7 +4,7 @@ use super::description::Description;
 use super::events::events;
 use super::parts::{created, heading};
 use super::related::Related;
-use super::text::{int, is_set, text_at};
+use super::text::{int, is_set, quantity_or, text_at};
 use crate::object::{Meta, Object};
 use crate::output::number::go_quote;
 
@@ -119,7 +119,7 @@ fn metric_text(metric: &Object, current: &Object) -> (String, String, Option<Str
 
 /// A quantity, or Go's word for none.
 fn amount(object: &Object, path: &[&str]) -> String {
-    text_at(object, path, "<nil>").into_owned()
+    quantity_or(object, path, "<nil>").into_owned()
 }
 
 fn behavior(d: &mut Description, direction: &str, rules: Option<&Object>) {

@@ -83,7 +83,10 @@ pub(super) fn describe(d: &mut Description, node: &Object, related: &Related) ->
         d.field(1, title, status.str_at(&["nodeInfo", field]));
     }
     d.field_if(0, "PodCIDR", spec.str_at(&["podCIDR"]));
-    d.field_if(0, "PodCIDRs", &strings(spec, &["podCIDRs"]).join(","));
+    let ranges = strings(spec, &["podCIDRs"]);
+    if !ranges.is_empty() {
+        d.field(0, "PodCIDRs", ranges.join(","));
+    }
     d.field_if(0, "ProviderID", spec.str_at(&["providerID"]));
     match pods {
         Some(pods) => allocated(d, pods, status),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::description::Description;
 use super::related::Related;
-use super::text::{as_quantity, keys, quantity_text, strings, text_at};
+use super::text::{as_quantity, keys, quantity_or, quantity_text, strings};
 use crate::object::quantity::Quantity;
 use crate::object::{Meta, Object};
 
@@ -111,7 +111,7 @@ fn limits(d: &mut Description, range: &Object, prefix: &str) {
         let names: BTreeSet<&str> = fields.iter().flat_map(|field| keys(item, &[field])).collect();
         for name in names {
             let kind = item.str_at(&["type"]);
-            let amounts = fields.map(|field| text_at(item, &[field, name], "-"));
+            let amounts = fields.map(|field| quantity_or(item, &[field, name], "-"));
             d.line(0, format_args!("{prefix}{kind}\t{name}\t{}", amounts.join("\t")));
         }
     }

@@ -23,10 +23,10 @@ pub(super) fn describe(d: &mut Description, service: &Object, related: &Related)
     if let Some(policy) = spec.get("ipFamilyPolicy").and_then(Object::as_str) {
         d.field(0, "IP Family Policy", policy);
     }
-    d.field(0, "IP Families", or(&strings(spec, &["ipFamilies"]).join(","), "<none>"));
+    d.field(0, "IP Families", list_or_none(&strings(spec, &["ipFamilies"])));
     d.field(0, "IP", spec.str_at(&["clusterIP"]));
-    d.field(0, "IPs", or(&strings(spec, &["clusterIPs"]).join(","), "<none>"));
-    d.field_if(0, "External IPs", &strings(spec, &["externalIPs"]).join(","));
+    d.field(0, "IPs", list_or_none(&strings(spec, &["clusterIPs"])));
+    list_if(d, "External IPs", &strings(spec, &["externalIPs"]));
     d.field_if(0, "Desired LoadBalancer IP", spec.str_at(&["loadBalancerIP"]));
     d.field_if(0, "External Name", spec.str_at(&["externalName"]));
     let ingress = service.list_at(&["status", "loadBalancer", "ingress"]);
@@ -45,12 +45,22 @@ pub(super) fn describe(d: &mut Description, service: &Object, related: &Related)
         0 => {}
         port => d.field(0, "HealthCheck NodePort", port),
     }
-    d.field_if(0, "LoadBalancer Source Ranges", &strings(spec, &["loadBalancerSourceRanges"]).join(","));
+    list_if(d, "LoadBalancer Source Ranges", &strings(spec, &["loadBalancerSourceRanges"]));
     if let Some(distribution) = spec.get("trafficDistribution").and_then(Object::as_str) {
         d.field(0, "Traffic Distribution", distribution);
     }
     events(d, related);
     Ok(())
+}
+
+fn list_or_none(items: &[&str]) -> String {
+    if items.is_empty() { "<none>".to_owned() } else { items.join(",") }
+}
+
+fn list_if(d: &mut Description, title: &str, items: &[&str]) {
+    if !items.is_empty() {
+        d.field(0, title, items.join(","));
+    }
 }
 
 fn port_lines(d: &mut Description, port: &Object, slices: &[Object]) {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::object::quantity::Quantity;
+use crate::object::quantity::{self, Quantity};
 use crate::object::{Meta, Object};
 use crate::output::number::go_print;
 
@@ -72,9 +72,18 @@ pub(super) fn as_quantity(value: &Object) -> Quantity {
     }
 }
 
-/// The quantity at a path as it is written, `0` where it is absent.
-pub(super) fn quantity_text<'a>(object: &'a Object, path: &[&str]) -> Cow<'a, str> {
-    text_at(object, path, "0")
+/// The quantity at a path in canonical form, `absent` where there is none.
+pub(super) fn quantity_or(object: &Object, path: &[&str], absent: &'static str) -> Cow<'static, str> {
+    match object.at(path) {
+        None | Some(Object::Null) => Cow::Borrowed(absent),
+        Some(Object::String(text)) => Cow::Owned(quantity::canonical(text)),
+        Some(value) => Cow::Owned(quantity::canonical(&go_print(value))),
+    }
+}
+
+/// The quantity at a path in canonical form, `0` where there is none.
+pub(super) fn quantity_text(object: &Object, path: &[&str]) -> Cow<'static, str> {
+    quantity_or(object, path, "0")
 }
 
 /// The entries of a map of quantities at a path, sorted by name.
@@ -124,9 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn quantities_stay_as_they_are_written() {
-        let object = json!({"a": "1024Mi", "b": 2, "c": null});
-        for (key, want) in [("a", "1024Mi"), ("b", "2"), ("c", "0"), ("d", "0")] {
+    fn quantities_are_canonical() {
+        let object = json!({"a": "1024Mi", "b": 2, "c": null, "d": "0.5", "e": "x"});
+        for (key, want) in [("a", "1Gi"), ("b", "2"), ("c", "0"), ("d", "500m"), ("e", "x"), ("f", "0")] {
             assert_eq!(quantity_text(&object, &[key]), want, "{key}");
         }
     }

@@ -418,7 +418,7 @@ impl Value {
             }),
             Inner(outer, inner) => source.str_at(&[outer, inner]).to_owned(),
             SizeLimit => match source.at(&["sizeLimit"]).map(as_quantity) {
-                Some(limit) if limit.sign() > 0 => text_at(source, &["sizeLimit"], "").into_owned(),
+                Some(limit) if limit.sign() > 0 => limit.to_string(),
                 _ => "<unset>".to_owned(),
             },
         }

@@ -220,7 +220,7 @@ impl<F: FnMut(usize, usize) -> bool> Sorter<F> {
             if other >= length {
                 other -= length;
             }
-            self.swap(middle - 1 + i, from + other);
+            self.swap(middle + i, from + other);
         }
     }
 
@@ -266,6 +266,17 @@ impl<F: FnMut(usize, usize) -> bool> Sorter<F> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Orders that a program built with Go 1.24 left.
+    #[test]
+    fn equals_are_left_as_go_leaves_them() {
+        for (keys, want) in [
+            ([1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0], [6, 12, 13, 3, 4, 5, 8, 7, 1, 10, 9, 11, 0, 2]),
+            ([1, 1, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 0], [6, 9, 2, 3, 13, 11, 10, 4, 1, 12, 8, 5, 7, 0]),
+        ] {
+            assert_eq!(sort(keys.len(), |a, b| keys[a] < keys[b]), want);
+        }
+    }
 
     proptest! {
         #[test]

@@ -1,0 +1,258 @@
+//! `apply`: objects as files declare them.
+
+pub mod last_applied;
+mod options;
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashSet};
+
+use futures_util::stream::{self, StreamExt};
+use serde_json::json;
+
+pub use options::ApplyArgs;
+use options::Settings;
+
+use crate::client::Client;
+use crate::client::request::Call;
+use crate::error::Many;
+use crate::object::{Meta, Object, Status};
+use crate::ops::apply::patcher::{Change, Patcher};
+use crate::ops::apply::prune::{self, Pruning};
+use crate::ops::apply::{deleting_warning, describe, prune_nulls, server_side};
+use crate::ops::change::{DryRun, warn_as_klog};
+use crate::ops::context::Context;
+use crate::ops::last_applied as annotation;
+use crate::ops::resources::{Builder, Info};
+use crate::ops::validation::validator;
+use crate::ops::write::{self, with_source};
+
+/// Objects that are fetched at one time.
+const PARALLEL: usize = 8;
+
+/// Runs `apply`.
+///
+/// # Errors
+/// Flags that do not go together, manifests that cannot be read, and what the server refuses.
+pub async fn run(ctx: &Context, args: ApplyArgs) -> anyhow::Result<()> {
+    let settings = Settings::read(ctx, &args).await?;
+    let plan = Builder::new(ctx)
+        .namespace(settings.namespace.clone())
+        .default_namespace()
+        .filenames(settings.explicit_namespace, &args.files.options())
+        .labels(args.selector.as_deref().unwrap_or_default())
+        .validator(validator(settings.directive))
+        .continue_on_error()
+        .flatten()
+        .plan()
+        .await?;
+    let client = ctx.client().await?;
+    let applying = Applying { ctx, client, settings: &settings, applied: RefCell::default() };
+    let mut errors = Vec::new();
+    let mut infos = Vec::new();
+    for info in plan.results().await {
+        match info {
+            Ok(info) => infos.push(info),
+            Err(error) => errors.push(error),
+        }
+    }
+    if infos.is_empty() && errors.is_empty() {
+        anyhow::bail!("no objects passed to apply");
+    }
+    // Objects are looked up several at a time and written one by one: one may be in another's namespace.
+    let mut namespaces = BTreeSet::new();
+    if settings.explicit_namespace {
+        namespaces.insert(settings.namespace.clone());
+    }
+    namespaces.extend(infos.iter().filter(|info| info.namespaced()).map(|info| info.namespace.clone()));
+    let mut seen = HashSet::new();
+    let mut objects = Vec::new();
+    let found = stream::iter(infos).map(|info| applying.look_up(info)).buffered(PARALLEL);
+    let mut found = std::pin::pin!(found);
+    while let Some((info, mut present)) = found.next().await {
+        let again = !seen.insert(info.endpoint().path());
+        if again && !settings.server_side {
+            present = applying.present(&info).await;
+        }
+        match applying.one(info, present).await {
+            Ok(object) => objects.push(object),
+            Err(error) => errors.push(error),
+        }
+    }
+    Many::collect(errors)?;
+    if settings.prints_objects {
+        print_all(&settings, objects)?;
+    }
+    if args.prune {
+        let namespaces: Vec<String> = namespaces.into_iter().collect();
+        applying.prune(&args, &namespaces).await?;
+    }
+    Ok(())
+}
+
+/// Prints one object as itself, several as a list.
+fn print_all(settings: &Settings<'_>, mut objects: Vec<Object>) -> anyhow::Result<()> {
+    let object = match objects.pop() {
+        None => return Ok(()),
+        Some(object) if objects.is_empty() => object,
+        Some(last) => {
+            objects.push(last);
+            json!({"apiVersion": "v1", "kind": "List", "items": objects, "metadata": {}})
+        }
+    };
+    settings.report.print("", object)
+}
+
+/// `apply` at work.
+struct Applying<'a> {
+    ctx: &'a Context,
+    client: &'a Client,
+    settings: &'a Settings<'a>,
+    /// The UIDs of what was applied.
+    applied: RefCell<HashSet<String>>,
+}
+
+impl Applying<'_> {
+    /// The object as the server has it, where it is not for the server to look.
+    async fn look_up(&self, info: Info) -> (Info, anyhow::Result<Option<Object>>) {
+        let present = match self.settings.server_side || info.name.is_empty() {
+            true => Ok(None),
+            false => self.present(&info).await,
+        };
+        (info, present)
+    }
+
+    async fn present(&self, info: &Info) -> anyhow::Result<Option<Object>> {
+        let endpoint = info.endpoint();
+        endpoint.check()?;
+        match self.client.json(Call::get(&endpoint)).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.downcast_ref::<Status>().is_some_and(Status::is_not_found) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Applies one object, says so, and returns it as it is now.
+    async fn one(&self, info: Info, present: anyhow::Result<Option<Object>>) -> anyhow::Result<Object> {
+        if info.name.is_empty() {
+            let object = info.object();
+            let generated = object.str_at(&["metadata", "generateName"]);
+            if !generated.is_empty() {
+                anyhow::bail!("from {generated}: cannot use generate name with apply");
+            }
+        }
+        if self.settings.server_side {
+            return self.server_side(info).await;
+        }
+        let asked = |error| {
+            let verb = format!("retrieving current configuration of:\n{}\nfrom server for:", describe(&info));
+            with_source(&verb, &info.source, error)
+        };
+        let (operation, object) = match present.map_err(asked)? {
+            None => ("created", self.create(&info).await?),
+            Some(present) => self.change(&info, present).await?,
+        };
+        self.done(operation, object)
+    }
+
+    fn done(&self, operation: &str, object: Object) -> anyhow::Result<Object> {
+        self.applied.borrow_mut().insert(object.uid().to_owned());
+        if !self.settings.prints_objects {
+            self.settings.report.print(operation, object.clone())?;
+        }
+        Ok(object)
+    }
+
+    async fn create(&self, info: &Info) -> anyhow::Result<Object> {
+        let mut object = info.object().into_owned();
+        annotation::record(&mut object);
+        prune_nulls(&mut object);
+        if self.settings.dry_run == DryRun::Client {
+            return Ok(object);
+        }
+        write::create(self.client, info, object, &self.settings.write)
+            .await
+            .map_err(|error| with_source("creating", &info.source, error))
+    }
+
+    async fn change(&self, info: &Info, present: Object) -> anyhow::Result<(&'static str, Object)> {
+        self.applied.borrow_mut().insert(present.uid().to_owned());
+        if annotation::original(&present).is_none() {
+            let (resource, annotation, program) = (info.object_name(), annotation::ANNOTATION, self.ctx.program);
+            self.ctx.streams.say(format!(
+                "Warning: resource {resource} is missing the {annotation} annotation which is required by {program} apply. {program} apply should only be used on resources created declaratively by either {program} create --save-config or {program} apply. The missing annotation will be patched automatically."
+            ));
+        }
+        let modified = annotation::modified(&info.object());
+        let (patch, result) = if self.settings.dry_run == DryRun::Client {
+            match Change::between(info, &modified, &present, self.settings.overwrite) {
+                Ok(change) => (crate::output::json::compact(&change.patch), change.locally(info, present)),
+                Err(error) => (String::new(), Err(error)),
+            }
+        } else {
+            let applied = self.settings.patcher(self.client).apply(info, &modified, present).await;
+            (applied.patch, applied.object)
+        };
+        let object = result.map_err(|error| {
+            let verb = format!("applying patch:\n{patch}\nto:\n{}\nfor:", describe(info));
+            with_source(&verb, &info.source, error)
+        })?;
+        if let Some(warning) = deleting_warning(&object) {
+            self.ctx.streams.say(warning);
+        }
+        Ok((if patch == "{}" { "unchanged" } else { "configured" }, object))
+    }
+
+    async fn server_side(&self, info: Info) -> anyhow::Result<Object> {
+        let params = &self.settings.write;
+        let mut info = info;
+        info.subresource.clone_from(&self.settings.subresource);
+        let mut object = server_side::apply(self.client, &info, params).await?;
+        match server_side::keep_annotation(self.client, &info, &object, params).await {
+            Ok(Some(kept)) => object = kept,
+            Ok(None) => {}
+            Err(error) => self.ctx.streams.say(format!(
+                "Warning: failed to migrate {} for Server-Side Apply. This is non-fatal and will be retried next time you apply. Error: {error:#}",
+                annotation::ANNOTATION
+            )),
+        }
+        if let Some(warning) = deleting_warning(&object) {
+            self.ctx.streams.say(warning);
+        }
+        self.done("serverside-applied", object)
+    }
+
+    async fn prune(&self, args: &ApplyArgs, namespaces: &[String]) -> anyhow::Result<()> {
+        if args.prune_allowlist.is_empty() {
+            warn_as_klog(self.ctx, "prune.go", 71, prune::DEPRECATED);
+        }
+        let applied = self.applied.take();
+        let pruning = Pruning {
+            client: self.client,
+            types: &self.settings.prune_types,
+            namespaces,
+            labels: args.selector.as_deref().unwrap_or_default(),
+            applied: &applied,
+            delete: (self.settings.dry_run != DryRun::Client).then(|| self.settings.deletion.params()),
+        };
+        let mut printer = self.settings.report.printer("pruned")?;
+        pruning.run(|object| printer.print(object)).await
+    }
+}
+
+impl<'a> Settings<'a> {
+    fn patcher(&'a self, client: &'a Client) -> Patcher<'a> {
+        Patcher {
+            client,
+            write: &self.write,
+            overwrite: self.overwrite,
+            force: self.force.then(|| self.deletion.params()),
+            timeout: self.deletion.timeout,
+        }
+    }
+}
+
+/// A line of talk about wrong arguments.
+fn unexpected(args: &[String]) -> anyhow::Error {
+    let message = format!("Unexpected args: [{}]", args.join(" "));
+    crate::error::UsageError { command: "apply".to_owned(), message }.into()
+}

@@ -1,0 +1,35 @@
+//! `uncordon`: whether new pods may come to a node.
+
+use super::drain::{Which, set_unschedulable};
+use crate::client::paging::DEFAULT_PAGE;
+use crate::ops::change::DryRunArgs;
+use crate::ops::context::Context;
+
+/// Let new pods onto a node again.
+///
+/// Takes back what cordon or drain did.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "# Let new pods onto node-1 again\nkctl uncordon node-1")]
+pub struct UncordonArgs {
+    /// Nodes by label: '=', '==', '!=', 'in' and 'notin' are understood (e.g. -l key1=value1,key2=value2).
+    #[arg(long, short = 'l')]
+    pub selector: Option<String>,
+    /// Whether anything is changed.
+    #[command(flatten)]
+    pub dry_run: DryRunArgs,
+    /// Nodes.
+    #[arg(hide = true)]
+    pub args: Vec<String>,
+}
+
+/// Runs `uncordon`.
+///
+/// # Errors
+/// Nodes that do not exist.
+pub async fn run(ctx: &Context, args: UncordonArgs) -> anyhow::Result<()> {
+    let which = Which { command: "uncordon", selector: args.selector.as_deref(), names: &args.args };
+    which.check()?;
+    let dry_run = args.dry_run.read(ctx)?;
+    let nodes = which.nodes(ctx, DEFAULT_PAGE).await?;
+    set_unschedulable(ctx, &nodes, false, dry_run).await
+}

@@ -1,0 +1,66 @@
+//! Connecting to the process of a container that runs already: `attach`, and commands that attach to a
+//! pod that they made.
+
+use std::io::Write as _;
+
+use anyhow::anyhow;
+
+use super::context::Context;
+use super::pods;
+use super::remote::{self, Session};
+use crate::client::request::{Call, Endpoint};
+use crate::object::{Meta, Object};
+use crate::terminal::detach::DetachKeys;
+
+/// The keys that leave a session, unless others are named.
+pub const DETACH_KEYS: &str = "ctrl-p,ctrl-q";
+
+/// How to attach.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// Whether standard input goes to the process.
+    pub stdin: bool,
+    /// Whether it is to have this terminal.
+    pub tty: bool,
+    /// Whether nothing is said beside its output.
+    pub quiet: bool,
+    /// The keys that leave it; empty for the usual ones.
+    pub detach_keys: &'a str,
+}
+
+/// Connects to the process of a container.
+///
+/// # Errors
+/// What the server refuses, and the process's own exit code.
+pub async fn to_container(ctx: &Context, pod: &Object, container: &Object, wish: &Wish<'_>) -> anyhow::Result<()> {
+    let name = container.str_at(&["name"]);
+    let has_terminal = container.bool_at(&["tty"]);
+    if wish.tty && !has_terminal && !wish.quiet {
+        ctx.streams.say(format!("error: Unable to use a TTY - container {name} did not allocate one"));
+    }
+    let raw = remote::is_raw(ctx, wish.stdin, has_terminal, wish.quiet);
+    if !wish.quiet {
+        ctx.streams.say("All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.");
+        ctx.streams.say("If you don't see a command prompt, try pressing enter.");
+    }
+    let keys = if wish.detach_keys.is_empty() { DETACH_KEYS } else { wish.detach_keys };
+    let keys = if raw { Some(DetachKeys::parse(keys)) } else { None };
+    let detach = keys.transpose().map_err(|error| anyhow!("could not bind detach keys: {error}"))?;
+    let session = Session { stdin: wish.stdin, raw, detach, redraw: true };
+    let endpoint = Endpoint::object(&pods::resource(), pod.namespace(), pod.name()).subresource("attach");
+    let call = Call::get(&endpoint).query("container", name);
+    remote::run(ctx, remote::with_streams(call, &session, !raw), session).await?;
+    if raw && !wish.quiet {
+        let program = ctx.program;
+        let again = format!("{program} attach {} -c {name} -n {} -i -t", pod.name(), pod.namespace());
+        let line = if pods::is_ephemeral(pod, name) {
+            format!(
+                "Session ended, the ephemeral container will not be restarted but may be reattached using '{again}' if it is still running"
+            )
+        } else {
+            format!("Session ended, resume using '{again}' command")
+        };
+        writeln!(ctx.streams.out(), "{line}")?;
+    }
+    Ok(())
+}
