@@ -125,14 +125,14 @@ async fn refuses_what_does_not_fit() {
             "resource(s) were provided, but no name was specified",
         ),
         (Builder::new(ctx), MISSING),
-        (builder(ctx, &["pods"]).filenames(false, &file("nosuch.yaml")), "[the path \"nosuch.yaml\" does not exist]"),
+        (builder(ctx, &["pods"]).filenames(false, &file("nosuch.yaml")), "the path \"nosuch.yaml\" does not exist"),
         (
             builder(ctx, &["pods"]).filenames(false, &file("-")),
             "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well",
         ),
         (
             builder(ctx, &["pods"]).labels("a=b").select_all(true),
-            "[setting 'all' parameter but found a non empty selector. ]",
+            "setting 'all' parameter but found a non empty selector. ",
         ),
     ] {
         let error = builder.plan().await.err().map(|error| error.to_string());
