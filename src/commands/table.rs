@@ -3,7 +3,9 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    annotate, api_resources, api_versions, apply, attach, autoscale, cordon, create, delete, describe, drain, exec, expose, get, kuberc, label, logs, offline, patch, replace, rollout, run, scale, set, taint, uncordon, version, wait,
+    annotate, api_resources, api_versions, apply, attach, autoscale, cordon, create, delete, describe, drain, exec,
+    expose, get, kuberc, label, logs, offline, patch, replace, rollout, run, scale, set, taint, uncordon, version,
+    wait,
 };
 use crate::run;
 

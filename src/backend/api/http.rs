@@ -79,6 +79,15 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
     match route::parse(&path, &find)? {
         Route::Version => Ok(ok(&discovery::version())),
         Route::Health => Ok(text("ok")),
+        Route::OpenApi2 => {
+            let accept = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+            if accept.is_some_and(|accept| accept.contains("protobuf")) {
+                let mut response = Response::new(whole(openapi::version_2_protobuf()));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openapi::VERSION_2));
+                return Ok(response);
+            }
+            Ok(ok(&openapi::version_2()))
+        }
         Route::OpenApi(version) => {
             if request.method() != Method::GET {
                 return Err(Status::method_not_allowed());

@@ -921,7 +921,7 @@ async fn open_api_has_types_and_operations() {
         *container,
         json!({
             "type": "array",
-            "items": {"allOf": [{"$ref": "#/components/schemas/io.k8s.api.core.v1.ContainerPort"}], "default": {}},
+            "items": {"$ref": "#/components/schemas/io.k8s.api.core.v1.ContainerPort"},
             "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["containerPort", "protocol"],
             "x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": "containerPort",
         })
