@@ -103,12 +103,8 @@ pub fn update(resource: &Resource, old: Option<&Object>, new: &mut Object, manag
     let mut entries = old.map_or_else(Vec::new, read);
     let start = empty(resource);
     let diff = tree::compare(node, Some(old.unwrap_or(&start)), Some(new));
-    let ignored = not_managed(resource, manager);
-    let diff = Diff {
-        added: diff.added.difference(&ignored),
-        modified: diff.modified.difference(&ignored),
-        removed: diff.removed.difference(&ignored),
-    };
+    let own_part = |set| within(set, resource, manager);
+    let diff = Diff { added: own_part(diff.added), modified: own_part(diff.modified), removed: own_part(diff.removed) };
     if !diff.is_empty() {
         let touched = diff.added.clone().union(&diff.modified);
         let own = entries.iter().position(|entry| entry.is(manager, &api_version));
@@ -150,14 +146,13 @@ pub fn apply(
     let start = empty(resource);
     let live = old.unwrap_or(&start);
     let mut entries = old.map_or_else(Vec::new, read);
-    let ignored = not_managed(resource, manager);
     if old.is_some() && entries.is_empty() {
         let before = Manager { name: BEFORE.into(), subresource: String::new(), applies: false };
-        let set = tree::compare(node, Some(&start), Some(live)).added.difference(&ignored);
+        let set = tree::compare(node, Some(&start), Some(live)).added.difference(&not_managed());
         entries.push(Entry { manager: before, api_version: api_version.clone(), time: time::rfc3339(now), set });
     }
     let merged = tree::merge(node, live, applied);
-    let set = tree::fields(node, applied).difference(&ignored);
+    let set = within(tree::fields(node, applied), resource, manager);
     let last = entries.iter().position(|entry| entry.is(manager, &api_version));
     let last = last.map(|at| entries.remove(at));
     let new = match &last {
@@ -242,8 +237,8 @@ fn empty(resource: &Resource) -> Object {
     object
 }
 
-/// What nobody manages: types, identity, and a status that is not written.
-fn not_managed(resource: &Resource, manager: &Manager) -> Set {
+/// What nobody manages: the type and the identity.
+fn not_managed() -> Set {
     let mut set = Set::default();
     for field in ["apiVersion", "kind"] {
         set.put(format!("f:{field}"), Set::leaf());
@@ -253,8 +248,19 @@ fn not_managed(resource: &Resource, manager: &Manager) -> Set {
         metadata.put(format!("f:{field}"), Set::leaf());
     }
     set.put("f:metadata".into(), metadata);
-    let _ = (resource, manager);
     set
+}
+
+/// The part of a set that a manager can own by writing to the object or to one of its parts.
+fn within(mut set: Set, resource: &Resource, manager: &Manager) -> Set {
+    match manager.subresource.as_str() {
+        "" if resource.subresource("status").is_some() => {
+            set.children.remove("f:status");
+        }
+        "status" => set.children.retain(|step, _| matches!(step.as_str(), "f:status" | "f:metadata")),
+        _ => {}
+    }
+    set.difference(&not_managed())
 }
 
 fn read(object: &Object) -> Vec<Entry> {
