@@ -239,8 +239,13 @@ impl Line<'_> {
             let message = format!("unknown command {}", values::quote(&args.join(" ")));
             return Err(UsageError { command: self.found.spoken(), message }.into());
         }
-        let page = self.style(self.context.streams.err_is_terminal).page(&self.found.path);
-        let _ = self.context.streams.err().write_all(page.as_bytes());
+        // One family's help goes to standard output, as kubectl's does.
+        if self.found.spoken() == "rollout" {
+            self.help(&self.found.path)?;
+        } else {
+            let page = self.style(self.context.streams.err_is_terminal).page(&self.found.path);
+            let _ = self.context.streams.err().write_all(page.as_bytes());
+        }
         Err(Exit(1).into())
     }
 

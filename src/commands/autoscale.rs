@@ -9,6 +9,7 @@ use crate::object::quantity::{self, Quantity};
 use crate::object::{Meta, Object, builtin, number};
 use crate::ops::change::{self, DryRun, DryRunArgs, FileArgs, OutputArgs, Report};
 use crate::ops::context::Context;
+use crate::ops::last_applied;
 use crate::ops::resources::Info;
 
 /// Let a workload's number of replicas follow its load.
@@ -248,7 +249,7 @@ impl Creation<'_> {
             return self.report.print("created", object);
         }
         if self.args.save_config {
-            change::record_last_applied(&mut object);
+            last_applied::record_typed(&mut object);
         }
         let write = self.dry_run.write(&self.args.field_manager);
         let created = change::create(self.ctx, &object, self.namespace, &write).await?;

@@ -8,8 +8,9 @@ use crate::error::Many;
 use crate::object::{Meta, Object};
 use crate::ops::change::{self, DryRun, DryRunArgs, FileArgs, OutputArgs, Report};
 use crate::ops::context::Context;
+use crate::ops::last_applied;
 use crate::ops::overrides::OverrideArgs;
-use crate::ops::pod_template::go_type;
+use crate::ops::pods::go_type;
 use crate::ops::resources::Info;
 use crate::ops::service::{NewService, parse_labels};
 use crate::ops::typed::typed;
@@ -104,7 +105,7 @@ pub async fn run(ctx: &Context, args: ExposeArgs) -> anyhow::Result<()> {
                 return printer.print(service);
             }
             if args.save_config {
-                change::record_last_applied(&mut service);
+                last_applied::record_typed(&mut service);
             }
             let service = change::create(ctx, &service, &namespace, &dry_run.write(&args.field_manager)).await?;
             printer.print(service)

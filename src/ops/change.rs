@@ -214,20 +214,6 @@ impl ObjectPrinter<'_> {
     }
 }
 
-/// The annotation in which `apply` keeps what it was given last.
-pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// `--save-config`: keeps the object, as it is now, in its own annotation.
-pub fn record_last_applied(object: &mut Object) {
-    object.remove_at(&["metadata", "annotations", LAST_APPLIED]);
-    let mut kept = object.clone();
-    // `apply` always writes the map that the annotation is going to be in.
-    if kept.at(&["metadata", "annotations"]).is_none() {
-        kept.set_at(&["metadata", "annotations"], serde_json::Map::new());
-    }
-    object.set_at(&["metadata", "annotations", LAST_APPLIED], format!("{kept}\n"));
-}
-
 /// Creates an object in the namespace, where its type lives in one.
 pub async fn create(ctx: &Context, object: &Object, namespace: &str, write: &WriteParams) -> anyhow::Result<Object> {
     let client = ctx.client().await?;

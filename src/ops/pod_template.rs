@@ -1,5 +1,6 @@
 //! Where kinds keep the specification of their pods.
 
+use super::pods::go_type;
 use crate::object::{Meta, Object};
 
 /// Group, kind, and the path of the pod specification.
@@ -29,12 +30,6 @@ pub fn spec_mut(object: &mut Object) -> anyhow::Result<&mut Object> {
         Some(path) => Ok(object.at_mut(path)),
         None => anyhow::bail!("the object is not a pod or does not have a pod template: {}", go_type(object)),
     }
-}
-
-/// An object's type as Go names it: `*v1.Service`.
-pub fn go_type(object: &Object) -> String {
-    let gvk = object.gvk();
-    format!("*{}.{}", gvk.version, gvk.kind)
 }
 
 /// The containers of one kind (`containers`, `initContainers`) in a pod specification.

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::new::{Creation, NewArgs, name};
 use crate::object::{Meta, Object};
 use crate::ops::context::Context;
-use crate::ops::pod_template::go_type;
+use crate::ops::pods::go_type;
 use crate::ops::resources::Builder;
 use crate::ops::typed::typed;
 

@@ -6,8 +6,9 @@ use super::{TargetArgs, mapping, workload};
 use crate::client::request::Call;
 use crate::error::Many;
 use crate::object::Meta;
-use crate::ops::change::{self, DryRun, DryRunArgs, LAST_APPLIED, OutputArgs, Report};
+use crate::ops::change::{self, DryRun, DryRunArgs, OutputArgs, Report};
 use crate::ops::context::Context;
+use crate::ops::last_applied::ANNOTATION;
 use crate::ops::resources::Info;
 use crate::ops::rollout::{Undo, Workload};
 use crate::output::describe;
@@ -50,10 +51,10 @@ pub async fn run(ctx: &Context, args: UndoArgs) -> anyhow::Result<()> {
 
 async fn undo(ctx: &Context, args: &UndoArgs, dry_run: DryRun, report: &Report<'_>, info: Info) -> anyhow::Result<()> {
     let object = info.object.clone().unwrap_or_default();
-    if object.annotation(LAST_APPLIED).is_some() {
+    if object.annotation(ANNOTATION).is_some() {
         let (program, name) = (ctx.program, info.object_name());
         ctx.streams.say(format!(
-            "Warning: resource {name} was previously managed with '{program} apply'. Rolling back will not update the {LAST_APPLIED} annotation, which may cause unexpected behavior on future '{program} apply' operations. Consider using '{program} apply' with your previous configuration file instead."
+            "Warning: resource {name} was previously managed with '{program} apply'. Rolling back will not update the {ANNOTATION} annotation, which may cause unexpected behavior on future '{program} apply' operations. Consider using '{program} apply' with your previous configuration file instead."
         ));
     }
     let workload = workload(mapping(&info)?, "rollbacker", "rollbacker")?;
@@ -70,7 +71,7 @@ async fn undo(ctx: &Context, args: &UndoArgs, dry_run: DryRun, report: &Report<'
         let text = describe::pod_template(template, ctx.clock.now());
         return report.print(&format!("{before}{text}"), object);
     }
-    let done = match workload.undo(&object, revision)? {
+    let done = match workload.undo(&object, revision, ctx.program)? {
         Undo::Skipped => format!("skipped rollback (current template already matches revision {to})"),
         Undo::Patch(kind, patch) => {
             let call = Call::patch(&info.endpoint(), kind, patch.to_string(), &dry_run.write(""));

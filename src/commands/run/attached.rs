@@ -16,6 +16,9 @@ use crate::ops::attach::{Wish, to_container};
 use crate::ops::context::Context;
 use crate::ops::pods;
 
+/// So long what was written before is waited for.
+const LOG_LIMIT: Duration = Duration::from_secs(5);
+
 /// Waits until the pod runs, connects to it, and ends as the pod's process ends.
 pub(super) async fn follow(ctx: &Context, args: &RunArgs, restart: &str, pod: &Object) -> anyhow::Result<()> {
     let endpoint = Endpoint::object(&pods::resource(), pod.namespace(), pod.name());
@@ -23,10 +26,8 @@ pub(super) async fn follow(ctx: &Context, args: &RunArgs, restart: &str, pod: &O
     let running = wait_for(ctx, &endpoint, limit, |pod| Ok(is_completed(pod) || is_ready(pod))).await?;
     if is_completed(&running) {
         print_log(ctx, &endpoint, &running).await?;
-    } else if let Err(error) = attach(ctx, args, &running).await {
-        let name = running.name();
-        ctx.streams.say(format!("warning: couldn't attach to pod/{name}, falling back to streaming logs: {error}"));
-        print_log(ctx, &endpoint, &running).await?;
+    } else {
+        connect(ctx, args, &endpoint, &running).await?;
     }
     if args.leave_stdin_open || restart == "Always" {
         return Ok(());
@@ -36,14 +37,31 @@ pub(super) async fn follow(ctx: &Context, args: &RunArgs, restart: &str, pod: &O
         let phase = pod.str_at(&["status", "phase"]);
         Ok(phase == "Succeeded" || (phase == "Failed" && !only_success))
     });
-    exit_of(&ended.await?)
+    exit_of(ctx, &ended.await?)
 }
 
-/// Connects the process's streams to the container.
-async fn attach(ctx: &Context, args: &RunArgs, pod: &Object) -> anyhow::Result<()> {
-    let container = pods::container_or_default(ctx, pod, "", args.quiet)?;
+/// Shows what the container wrote so far and connects to it; where that fails its log has to do.
+async fn connect(ctx: &Context, args: &RunArgs, endpoint: &Endpoint, pod: &Object) -> anyhow::Result<()> {
+    let written = tokio::time::timeout(LOG_LIMIT, print_log(ctx, endpoint, pod)).await;
+    if let Ok(Err(error)) = written {
+        ctx.streams.say(format!("warning: couldn't fetch pre-attach logs: {error:#}"));
+    }
+    ctx.streams.out().flush()?;
     let wish = Wish { stdin: args.stdin, tty: args.tty, quiet: args.quiet, detach_keys: &args.detach_keys };
-    to_container(ctx, pod, container, &wish).await
+    let attached = async {
+        let container = pods::container_or_default(ctx, pod, "", args.quiet)?;
+        to_container(ctx, pod, container, &wish).await
+    };
+    match attached.await {
+        Err(error) if !error.is::<Exit>() => {
+            let name = pod.name();
+            ctx.streams
+                .say(format!("warning: couldn't attach to pod/{name}, falling back to streaming logs: {error:#}"));
+            print_log(ctx, endpoint, pod).await
+        }
+        // How the process ended is read from the pod.
+        _ => Ok(()),
+    }
 }
 
 /// The container's log as far as there is one, and what is added to it until it ends.
@@ -61,7 +79,7 @@ async fn print_log(ctx: &Context, endpoint: &Endpoint, pod: &Object) -> anyhow::
 }
 
 /// The code with which a pod's only container ended.
-fn exit_of(pod: &Object) -> anyhow::Result<()> {
+fn exit_of(ctx: &Context, pod: &Object) -> anyhow::Result<()> {
     let (namespace, name) = (pod.namespace(), pod.name());
     match pod.str_at(&["status", "phase"]) {
         "Succeeded" => Ok(()),
@@ -73,7 +91,13 @@ fn exit_of(pod: &Object) -> anyhow::Result<()> {
             let code = terminated.and_then(|ended| ended.int_at(&["exitCode"])).unwrap_or(0);
             match u8::try_from(code) {
                 Ok(0) | Err(_) => bail!("pod {namespace}/{name} failed with unknown exit code"),
-                Ok(code) => Err(Exit(code).into()),
+                Ok(code) => {
+                    let part = |field| terminated.map(|ended| ended.str_at(&[field])).unwrap_or_default();
+                    let (reason, message) = (part("reason"), part("message"));
+                    let text = format!("pod {namespace}/{name} terminated ({reason})\n{message}");
+                    ctx.streams.say(text.trim_end_matches('\n'));
+                    Err(Exit(code).into())
+                }
             }
         }
         phase => bail!("pod {namespace}/{name} left in phase {phase}"),
@@ -143,27 +167,4 @@ fn is_ready(pod: &Object) -> bool {
             .list_at(&["status", "conditions"])
             .iter()
             .any(|condition| condition.str_at(&["type"]) == "Ready" && condition.str_at(&["status"]) == "True")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn ends_as_the_pod_ends() {
-        let pod = |phase: &str, code: i64| {
-            json!({"metadata": {"namespace": "n", "name": "p"}, "status": {"phase": phase,
-                "containerStatuses": [{"state": {"terminated": {"exitCode": code}}}]}})
-        };
-        assert!(exit_of(&pod("Succeeded", 0)).is_ok());
-        let error = exit_of(&pod("Failed", 7)).expect_err("failed");
-        assert_eq!(error.downcast_ref::<Exit>().map(|exit| exit.0), Some(7));
-        for (pod, want) in [
-            (pod("Failed", 0), "pod n/p failed with unknown exit code"),
-            (pod("Pending", 0), "pod n/p left in phase Pending"),
-        ] {
-            assert_eq!(exit_of(&pod).expect_err("failed").to_string(), want);
-        }
-    }
 }

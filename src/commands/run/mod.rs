@@ -10,6 +10,7 @@ use crate::error::UsageError;
 use crate::object::{Meta, Object, names};
 use crate::ops::change::{self, DryRun, DryRunArgs, ObjectPrinter, OutputArgs, Report};
 use crate::ops::context::Context;
+use crate::ops::last_applied;
 use crate::ops::overrides::OverrideArgs;
 use crate::ops::service::{NewService, parse_labels};
 use generate::Wanted;
@@ -232,7 +233,7 @@ impl Creation<'_> {
             return Ok(object);
         }
         if self.args.save_config {
-            change::record_last_applied(&mut object);
+            last_applied::record_typed(&mut object);
         }
         change::create(self.ctx, &object, self.namespace, &self.dry_run.write(&self.args.field_manager)).await
     }
@@ -253,11 +254,19 @@ impl Creation<'_> {
     async fn deployment(&self, wanted: &Wanted<'_>, report: &Report<'_>) -> anyhow::Result<()> {
         let mut printer = report.printer("created")?;
         let deployment = self.args.overriding.apply(wanted.deployment(self.args.replicas.unwrap_or(1)))?;
-        printer.print(self.create(deployment).await?)?;
-        if self.args.expose {
-            printer.print(self.service(wanted.name, &wanted.selector("app")).await?)?;
-        }
-        Ok(())
+        let deployment = self.create(deployment).await?;
+        let service = match self.args.expose {
+            true => Some(self.service(wanted.name, &wanted.selector("app")).await),
+            false => None,
+        };
+        // The Service is said first, as with a pod.
+        let failure = match service {
+            Some(Ok(service)) => printer.print(service).err(),
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        printer.print(deployment)?;
+        failure.map_or(Ok(()), Err)
     }
 
     async fn pod(&self, wanted: &Wanted<'_>, report: &Report<'_>) -> anyhow::Result<()> {

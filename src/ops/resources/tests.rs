@@ -125,7 +125,7 @@ async fn refuses_what_does_not_fit() {
             "resource(s) were provided, but no name was specified",
         ),
         (Builder::new(ctx), MISSING),
-        (builder(ctx, &["pods"]).filenames(false, &file("nosuch.yaml")), "[the path \"nosuch.yaml\" does not exist]"),
+        (builder(ctx, &["pods"]).filenames(false, &file("nosuch.yaml")), "the path \"nosuch.yaml\" does not exist"),
         (
             builder(ctx, &["pods"]).filenames(false, &file("-")),
             "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well",

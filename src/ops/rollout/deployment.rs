@@ -7,7 +7,8 @@ use super::{CHANGE_CAUSE, Revision, Undo, empty, normal_template, owned};
 use crate::client::Client;
 use crate::client::request::PatchType;
 use crate::object::{Meta, Object};
-use crate::ops::change::LAST_APPLIED;
+use crate::ops::context::Program;
+use crate::ops::last_applied;
 
 /// The number of a deployment's or replica set's revision.
 const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -15,7 +16,7 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 const HASH: &str = "pod-template-hash";
 /// Annotations of a deployment that going back leaves as they are.
 const KEPT: [&str; 6] = [
-    LAST_APPLIED,
+    last_applied::ANNOTATION,
     REVISION,
     "deployment.kubernetes.io/revision-history",
     "deployment.kubernetes.io/desired-replicas",
@@ -88,9 +89,9 @@ fn revisions(sets: Vec<Object>) -> Vec<Revision> {
     revisions
 }
 
-pub(super) fn undo(deployment: &Object, revision: &Revision) -> anyhow::Result<Undo> {
+pub(super) fn undo(deployment: &Object, revision: &Revision, program: Program) -> anyhow::Result<Undo> {
     if deployment.bool_at(&["spec", "paused"]) {
-        bail!("you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again");
+        bail!("you cannot rollback a paused deployment; resume it first with '{program} rollout resume' and try again");
     }
     let without_hash = |template: Option<&Object>| {
         let mut template = normal_template(template.unwrap_or(&empty()));
@@ -179,13 +180,15 @@ mod tests {
         let mut deployment = json!({"metadata": {"name": "web", "annotations": {(REVISION): "2", "note": "new", "own": "1"}},
             "spec": {"template": template("b", "")}});
         deployment.remove_at(&["spec", "template", "metadata", "labels", HASH]);
-        let Undo::Patch(PatchType::Json, patch) = undo(&deployment, &revision).unwrap() else { panic!("no patch") };
+        let Undo::Patch(PatchType::Json, patch) = undo(&deployment, &revision, Program::Kctl).unwrap() else {
+            panic!("no patch")
+        };
         assert_eq!(patch[0]["value"]["metadata"]["labels"], json!({"app": "web"}));
         assert_eq!(patch[0]["value"]["spec"]["containers"][0]["image"], json!("a"));
         assert_eq!(patch[1]["value"], json!({(REVISION): "2", "note": "old"}));
         deployment.set_at(&["spec", "template"], template("a", "other"));
-        assert_eq!(undo(&deployment, &revision).unwrap(), Undo::Skipped);
+        assert_eq!(undo(&deployment, &revision, Program::Kctl).unwrap(), Undo::Skipped);
         deployment.set_at(&["spec", "paused"], true);
-        assert!(undo(&deployment, &revision).is_err());
+        assert!(undo(&deployment, &revision, Program::Kctl).is_err());
     }
 }

@@ -15,6 +15,7 @@ use crate::client::paging;
 use crate::client::request::{Call, Endpoint, ListParams, PatchType};
 use crate::object::labels::Selector;
 use crate::object::{GroupVersionResource, Meta, Object, schema};
+use crate::ops::context::Program;
 
 /// Says why a revision came to be.
 pub const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
@@ -108,13 +109,13 @@ impl Workload {
         })
     }
 
-    /// What has to be done to go back to a revision.
+    /// What has to be done to go back to a revision. `program` is the name that messages use.
     ///
     /// # Errors
     /// A deployment that is paused.
-    pub fn undo(self, object: &Object, revision: &Revision) -> anyhow::Result<Undo> {
+    pub fn undo(self, object: &Object, revision: &Revision, program: Program) -> anyhow::Result<Undo> {
         match self {
-            Self::Deployment => deployment::undo(object, revision),
+            Self::Deployment => deployment::undo(object, revision, program),
             Self::DaemonSet | Self::StatefulSet => Ok(controller_revisions::undo(object, revision)),
         }
     }
