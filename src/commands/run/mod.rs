@@ -254,11 +254,15 @@ impl Creation<'_> {
     async fn deployment(&self, wanted: &Wanted<'_>, report: &Report<'_>) -> anyhow::Result<()> {
         let mut printer = report.printer("created")?;
         let deployment = self.args.overriding.apply(wanted.deployment(self.args.replicas.unwrap_or(1)))?;
-        printer.print(self.create(deployment).await?)?;
-        if self.args.expose {
-            printer.print(self.service(wanted.name, &wanted.selector("app")).await?)?;
-        }
-        Ok(())
+        let deployment = self.create(deployment).await?;
+        // The Service is said first, as for pods; what is there already is said whatever becomes of it.
+        let service = match self.args.expose {
+            true => self.service(wanted.name, &wanted.selector("app")).await.map(Some),
+            false => Ok(None),
+        };
+        let failure = service.and_then(|service| service.map_or(Ok(()), |service| printer.print(service))).err();
+        printer.print(deployment)?;
+        failure.map_or(Ok(()), Err)
     }
 
     async fn pod(&self, wanted: &Wanted<'_>, report: &Report<'_>) -> anyhow::Result<()> {
