@@ -267,20 +267,49 @@ fn refused(status: &Status) -> (u16, Object) {
     (status.code, object)
 }
 
+/// The built-in types and the two custom ones, as aggregated discovery has them.
 fn discovery(path: &str) -> Object {
-    let version = |version: &str, plural: &str, singular: &str, kind: &str, scope: &str| {
-        serde_json::json!({"version": version, "freshness": "Current", "resources": [{
-            "resource": plural, "singularResource": singular, "scope": scope, "verbs": ["get", "list"],
-            "responseKind": {"group": "sea.example.org", "version": version, "kind": kind},
-        }]})
+    let resource =
+        |(group, version, kind): (&str, &str, &str), plural: &str, singular: &str, short: &[&str], namespaced: bool| {
+            let scope = if namespaced { "Namespaced" } else { "Cluster" };
+            serde_json::json!({"resource": plural, "singularResource": singular, "scope": scope, "shortNames": short,
+            "verbs": ["get", "list"], "responseKind": {"group": group, "version": version, "kind": kind}})
+        };
+    let mut groups: Vec<(&str, Vec<(&str, Vec<Object>)>)> = Vec::new();
+    let mut add = |group: &'static str, version: &'static str, resource: Object| {
+        if groups.last().is_none_or(|(last, _)| *last != group) {
+            groups.push((group, Vec::new()));
+        }
+        let Some((_, versions)) = groups.last_mut() else { return };
+        if versions.last().is_none_or(|(last, _)| *last != version) {
+            versions.push((version, Vec::new()));
+        }
+        versions.last_mut().expect("a version").1.push(resource);
     };
-    let items = match path {
-        "/api" => serde_json::json!([]),
-        _ => serde_json::json!([{"metadata": {"name": "sea.example.org"}, "versions": [
-            version("v1", "beacons", "beacon", "Beacon", "Namespaced"),
-            version("v2beta1", "atlases", "atlas", "Atlas", "Cluster"),
-        ]}]),
-    };
+    for known in builtin::resources() {
+        let kind = (known.group, known.version, known.kind);
+        add(
+            known.group,
+            known.version,
+            resource(kind, known.plural, known.singular, &known.short_names, known.namespaced),
+        );
+    }
+    const SEA: &str = "sea.example.org";
+    add(SEA, "v1", resource((SEA, "v1", "Beacon"), "beacons", "beacon", &["bcn"], true));
+    add(SEA, "v2beta1", resource((SEA, "v2beta1", "Atlas"), "atlases", "atlas", &[], false));
+    let items: Vec<Object> = groups
+        .into_iter()
+        .filter(|(group, _)| group.is_empty() == (path == "/api"))
+        .map(|(group, versions)| {
+            let versions: Vec<Object> = versions
+                .into_iter()
+                .map(|(version, resources)| {
+                    serde_json::json!({"version": version, "freshness": "Current", "resources": resources})
+                })
+                .collect();
+            serde_json::json!({"metadata": {"name": group}, "versions": versions})
+        })
+        .collect();
     serde_json::json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
 }
 

@@ -187,6 +187,7 @@ fn every_line_of_the_slides_does_what_they_say() {
     let out = shell.kctl(&["run", "web", "--image=nginx", "--replicas=2", "--port=80", "--expose"]);
     assert_eq!(out, "service/web created\ndeployment.apps/web created\n");
     shell.until(&["get", "deployment", "web"], |out| out.contains("2/2"));
+    shell.kctl(&["set", "resources", "deployment", "web", "--requests=cpu=100m"]);
     let out = shell.kctl(&["autoscale", "deployment", "web", "--min=2", "--max=5", "--cpu=80%"]);
     assert_eq!(out, "horizontalpodautoscaler.autoscaling/web autoscaled\n");
     shell.until(&["get", "hpa"], |out| out.contains("Deployment/web") && !out.contains("<unknown>"));

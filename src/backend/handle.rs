@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::api::{self, Api, Body, Nodes};
 use super::bootstrap;
+use super::kubelet::access::Waiter;
 use super::store::Store;
 use crate::object::Status;
 use crate::object::clock::Clock;
@@ -48,10 +49,14 @@ pub trait Engine: Send + Sync {
     fn wait(&self) -> Box<dyn Any + Send>;
 }
 
-/// Whether the answer to a request goes on for a while: a log that is followed, a process's streams.
+/// Whether the answer to a request goes on for a while, because a log is followed.
 fn follows(request: &Request<Bytes>) -> bool {
-    let follow = request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "follow=true"));
-    follow || request.headers().contains_key(http::header::UPGRADE)
+    request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "follow=true"))
+}
+
+/// Whether a request asks to switch protocols: for a process's streams.
+fn switches(request: &Request<Bytes>) -> bool {
+    request.headers().contains_key(http::header::UPGRADE)
 }
 
 /// A cluster. Clones are handles on the same one.
@@ -112,11 +117,14 @@ impl Handle {
     }
 
     /// Answers a request, once the cluster is settled. A watch also keeps it moving.
-    pub async fn call(&self, request: Request<Bytes>) -> Response<Body> {
+    pub async fn call(&self, mut request: Request<Bytes>) -> Response<Body> {
         let mut waiter = None;
         if let Some(engine) = self.shared.engine.get() {
             engine.settle();
-            if api::http::is_watch(&request) || follows(&request) {
+            if switches(&request) {
+                request.extensions_mut().insert(Waiter::new(engine.wait()));
+                engine.spawn();
+            } else if api::http::is_watch(&request) || follows(&request) {
                 waiter = Some(engine.wait());
                 engine.spawn();
             }

@@ -20,6 +20,7 @@ pub mod create;
 pub mod delete;
 pub mod describe;
 pub mod drain;
+pub mod edit;
 pub mod entry;
 pub mod exec;
 pub mod expose;

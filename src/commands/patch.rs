@@ -154,7 +154,12 @@ async fn send(
 /// The object with the patch made to it here.
 fn locally(kind: PatchType, mut object: Object, patch: &str) -> anyhow::Result<Object> {
     match kind {
-        PatchType::Json => json::apply(&mut object, patch.as_bytes()).map_err(missing_field)?,
+        PatchType::Json => {
+            if !patch.trim_start().starts_with('[') {
+                bail!("json: cannot unmarshal object into Go value of type jsonpatch.Patch");
+            }
+            json::apply(&mut object, patch.as_bytes()).map_err(missing_field)?;
+        }
         PatchType::Strategic => {
             let gvk = object.gvk();
             let Some(of) = schema::of(&gvk) else {

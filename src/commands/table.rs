@@ -3,9 +3,9 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    annotate, api_resources, api_versions, apply, attach, autoscale, cordon, create, delete, describe, drain, exec,
-    expose, get, kuberc, label, logs, offline, patch, replace, rollout, run, scale, set, taint, uncordon, version,
-    wait,
+    annotate, api_resources, api_versions, apply, attach, autoscale, cordon, create, delete, describe, drain, edit,
+    exec, expose, get, kuberc, label, logs, offline, patch, replace, rollout, run, scale, set, taint, uncordon,
+    version, wait,
 };
 use crate::run;
 
@@ -63,6 +63,7 @@ pub static COMMANDS: &[Entry] = &[
     .completes(Resources),
     Entry::new("edit", "(RESOURCE/NAME | -f FILENAME)", "Change an object in your editor")
         .group(Intermediate)
+        .action(run!(edit::EditArgs, edit::run))
         .completes(Resources),
     Entry::new(
         "delete",
@@ -458,6 +459,7 @@ static APPLY: &[Entry] = &[
         "(RESOURCE/NAME | -f FILENAME)",
         "Change the last applied configuration in your editor",
     )
+    .action(run!(apply::edit::EditArgs, apply::edit::run))
     .completes(Resources),
     Entry::new("set-last-applied", "-f FILENAME", "Record a file as the last applied configuration")
         .action(run!(apply::last_applied::SetArgs, apply::last_applied::set)),

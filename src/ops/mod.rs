@@ -6,6 +6,7 @@ pub mod change;
 pub mod context;
 pub mod delete;
 pub mod drain;
+pub mod edit;
 pub mod environment;
 pub mod last_applied;
 pub mod local_time;

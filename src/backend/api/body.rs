@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
 use crate::object::builtin::Resource;
-use crate::object::{GroupVersion, Meta, Object, Status, yaml};
+use crate::object::{GroupVersion, Meta, Object, Status, protobuf, yaml};
 
 /// The media type of a request's body, without parameters; JSON where none is named.
 pub fn media_type(headers: &HeaderMap) -> &str {
@@ -22,6 +22,7 @@ pub fn decode(media_type: &str, body: &[u8]) -> Result<Object, Status> {
     match media_type {
         "application/json" => serde_json::from_slice(body).map_err(|error| unreadable(error.to_string())),
         "application/yaml" => yaml::parse(body).map_err(|error| unreadable(error.to_string())),
+        protobuf::MEDIA_TYPE => protobuf::decode(body).map_err(|error| unreadable(error.to_string())),
         other => Err(unsupported(other)),
     }
 }
@@ -32,7 +33,7 @@ pub fn unsupported(media_type: &str) -> Status {
         415,
         "UnsupportedMediaType",
         format!(
-            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml (not {media_type})"
+            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf (not {media_type})"
         ),
     )
 }

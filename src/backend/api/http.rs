@@ -9,15 +9,15 @@ use serde_json::json;
 use super::accept::{self, Form};
 use super::form::{self, FieldValidation, Source};
 use super::list::list_kind;
-use super::patch::Patch;
+use super::patch::{APPLY, Patch};
 use super::query::Query;
 use super::route::{self, ResourceRoute, Route};
 use super::selection::Selection;
 use super::table::{Include, Printer, partial};
-use super::{Api, Body, DeleteOptions, Deleted, Nodes, Part, WriteOptions, Written};
+use super::{Api, Body, DeleteOptions, Deleted, Manager, Nodes, Part, WriteOptions, Written};
 use super::{body, discovery, openapi, review, scale};
 use crate::backend::registry::custom::{self, Custom};
-use crate::backend::registry::{convert, storage_of};
+use crate::backend::registry::{convert, managed, storage_of};
 use crate::backend::store::ListOptions;
 use crate::object::builtin::Resource;
 use crate::object::{GroupVersion, GroupVersionKind, Meta, Object, Status};
@@ -57,6 +57,9 @@ const CREATE_ON_UPDATE: &[&str] = &[
     "services",
 ];
 
+/// Characters of a manager's name.
+const LONGEST_MANAGER: usize = 128;
+
 /// Answers a request. Errors are answers too.
 pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
     match answer(api, nodes, request).await {
@@ -79,6 +82,15 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
     match route::parse(&path, &find)? {
         Route::Version => Ok(ok(&discovery::version())),
         Route::Health => Ok(text("ok")),
+        Route::OpenApi2 => {
+            let accept = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+            if accept.is_some_and(|accept| accept.contains("protobuf")) {
+                let mut response = Response::new(whole(openapi::version_2_protobuf()));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openapi::VERSION_2));
+                return Ok(response);
+            }
+            Ok(ok(&openapi::version_2()))
+        }
         Route::OpenApi(version) => {
             if request.method() != Method::GET {
                 return Err(Status::method_not_allowed());
@@ -112,6 +124,8 @@ struct Call<'a> {
     query: Query,
     form: Form,
     media_type: String,
+    /// The client's program.
+    agent: String,
     body: Bytes,
 }
 
@@ -133,6 +147,7 @@ async fn resource(
         query: Query::parse(request.uri().query())?,
         form: accept::negotiate(request.headers())?,
         media_type: body::media_type(request.headers()).to_owned(),
+        agent: agent(request.headers()),
         body: request.into_body(),
     };
     let mut response = match verb {
@@ -150,6 +165,12 @@ async fn resource(
         warn(&mut response, text);
     }
     Ok(response)
+}
+
+/// The program's name in a client's `User-Agent`: what stands before the version.
+fn agent(headers: &http::HeaderMap) -> String {
+    let agent = headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    agent.split('/').next().unwrap_or("").chars().take(LONGEST_MANAGER).collect()
 }
 
 /// Adds a `Warning` header.
@@ -347,6 +368,9 @@ impl Call<'_> {
 
     fn patch(&self) -> Result<Response<Body>, Status> {
         let options = self.write_options()?;
+        if self.media_type == APPLY {
+            return self.apply(&options);
+        }
         let validation = FieldValidation::parse(&self.query)?;
         let patch = Patch::read(&self.media_type, &self.body)?;
         if self.route.subresource == "scale" {
@@ -371,6 +395,58 @@ impl Call<'_> {
         })?;
         written.warnings.splice(0..0, warnings);
         self.show_written(StatusCode::OK, written)
+    }
+
+    /// Server-side apply.
+    fn apply(&self, options: &WriteOptions) -> Result<Response<Body>, Status> {
+        let resource = self.route.resource;
+        let Some(manager) = options.manager.as_ref().filter(|_| !self.query.get("fieldManager").is_empty()) else {
+            let error = crate::backend::registry::FieldError::required("fieldManager", "is required for apply patch");
+            let kind = crate::object::GroupKind { group: "meta.k8s.io".into(), kind: "PatchOptions".into() };
+            return Err(Status::invalid(&kind, "", &[error]));
+        };
+        if self.route.subresource == "scale" {
+            return Err(body::unsupported(APPLY));
+        }
+        let validation = FieldValidation::parse(&self.query)?;
+        let mut applied = body::decode("application/yaml", &self.body)?;
+        if !applied.is_object() {
+            return Err(Status::bad_request("error decoding YAML: not an object"));
+        }
+        if applied.gvk() != resource.gvk() {
+            return Err(Status::bad_request(format!(
+                "Incorrect version specified in apply patch. Specified patch version: {}, expected: {}",
+                applied.api_version(),
+                resource.group_version()
+            )));
+        }
+        if applied.at(&["metadata", "managedFields"]).is_some_and(|fields| !fields.is_null()) {
+            return Err(Status::bad_request("metadata.managedFields must be nil"));
+        }
+        let (namespace, name) = (&*self.route.namespace, &*self.route.name);
+        if applied.name().is_empty() {
+            applied.set_at(&["metadata", "name"], name);
+        }
+        body::place(&mut applied, resource, namespace, name)?;
+        form::check_applied(resource, self.custom, &applied)?;
+        let (force, now) = (self.query.is_true("force"), self.api.clock().now());
+        let lay = |old: Option<&Object>| -> Result<Object, Status> {
+            let mut new = managed::apply(resource, old, &applied, manager, force, now)?;
+            form::normalise(&resource.gvk(), self.custom, &mut new, &Source::Patched, validation)?;
+            Ok(self.to_storage(new))
+        };
+        let out = convert::between(self.storage, resource);
+        let changed = self.api.change_with(self.storage, namespace, name, self.part()?, options, |old| {
+            let shown = out.map(|convert| convert.apply(old));
+            lay(Some(shown.as_ref().unwrap_or(old)))
+        });
+        match changed {
+            Err(status) if status.is_not_found() && self.route.subresource.is_empty() => {
+                let created = self.api.create_with(self.storage, lay(None)?, options)?;
+                self.show_written(StatusCode::CREATED, created)
+            }
+            changed => self.show_written(StatusCode::OK, changed?),
+        }
     }
 
     fn rescale(
@@ -430,7 +506,17 @@ impl Call<'_> {
     }
 
     fn write_options(&self) -> Result<WriteOptions, Status> {
-        Ok(WriteOptions { dry_run: self.query.dry_run()?, version: self.custom })
+        let name = match self.query.get("fieldManager") {
+            "" if self.agent.is_empty() => "unknown",
+            "" => &self.agent,
+            name => name,
+        };
+        let manager = Manager {
+            name: name.to_owned(),
+            subresource: self.route.subresource.clone().into_owned(),
+            applies: self.media_type == APPLY,
+        };
+        Ok(WriteOptions { dry_run: self.query.dry_run()?, version: self.custom, manager: Some(manager) })
     }
 
     /// Brings a body into its kind's form. Returns warnings.

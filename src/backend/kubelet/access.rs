@@ -1,6 +1,7 @@
 //! How the streams of a container see the cluster while they last.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -25,6 +26,18 @@ pub trait Access: Lookup + Send + Sync {
     fn update_status(&self, resource: &'static str, object: Object);
     /// Reports an event.
     fn report(&self, event: Event);
+}
+
+/// Says that somebody waits for things to happen, for as long as a clone of it lives. A request that
+/// asks to switch protocols brings one along.
+#[derive(Clone)]
+pub struct Waiter(#[allow(dead_code, reason = "kept, not read")] Arc<Mutex<Box<dyn Any + Send>>>);
+
+impl Waiter {
+    /// Keeps what the engine gave.
+    pub fn new(waiter: Box<dyn Any + Send>) -> Self {
+        Self(Arc::new(Mutex::new(waiter)))
+    }
 }
 
 /// A response that is a `Status`.

@@ -8,7 +8,7 @@ use http::{Request, Response, StatusCode};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
-use super::access::{Access, Body, refuse, respond};
+use super::access::{Access, Body, Waiter, refuse, respond};
 use super::container::{self, State, state_of, status_in};
 use super::exec::{self, ExecRequest, Folders};
 use super::images::{Images, Run};
@@ -115,11 +115,13 @@ impl Streams {
             return self.attach_shell(pod, attach, argv, request);
         }
         let (access, files, pod) = (Arc::clone(&self.access), self.logs.clone(), pod.clone());
+        let waiter = request.extensions_mut().remove::<Waiter>();
         Ok(remote::upgrade(request, move || async move {
             let (sink, mut lines) = mpsc::channel::<Bytes>(16);
             let (mut output, stdout) = tokio::io::duplex(1 << 16);
             tokio::spawn(logs::attach(access, files, pod, name, sink));
             let end = async move {
+                let _waiter = waiter;
                 while let Some(bytes) = lines.recv().await {
                     output.write_all(&bytes).await.map_err(|error| error.to_string())?;
                 }

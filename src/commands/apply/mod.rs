@@ -1,5 +1,6 @@
 //! `apply`: objects as files declare them.
 
+pub mod edit;
 pub mod last_applied;
 mod options;
 

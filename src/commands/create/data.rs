@@ -54,7 +54,8 @@ impl Entries {
     /// # Errors
     /// Sources that cannot be read, and keys that cannot be or are there twice.
     pub fn read(mut self, ctx: &Context, sources: &SourceArgs) -> anyhow::Result<Self> {
-        if !sources.from_env_file.is_empty() && !(sources.from_file.is_empty() && sources.from_literal.is_empty()) {
+        let others = !sources.from_file.is_empty() || !sources.from_literal.is_empty();
+        if others && !sources.from_env_file.is_empty() {
             bail!("from-env-file cannot be combined with from-file or from-literal");
         }
         for source in &sources.from_file {

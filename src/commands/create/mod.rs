@@ -27,6 +27,7 @@ use crate::error::{Many, UsageError};
 use crate::object::Object;
 use crate::ops::change::{DryRun, DryRunArgs, FileArgs, OutputArgs, Report};
 use crate::ops::context::Context;
+use crate::ops::edit::{Editing, Form, Mode};
 use crate::ops::resources::{Builder, Info};
 use crate::ops::validation::{ValidateArgs, validator};
 use crate::ops::write::{self, with_source};
@@ -92,9 +93,6 @@ pub async fn run(ctx: &Context, args: CreateArgs) -> anyhow::Result<()> {
     if !path.is_empty() {
         return post(ctx, &args, path).await;
     }
-    if args.edit {
-        anyhow::bail!("--edit is not available yet");
-    }
     let (namespace, explicit) = ctx.namespace()?;
     let plan = Builder::new(ctx)
         .namespace(namespace)
@@ -108,6 +106,9 @@ pub async fn run(ctx: &Context, args: CreateArgs) -> anyhow::Result<()> {
         .await?;
     let mut write = dry_run.write(&args.field_manager);
     directive.clone_into(&mut write.field_validation);
+    if args.edit {
+        return edited(ctx, &args, report, write, plan.results().await).await;
+    }
     let mut printer = report.printer("created")?;
     let mut errors = Vec::new();
     let mut count = 0;
@@ -133,6 +134,32 @@ pub async fn run(ctx: &Context, args: CreateArgs) -> anyhow::Result<()> {
 async fn create(ctx: &Context, info: &Info, object: Object, params: &WriteParams) -> anyhow::Result<Object> {
     let client = ctx.client().await?;
     write::create(client, info, object, params).await.map_err(|error| with_source("creating", &info.source, error))
+}
+
+/// `--edit`: each object goes through the editor first.
+async fn edited(
+    ctx: &Context,
+    args: &CreateArgs,
+    report: Report<'_>,
+    write: WriteParams,
+    found: Vec<anyhow::Result<Info>>,
+) -> anyhow::Result<()> {
+    let form = if args.output.output.as_deref() == Some("json") { Form::Json } else { Form::Yaml };
+    let editing = Editing {
+        ctx,
+        mode: Mode::Create,
+        form,
+        windows_lines: args.windows_line_endings,
+        write,
+        save_config: args.save_config,
+        output_patch: false,
+        subresource: String::new(),
+        report,
+    };
+    for info in found {
+        editing.run(&[info?]).await?;
+    }
+    Ok(())
 }
 
 /// `--raw`.

@@ -255,12 +255,16 @@ impl Creation<'_> {
         let mut printer = report.printer("created")?;
         let deployment = self.args.overriding.apply(wanted.deployment(self.args.replicas.unwrap_or(1)))?;
         let deployment = self.create(deployment).await?;
-        // The Service is said first, as for pods; what is there already is said whatever becomes of it.
         let service = match self.args.expose {
-            true => self.service(wanted.name, &wanted.selector("app")).await.map(Some),
-            false => Ok(None),
+            true => Some(self.service(wanted.name, &wanted.selector("app")).await),
+            false => None,
         };
-        let failure = service.and_then(|service| service.map_or(Ok(()), |service| printer.print(service))).err();
+        // The Service is said first, as with a pod.
+        let failure = match service {
+            Some(Ok(service)) => printer.print(service).err(),
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
         printer.print(deployment)?;
         failure.map_or(Ok(()), Err)
     }
