@@ -3,8 +3,8 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    annotate, api_resources, api_versions, apply, attach, autoscale, cordon, create, delete, describe, drain, edit,
-    exec, expose, get, kuberc, label, logs, offline, patch, replace, rollout, run, scale, set, taint, uncordon,
+    annotate, api_resources, api_versions, apply, attach, autoscale, cordon, cp, create, delete, describe, drain, edit,
+    exec, expose, get, kuberc, label, logs, offline, patch, proxy, replace, rollout, run, scale, set, taint, uncordon,
     version, wait,
 };
 use crate::run;
@@ -145,8 +145,10 @@ pub static COMMANDS: &[Entry] = &[
         "[--port=PORT] [--www=static-dir] [--www-prefix=prefix] [--api-prefix=prefix]",
         "Serve the API server on a local port, with your credentials",
     )
+    .action(run!(proxy::ProxyArgs, proxy::run))
     .group(Troubleshooting),
     Entry::new("cp", "<file-spec-src> <file-spec-dest>", "Copy files to and from containers")
+        .action(run!(cp::CpArgs, cp::run))
         .group(Troubleshooting)
         .completes(Files),
     Entry::family("auth", "[flags]", "Ask what may be done, and as whom", AUTH).group(Troubleshooting),
