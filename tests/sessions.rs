@@ -9,7 +9,7 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::process::{Child, Stdio};
 
 use common::{Outcome, Sandbox};
@@ -28,6 +28,9 @@ fn cluster() -> Sandbox {
 
 /// A server that does not outlive its test.
 struct Server(Child);
+
+/// What a server says, kept so that it can go on saying it.
+type Said = BufReader<std::process::ChildStdout>;
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -112,6 +115,68 @@ fn copies(sandbox: &Sandbox) {
     let missing = cp(&["web:/tmp/nosuch", "nosuch"]);
     assert_eq!((missing.code, missing.stderr.as_str()), (2, "command terminated with exit code 2\n"));
     assert!(!sandbox.work().join("nosuch").exists());
+}
+
+/// What a port answers.
+fn ask(place: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(place).expect("a connection");
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("set");
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("asked");
+    let mut text = String::new();
+    // A connection that is cut off answers nothing.
+    let _ = stream.read_to_string(&mut text);
+    text
+}
+
+/// Starts a command and reads the places that its first lines of output name.
+fn places(sandbox: &Sandbox, args: &[&str], lines: usize) -> (Server, Said, Vec<String>) {
+    let mut command = sandbox.command("kctl");
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = Server(command.spawn().expect("a server"));
+    let mut output = BufReader::new(server.0.stdout.take().expect("its output"));
+    let mut places = Vec::new();
+    for _ in 0..lines {
+        let mut line = String::new();
+        output.read_line(&mut line).expect("a line");
+        places.push(line.split(' ').find(|word| word.starts_with("127.")).expect("a place").trim().to_owned());
+    }
+    (server, output, places)
+}
+
+/// Ports of pods, and the API, on ports of this machine.
+fn ports(sandbox: &Sandbox) {
+    let args = ["port-forward", "site", ":80", ":81", "--address=127.0.0.1"];
+    let (_forward, _said, found) = places(sandbox, &args, 2);
+    assert!(ask(&found[0]).contains("<title>Welcome to nginx!</title>"));
+    // A connection that fails does not end the others.
+    assert_eq!(ask(&found[1]), "");
+    assert!(ask(&found[0]).contains("<title>Welcome to nginx!</title>"));
+    let (_proxy, _said, found) = places(sandbox, &["proxy", "--port=0", "--api-prefix=/custom"], 1);
+    assert!(ask(&found[0]).starts_with("HTTP/1.1 404 "));
+    let mut command = sandbox.command("kctl");
+    command.env_remove("KCTL_OFFLINE").args(["get", "--raw", "/custom/version", "-s", &format!("http://{}", found[0])]);
+    let version = sandbox.finish(command, "");
+    assert!(version.stdout.contains("\"major\":\"1\""), "{version:?}");
+}
+
+/// A cluster with a pod that serves pages.
+fn site() -> Sandbox {
+    let mut sandbox = cluster();
+    assert_eq!(sandbox.run("kctl", &["run", "site", "--image=nginx", "--restart=Never"], "").code, 0);
+    sandbox.advance("+60s");
+    sandbox
+}
+
+#[test]
+fn ports_in_the_same_process() {
+    ports(&site());
+}
+
+#[test]
+fn ports_through_a_server() {
+    let sandbox = site();
+    let _server = serve(&sandbox);
+    ports(&sandbox);
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub mod logs;
 pub mod offline;
 pub mod patch;
 pub mod plugin;
+pub mod port_forward;
 pub mod proxy;
 pub mod replace;
 pub mod rollout;

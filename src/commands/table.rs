@@ -4,8 +4,8 @@ use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
     annotate, api_resources, api_versions, apply, attach, autoscale, cordon, cp, create, delete, describe, drain, edit,
-    exec, expose, get, kuberc, label, logs, offline, patch, proxy, replace, rollout, run, scale, set, taint, uncordon,
-    version, wait,
+    exec, expose, get, kuberc, label, logs, offline, patch, port_forward, proxy, replace, rollout, run, scale, set,
+    taint, uncordon, version, wait,
 };
 use crate::run;
 
@@ -138,6 +138,7 @@ pub static COMMANDS: &[Entry] = &[
         "TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
         "Forward local ports to a pod",
     )
+    .action(run!(port_forward::PortForwardArgs, port_forward::run))
     .group(Troubleshooting)
     .completes(PodsAndPorts),
     Entry::new(

@@ -16,6 +16,7 @@ pub mod patch;
 pub mod protobuf;
 pub mod quantity;
 pub mod schema;
+pub mod spdy;
 pub mod status;
 pub mod time;
 pub mod yaml;

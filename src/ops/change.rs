@@ -112,10 +112,15 @@ impl DryRunArgs {
 
 /// A warning in the form of klog, kubectl's log: level, date, time, process, place.
 pub fn warn_as_klog(ctx: &Context, file: &str, line: u32, text: &str) {
+    say_as_klog(ctx, 'W', file, line, text);
+}
+
+/// A line in the form of klog: `W` for a warning, `E` for an error.
+pub fn say_as_klog(ctx: &Context, level: char, file: &str, line: u32, text: &str) {
     let now = time::rfc3339_micro(ctx.clock.now());
     let part = |range: std::ops::Range<usize>| now.get(range).unwrap_or_default();
     let (month, day, clock) = (part(5..7), part(8..10), part(11..26));
-    ctx.streams.say(format!("W{month}{day} {clock} {:>7} {file}:{line}] {text}", std::process::id()));
+    ctx.streams.say(format!("{level}{month}{day} {clock} {:>7} {file}:{line}] {text}", std::process::id()));
 }
 
 /// What `--dry-run` says.

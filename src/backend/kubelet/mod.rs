@@ -26,6 +26,7 @@ pub mod conditions;
 pub mod container;
 pub mod env;
 pub mod exec;
+mod forward;
 pub mod images;
 pub mod logs;
 pub mod network;

@@ -73,10 +73,27 @@ where
     S: FnOnce() -> F + Send + 'static,
     F: Future<Output = Result<Process, String>> + Send + 'static,
 {
+    switch(request, &PROTOCOLS, |socket, protocol| async move {
+        let process = start().await;
+        serve(socket, protocol == PROTOCOLS[0], process).await;
+    })
+}
+
+/// A websocket of a client.
+pub type Socket = WebSocketStream<hyper_util::rt::TokioIo<hyper::upgrade::Upgraded>>;
+
+/// Answers a request for a websocket with one of the protocols: the response that switches, after which
+/// `talk` has the connection.
+pub fn switch<B, F, S>(request: &mut Request<B>, protocols: &'static [&'static str], talk: S) -> Response<Body>
+where
+    S: FnOnce(Socket, &'static str) -> F + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
     if !is_websocket(request.headers()) {
-        return refuse(&Status::bad_request(
-            "Upgrade request required: the bundled cluster streams over websockets (v5.channel.k8s.io, v4.channel.k8s.io)",
-        ));
+        return refuse(&Status::bad_request(format!(
+            "Upgrade request required: the bundled cluster streams over websockets ({})",
+            protocols.join(", ")
+        )));
     }
     let offered: Vec<String> = request
         .headers()
@@ -85,14 +102,14 @@ where
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(',').map(|part| part.trim().to_owned()))
         .collect();
-    let Some(protocol) = PROTOCOLS.into_iter().find(|known| offered.iter().any(|offer| offer == known)) else {
+    let Some(protocol) = protocols.iter().copied().find(|known| offered.iter().any(|offer| offer == known)) else {
         return refuse(&Status::failure(
             403,
             "Forbidden",
             format!(
                 "unable to upgrade: unable to negotiate protocol: client supports [{}], server accepts [{}]",
                 offered.join(" "),
-                PROTOCOLS.join(" ")
+                protocols.join(" ")
             ),
         ));
     };
@@ -103,8 +120,7 @@ where
         let Ok(upgraded) = upgraded.await else { return };
         let io = hyper_util::rt::TokioIo::new(upgraded);
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
-        let process = start().await;
-        serve(socket, protocol == PROTOCOLS[0], process).await;
+        talk(socket, protocol).await;
     });
     let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

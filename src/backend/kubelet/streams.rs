@@ -16,8 +16,8 @@ use super::logs::{self, LogFiles, LogOptions, choose};
 use super::programs::{Asked, Place};
 use super::remote::{self, Process};
 use super::sandbox::Launcher;
-use super::{conditions, nodes, process};
-use crate::object::{Meta, Object, Status};
+use super::{conditions, forward, network, nodes, process};
+use crate::object::{Meta, Object, Status, spdy};
 
 /// The nodes' streams.
 #[derive(Clone)]
@@ -52,6 +52,7 @@ impl Streams {
                 }
                 "exec" => self.exec(pod, &ExecRequest::parse(&query), &mut request),
                 "attach" => self.attach(pod, &ExecRequest::parse(&query), &mut request),
+                "portforward" => self.forward(pod, &mut request),
                 "proxy" => Ok(self.proxy(pod, request)),
                 _ => Err(Status::failure(
                     501,
@@ -161,6 +162,31 @@ impl Streams {
                 Ok(0)
             });
             Ok(process)
+        }))
+    }
+
+    /// Connections to the pod's ports.
+    fn forward(&self, pod: &Object, request: &mut Request<Bytes>) -> Result<Response<Body>, Status> {
+        let phase = pod.str_at(&["status", "phase"]);
+        if phase != "Running" {
+            let message = format!("unable to forward port because pod is not running. Current status={phase}");
+            return Err(Status::internal(message));
+        }
+        let streams = self.clone();
+        let (namespace, name, uid) = (pod.namespace().to_owned(), pod.name().to_owned(), pod.uid().to_owned());
+        let waiter = request.extensions_mut().remove::<Waiter>();
+        Ok(remote::switch(request, &[spdy::PORT_FORWARD], move |socket, _| async move {
+            let _waiter = waiter;
+            let connect = move |port: u16| {
+                // As it is now: containers may have been started anew.
+                let pod = streams.access.object("pods", &namespace, &name).filter(|pod| pod.uid() == uid);
+                pod.and_then(|pod| network::connect(&pod, port, &streams.access, &streams.logs)).ok_or_else(|| {
+                    format!(
+                        "error forwarding port {port} to pod {uid}: failed to connect to localhost:{port} inside the pod: dial tcp4 127.0.0.1:{port}: connect: connection refused"
+                    )
+                })
+            };
+            forward::serve(socket, connect).await;
         }))
     }
 

@@ -5,6 +5,7 @@
 //! the process has ended, and returns how.
 
 mod channel;
+pub mod forward;
 mod status;
 
 use std::io;
@@ -57,6 +58,16 @@ pub struct Session {
 /// # Errors
 /// The server refuses, or speaks none of the protocols.
 pub async fn open(client: &Client, call: Call) -> anyhow::Result<Session> {
+    let (socket, protocol) = websocket(client, call, &PROTOCOLS).await?;
+    Ok(Session { socket, closes: protocol == PROTOCOLS[0] })
+}
+
+/// Switches to a websocket with one of the protocols, and tells which.
+async fn websocket(
+    client: &Client,
+    call: Call,
+    protocols: &'static [&'static str],
+) -> anyhow::Result<(WebSocketStream<Box<dyn Duplex>>, &'static str)> {
     let key = generate_key();
     let header = |name: &'static str| HeaderName::from_static(name);
     let call = call
@@ -64,7 +75,7 @@ pub async fn open(client: &Client, call: Call) -> anyhow::Result<Session> {
         .header(UPGRADE, HeaderValue::from_static("websocket"))
         .header(header("sec-websocket-version"), HeaderValue::from_static("13"))
         .header(header("sec-websocket-key"), HeaderValue::from_str(&key)?)
-        .header(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_str(&PROTOCOLS.join(", "))?);
+        .header(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_str(&protocols.join(", "))?);
     let (head, stream) = match client.switch(call).await? {
         Upgrade::Switched(head, stream) => (head, stream),
         Upgrade::Refused(response) => return Err(refusal(response).await),
@@ -74,13 +85,12 @@ pub async fn open(client: &Client, call: Call) -> anyhow::Result<Session> {
         anyhow::bail!("unable to upgrade connection: the server's answer is that of no websocket");
     }
     let protocol = head.headers().get(SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok()).unwrap_or("");
-    if !PROTOCOLS.contains(&protocol) {
+    let Some(protocol) = protocols.iter().find(|known| **known == protocol) else {
         anyhow::bail!(
-            "unable to upgrade connection: invalid protocol, expected one of {PROTOCOLS:?}, got {protocol:?}"
+            "unable to upgrade connection: invalid protocol, expected one of {protocols:?}, got {protocol:?}"
         );
-    }
-    let socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
-    Ok(Session { socket, closes: protocol == PROTOCOLS[0] })
+    };
+    Ok((WebSocketStream::from_raw_socket(stream, Role::Client, None).await, protocol))
 }
 
 /// Why a server did not switch: its status, else its words.

@@ -25,6 +25,7 @@ use super::logs::LogFiles;
 use crate::backend::controllers::{Change, Controller, Key, Outcome, View};
 use crate::object::Meta;
 use pods::PodPlan;
+pub use pods::connect;
 use services::ServicePlan;
 use table::Table;
 

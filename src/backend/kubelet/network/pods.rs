@@ -13,7 +13,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::table::Table;
@@ -170,6 +171,7 @@ async fn accept(listener: TcpListener, server: Arc<Server>, mut ended: watch::Re
             _ = ended.changed() => return,
             accepted = listener.accept() => match accepted {
                 Ok((stream, client)) => {
+                    let _ = stream.set_nodelay(true);
                     tokio::spawn(serve(stream, client, Arc::clone(&server), ended.clone()));
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -178,8 +180,32 @@ async fn accept(listener: TcpListener, server: Arc<Server>, mut ended: watch::Re
     }
 }
 
-async fn serve(stream: TcpStream, client: SocketAddr, server: Arc<Server>, mut ended: watch::Receiver<()>) {
-    let _ = stream.set_nodelay(true);
+/// A connection to a port of a pod, answered by its program whether the pod listens on this machine or not.
+/// None where nothing is behind the port.
+pub fn connect(pod: &Object, port: u16, access: &Arc<dyn Access>, logs: &LogFiles) -> Option<DuplexStream> {
+    /// Bytes that wait on their way at most.
+    const WAITING: usize = 64 * 1024;
+    let plan = plan(pod)?;
+    let program = plan.programs.into_iter().find(|program| program.ports.contains(&port))?;
+    let server = Arc::new(Server {
+        program,
+        access: Arc::clone(access),
+        logs: logs.clone(),
+        count: AtomicU64::new(0),
+        leaving: Arc::new(AtomicBool::new(plan.leaving)),
+    });
+    let (ours, theirs) = tokio::io::duplex(WAITING);
+    tokio::spawn(async move {
+        let (_end, ended) = watch::channel(());
+        serve(theirs, SocketAddr::from(([127, 0, 0, 1], 0)), server, ended).await;
+    });
+    Some(ours)
+}
+
+async fn serve<T>(stream: T, client: SocketAddr, server: Arc<Server>, mut ended: watch::Receiver<()>)
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     if !server.program.program.answers_http() {
         // A database of this cluster takes connections and keeps its peace.
         let (mut stream, mut nowhere) = (stream, tokio::io::sink());

@@ -1,0 +1,235 @@
+//! Port forwarding, the client's side: all connections to a pod's ports over one websocket, each as a pair
+//! of SPDY streams, one that carries it and one that tells why it failed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::websocket;
+use crate::client::Client;
+use crate::client::request::Call;
+use crate::client::transport::Duplex;
+use crate::object::spdy::{self, Decoder, Encoder, Frame};
+
+/// Bytes read from a connection at a time.
+const CHUNK: usize = 32 * 1024;
+/// How often the server is asked whether it is still there.
+const PING: Duration = Duration::from_secs(5);
+/// How long the server may take to accept a stream, and to say why a connection failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+type Socket = WebSocketStream<Box<dyn Duplex>>;
+type Table = Arc<Mutex<HashMap<u32, mpsc::Sender<Event>>>>;
+
+/// What happens to a stream.
+enum Event {
+    Accepted,
+    Data(Bytes),
+    End,
+}
+
+/// The way to a pod's ports.
+pub struct Tunnel {
+    frames: mpsc::Sender<Frame>,
+    table: Table,
+    /// The next stream, and the next pair of them; held while a pair is opened, for their order counts.
+    next: tokio::sync::Mutex<(u32, u32)>,
+    lost: watch::Receiver<bool>,
+    _tasks: JoinSet<()>,
+}
+
+impl Tunnel {
+    /// Opens the way.
+    ///
+    /// # Errors
+    /// The server refuses, or does not speak the protocol.
+    pub async fn open(client: &Client, call: Call) -> anyhow::Result<Self> {
+        let (socket, _) = websocket(client, call, &[spdy::PORT_FORWARD]).await?;
+        let (sink, source) = socket.split();
+        let (frames, outgoing) = mpsc::channel(16);
+        let (gone, lost) = watch::channel(false);
+        let table = Table::default();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(send(sink, outgoing));
+        let (own, answers) = (Arc::clone(&table), frames.clone());
+        tasks.spawn(async move {
+            receive(source, &own, &answers).await;
+            own.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            let _ = gone.send(true);
+        });
+        Ok(Self { frames, table, next: tokio::sync::Mutex::new((1, 0)), lost, _tasks: tasks })
+    }
+
+    /// Waits until the way is lost.
+    pub async fn lost(&self) {
+        let _ = self.lost.clone().wait_for(|lost| *lost).await;
+    }
+
+    /// Carries a connection to a port of the pod until it ends.
+    ///
+    /// # Errors
+    /// Why it failed, in the server's words or ours.
+    pub async fn forward(&self, local: impl AsyncRead + AsyncWrite, port: u16) -> Result<(), String> {
+        let gone = || "the connection to the pod is lost".to_owned();
+        let (mut errors, mut data) = self.pair(port).await.ok_or_else(gone)?;
+        if !(errors.accepted().await && data.accepted().await) {
+            return Err("the server does not accept the connection".to_owned());
+        }
+        // Nothing is said on the stream for errors from here.
+        self.frames.send(errors.end()).await.map_err(|_| gone())?;
+        let (mut reader, mut writer) = tokio::io::split(local);
+        let stream = data.id;
+        let up = async {
+            let mut buffer = vec![0; CHUNK];
+            loop {
+                let count = reader.read(&mut buffer).await?;
+                let bytes = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
+                let frame = Frame::Data { stream, data: bytes, fin: count == 0 };
+                if self.frames.send(frame).await.is_err() || count == 0 {
+                    // The pod may have more to say.
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let down = async {
+            while let Some(Event::Data(bytes)) = data.events.recv().await {
+                writer.write_all(&bytes).await?;
+            }
+            writer.shutdown().await
+        };
+        let _: Result<(), std::io::Error> = tokio::select! {
+            result = up => result,
+            result = down => result,
+        };
+        // What the pod still sends is not wanted any more, and must not stand in the way.
+        drop(data);
+        let _ = self.frames.send(Frame::Reset { stream, status: spdy::CANCEL }).await;
+        let mut said = Vec::new();
+        let all = async {
+            while let Some(Event::Data(bytes)) = errors.events.recv().await {
+                said.extend_from_slice(&bytes);
+            }
+        };
+        let _ = timeout(PATIENCE, all).await;
+        if said.is_empty() { Ok(()) } else { Err(String::from_utf8_lossy(&said).into_owned()) }
+    }
+
+    /// Opens the two streams of a connection: the one for errors, and the one that carries it.
+    async fn pair(&self, port: u16) -> Option<(Stream, Stream)> {
+        let mut next = self.next.lock().await;
+        let (stream, request) = *next;
+        *next = (stream.checked_add(4)?, request.checked_add(1)?);
+        let open = |stream: u32, kind: &str| {
+            let headers = [
+                (spdy::STREAM_TYPE, kind.to_owned()),
+                (spdy::PORT, port.to_string()),
+                (spdy::REQUEST_ID, request.to_string()),
+            ];
+            Frame::Open { stream, headers: headers.map(|(name, value)| (name.to_owned(), value)).to_vec(), fin: false }
+        };
+        let errors = self.listen(stream);
+        let data = self.listen(stream.checked_add(2)?);
+        self.frames.send(open(errors.id, spdy::ERROR)).await.ok()?;
+        self.frames.send(open(data.id, spdy::DATA)).await.ok()?;
+        Some((errors, data))
+    }
+
+    fn listen(&self, id: u32) -> Stream {
+        let (sender, events) = mpsc::channel(16);
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
+        Stream { id, events, table: Arc::clone(&self.table) }
+    }
+}
+
+/// One stream, as long as somebody cares.
+struct Stream {
+    id: u32,
+    events: mpsc::Receiver<Event>,
+    table: Table,
+}
+
+impl Stream {
+    async fn accepted(&mut self) -> bool {
+        matches!(timeout(PATIENCE, self.events.recv()).await, Ok(Some(Event::Accepted)))
+    }
+
+    fn end(&self) -> Frame {
+        Frame::Data { stream: self.id, data: Bytes::new(), fin: true }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+async fn send(mut sink: SplitSink<Socket, Message>, mut frames: mpsc::Receiver<Frame>) {
+    let mut encoder = Encoder::default();
+    let mut pings = interval_at(Instant::now() + PING, PING);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let message = tokio::select! {
+            frame = frames.recv() => match frame {
+                Some(frame) => Message::Binary(encoder.encode(&frame)),
+                None => return,
+            },
+            _ = pings.tick() => Message::Ping(Bytes::new()),
+        };
+        if sink.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn receive(mut source: SplitStream<Socket>, table: &Table, answers: &mpsc::Sender<Frame>) {
+    let mut decoder = Decoder::default();
+    while let Some(Ok(message)) = source.next().await {
+        let data = match message {
+            Message::Binary(data) => data,
+            Message::Close(_) => return,
+            _ => continue,
+        };
+        decoder.feed(&data);
+        loop {
+            let (stream, events) = match decoder.next_frame() {
+                Ok(Some(Frame::Reply { stream, fin, .. })) => {
+                    (stream, [Some(Event::Accepted), fin.then_some(Event::End)])
+                }
+                Ok(Some(Frame::Data { stream, data, fin })) => {
+                    (stream, [(!data.is_empty()).then_some(Event::Data(data)), fin.then_some(Event::End)])
+                }
+                Ok(Some(Frame::Reset { stream, .. })) => (stream, [Some(Event::End), None]),
+                Ok(Some(Frame::Ping(id))) => {
+                    if answers.send(Frame::Ping(id)).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                Ok(Some(Frame::Open { stream, .. })) => {
+                    // The server opens none in this protocol.
+                    let _ = answers.send(Frame::Reset { stream, status: spdy::INVALID_STREAM }).await;
+                    continue;
+                }
+                Ok(Some(Frame::GoAway)) | Err(_) => return,
+                Ok(None) => break,
+            };
+            let known = table.lock().unwrap_or_else(PoisonError::into_inner).get(&stream).cloned();
+            let Some(known) = known else { continue };
+            for event in events.into_iter().flatten() {
+                // Whoever does not care any more has dropped the other end.
+                let _ = known.send(event).await;
+            }
+        }
+    }
+}
