@@ -4,8 +4,8 @@ use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
     annotate, api_resources, api_versions, apply, attach, auth, autoscale, certificate, cluster_info, cordon, create,
-    delete, describe, drain, edit, events, exec, explain, expose, get, kuberc, label, logs, offline, patch, replace,
-    rollout, run, scale, set, taint, top, uncordon, version, wait,
+    delete, describe, diff, drain, edit, events, exec, explain, expose, get, kuberc, label, logs, offline, patch,
+    replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
 };
 use crate::run;
 
@@ -167,7 +167,10 @@ pub static COMMANDS: &[Entry] = &[
     .group(Troubleshooting)
     .action(run!(events::EventsArgs, events::run)),
     // Advanced.
-    Entry::new("diff", "-f FILENAME", "Show what applying files would change").group(Advanced).failure(2),
+    Entry::new("diff", "-f FILENAME", "Show what applying files would change")
+        .group(Advanced)
+        .action(run!(diff::DiffArgs, diff::run))
+        .failure(2),
     Entry::new("apply", "(-f FILENAME | -k DIRECTORY)", "Bring objects to the state that files declare")
         .group(Advanced)
         .action(run!(apply::ApplyArgs, apply::run))
