@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::json;
 
 use super::accept::{self, Form};
+use super::access::{Attributes, Rules, User};
 use super::form::{self, FieldValidation, Source};
 use super::list::list_kind;
 use super::patch::{APPLY, Patch};
@@ -79,7 +80,12 @@ pub fn is_watch(request: &Request<Bytes>) -> bool {
 async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Result<Response<Body>, Status> {
     let path = request.uri().path().to_owned();
     let find = |group: &str, version: &str, plural: &str| api.resource_at(group, version, plural);
-    match route::parse(&path, &find)? {
+    let user = User::impersonated(request.headers())?;
+    let route = route::parse(&path, &find)?;
+    if let Some(user) = &user {
+        allow(api, user, &request, &route)?;
+    }
+    match route {
         Route::Version => Ok(ok(&discovery::version())),
         Route::Health => Ok(text("ok")),
         Route::OpenApi2 => {
@@ -109,13 +115,26 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
             }
             Ok(response)
         }
-        Route::Resource(route) => resource(api, nodes, request, &route).await,
+        Route::Resource(route) => resource(api, nodes, user.unwrap_or_else(User::admin), request, &route).await,
+    }
+}
+
+/// Refuses what the roles do not allow.
+fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: &Route<'_>) -> Result<(), Status> {
+    let attributes = match route {
+        Route::Resource(route) => Attributes::of_route(verb(request, route)?, route, request.uri().query()),
+        _ => Attributes::of_path(request),
+    };
+    match Rules::of(api, user, &attributes.namespace)?.decide(&attributes) {
+        (true, _) => Ok(()),
+        (false, reason) => Err(attributes.refused(user, &reason)),
     }
 }
 
 /// A request to a resource, taken apart.
 struct Call<'a> {
     api: &'a Api,
+    user: User,
     route: &'a ResourceRoute<'a>,
     /// In which version objects are stored.
     storage: &'static Resource,
@@ -132,6 +151,7 @@ struct Call<'a> {
 async fn resource(
     api: &Api,
     nodes: Option<&dyn Nodes>,
+    user: User,
     request: Request<Bytes>,
     route: &ResourceRoute<'_>,
 ) -> Result<Response<Body>, Status> {
@@ -141,6 +161,7 @@ async fn resource(
     }
     let call = Call {
         api,
+        user,
         route,
         storage: storage_of(route.resource),
         custom: custom::of(route.resource),
@@ -300,7 +321,8 @@ impl Call<'_> {
         }
         body::expect_kind(&mut object, resource.group, resource.version, resource.kind)?;
         if review::is_review(resource) {
-            return Ok(json_response(StatusCode::CREATED, review::answer(resource, object).to_string().into_bytes()));
+            let answer = review::answer(self.api, resource, &self.user, object)?;
+            return Ok(json_response(StatusCode::CREATED, answer.to_string().into_bytes()));
         }
         if resource.plural == "bindings" {
             self.bind(object.name(), &object, &options)?;
