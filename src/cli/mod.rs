@@ -73,6 +73,7 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
     let mut line = Line { context, words, found, global };
     let result = match line.run() {
         Err(error) if error.is::<WithHelp>() => line.with_help(error),
+        Ok(()) => line.context.check_warnings(),
         result => result,
     };
     finish(&line.context.streams, result, program, failure)

@@ -119,7 +119,10 @@ fn builder<'a>(ctx: &'a Context, args: &WaitArgs) -> anyhow::Result<Builder<'a>>
     let builder = Builder::new(ctx).namespace(namespace).default_namespace().all_namespaces(args.all_namespaces);
     let builder = builder.filenames(explicit, &files).continue_on_error().flatten().local(args.local);
     if args.local {
-        return Ok(builder.types_or_names(false, &args.args));
+        if !args.args.is_empty() {
+            bail!(super::set::LOCAL_NEEDS_FILES);
+        }
+        return Ok(builder);
     }
     let builder = builder
         .types_or_names(args.all, &args.args)

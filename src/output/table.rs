@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::number;
@@ -14,11 +14,18 @@ use crate::object::{Meta, Object, Timestamp, time};
 #[serde(rename_all = "camelCase", default)]
 pub struct Table {
     /// The columns; empty in the tables of a watch after the first, which has the same ones.
+    #[serde(deserialize_with = "none_or_list")]
     pub column_definitions: Vec<ColumnDefinition>,
     /// One row an object.
+    #[serde(deserialize_with = "none_or_list")]
     pub rows: Vec<Row>,
     /// Of the list: where to continue, and which revision it shows.
     pub metadata: Value,
+}
+
+/// A list that may be null, as Go writes one that was never made.
+fn none_or_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// A column of a table.
@@ -292,6 +299,12 @@ pub fn escape_terminal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_lists_that_are_null() {
+        let table: Table = serde_json::from_str(r#"{"columnDefinitions": null, "rows": null}"#).expect("a table");
+        assert_eq!(table, Table::default());
+    }
     use serde_json::json;
 
     fn table(rows: Value) -> Table {

@@ -6,7 +6,7 @@ use super::catalog::DEFINITIONS;
 use super::random;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
-use crate::backend::registry::{FieldError, custom, strategy_of};
+use crate::backend::registry::{FieldError, custom, managed, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::status::StatusCause;
 use crate::object::{Meta, Object, Status, time};
@@ -70,8 +70,14 @@ impl Inside<'_, '_> {
         if let Some(custom) = options.version.or(custom) {
             custom.default(&mut object);
         }
-        for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"] {
+        for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
             object.remove_at(&["metadata", field]);
+        }
+        if !options.manager.as_ref().is_some_and(|manager| manager.applies) {
+            object.remove_at(&["metadata", "managedFields"]);
+        }
+        if let Some(manager) = options.manager.as_ref().filter(|manager| !manager.applies) {
+            managed::update(resource, None, &mut object, manager, self.now);
         }
         object.set_at(&["metadata", "creationTimestamp"], time::rfc3339(self.now));
         object.set_at(&["metadata", "uid"], random::uuid(self.rng.get_mut()));

@@ -6,8 +6,9 @@
 use super::query::Query;
 use crate::backend::registry::FieldError;
 use crate::backend::registry::custom::Custom;
+use crate::object::builtin::Resource;
 use crate::object::schema::{self, Mismatch};
-use crate::object::{GroupKind, GroupVersionKind, Object, Status};
+use crate::object::{GroupKind, GroupVersionKind, Meta, Object, Status};
 
 /// What happens to unknown and duplicate fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +87,25 @@ pub fn normalise(
     }
     schema::normalize(of, object);
     Ok(if validation == FieldValidation::Warn { faults } else { Vec::new() })
+}
+
+/// Refuses to apply fields that a type does not have.
+pub fn check_applied(resource: &Resource, custom: Option<&'static Custom>, object: &Object) -> Result<(), Status> {
+    let unknown = match (custom, schema::of(&resource.gvk())) {
+        (Some(custom), _) => custom.prune(&mut object.clone()),
+        (None, Some(of)) => schema::check(of, object).unknown,
+        (None, None) => Vec::new(),
+    };
+    let faults: Vec<String> = unknown.iter().map(|path| format!(".{path}: field not declared in schema")).collect();
+    let faults = match faults.as_slice() {
+        [] => return Ok(()),
+        [only] => only.clone(),
+        several => format!("errors:\n  {}", several.join("\n  ")),
+    };
+    let place = [object.namespace(), object.name()].join("/");
+    let place = if object.namespace().is_empty() { format!("/{}", object.name()) } else { place };
+    let text = format!("failed to create typed patch object ({place}; {}): {faults}", resource.gvk());
+    Err(Status::failure(500, "", text))
 }
 
 /// The same for a custom resource: its metadata has a type, the rest a schema.

@@ -7,17 +7,18 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::json;
 
 use super::accept::{self, Form};
+use super::access::{Attributes, Rules, User};
 use super::form::{self, FieldValidation, Source};
 use super::list::list_kind;
-use super::patch::Patch;
+use super::patch::{APPLY, Patch};
 use super::query::Query;
 use super::route::{self, ResourceRoute, Route};
 use super::selection::Selection;
 use super::table::{Include, Printer, partial};
-use super::{Api, Body, DeleteOptions, Deleted, Nodes, Part, WriteOptions, Written};
+use super::{Api, Body, DeleteOptions, Deleted, Manager, Nodes, Part, WriteOptions, Written};
 use super::{body, discovery, openapi, review, scale};
 use crate::backend::registry::custom::{self, Custom};
-use crate::backend::registry::{convert, storage_of};
+use crate::backend::registry::{convert, managed, storage_of};
 use crate::backend::store::ListOptions;
 use crate::object::builtin::Resource;
 use crate::object::{GroupVersion, GroupVersionKind, Meta, Object, Status};
@@ -57,6 +58,9 @@ const CREATE_ON_UPDATE: &[&str] = &[
     "services",
 ];
 
+/// Characters of a manager's name.
+const LONGEST_MANAGER: usize = 128;
+
 /// Answers a request. Errors are answers too.
 pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
     match answer(api, nodes, request).await {
@@ -76,9 +80,23 @@ pub fn is_watch(request: &Request<Bytes>) -> bool {
 async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Result<Response<Body>, Status> {
     let path = request.uri().path().to_owned();
     let find = |group: &str, version: &str, plural: &str| api.resource_at(group, version, plural);
-    match route::parse(&path, &find)? {
+    let user = User::impersonated(request.headers())?;
+    let route = route::parse(&path, &find)?;
+    if let Some(user) = &user {
+        allow(api, user, &request, &route)?;
+    }
+    match route {
         Route::Version => Ok(ok(&discovery::version())),
         Route::Health => Ok(text("ok")),
+        Route::OpenApi2 => {
+            let accept = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+            if accept.is_some_and(|accept| accept.contains("protobuf")) {
+                let mut response = Response::new(whole(openapi::version_2_protobuf()));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openapi::VERSION_2));
+                return Ok(response);
+            }
+            Ok(ok(&openapi::version_2()))
+        }
         Route::OpenApi(version) => {
             if request.method() != Method::GET {
                 return Err(Status::method_not_allowed());
@@ -97,13 +115,26 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
             }
             Ok(response)
         }
-        Route::Resource(route) => resource(api, nodes, request, &route).await,
+        Route::Resource(route) => resource(api, nodes, user.unwrap_or_else(User::admin), request, &route).await,
+    }
+}
+
+/// Refuses what the roles do not allow.
+fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: &Route<'_>) -> Result<(), Status> {
+    let attributes = match route {
+        Route::Resource(route) => Attributes::of_route(verb(request, route)?, route, request.uri().query()),
+        _ => Attributes::of_path(request),
+    };
+    match Rules::of(api, user, &attributes.namespace)?.decide(&attributes) {
+        (true, _) => Ok(()),
+        (false, reason) => Err(attributes.refused(user, &reason)),
     }
 }
 
 /// A request to a resource, taken apart.
 struct Call<'a> {
     api: &'a Api,
+    user: User,
     route: &'a ResourceRoute<'a>,
     /// In which version objects are stored.
     storage: &'static Resource,
@@ -112,12 +143,15 @@ struct Call<'a> {
     query: Query,
     form: Form,
     media_type: String,
+    /// The client's program.
+    agent: String,
     body: Bytes,
 }
 
 async fn resource(
     api: &Api,
     nodes: Option<&dyn Nodes>,
+    user: User,
     request: Request<Bytes>,
     route: &ResourceRoute<'_>,
 ) -> Result<Response<Body>, Status> {
@@ -127,12 +161,14 @@ async fn resource(
     }
     let call = Call {
         api,
+        user,
         route,
         storage: storage_of(route.resource),
         custom: custom::of(route.resource),
         query: Query::parse(request.uri().query())?,
         form: accept::negotiate(request.headers())?,
         media_type: body::media_type(request.headers()).to_owned(),
+        agent: agent(request.headers()),
         body: request.into_body(),
     };
     let mut response = match verb {
@@ -150,6 +186,12 @@ async fn resource(
         warn(&mut response, text);
     }
     Ok(response)
+}
+
+/// The program's name in a client's `User-Agent`: what stands before the version.
+fn agent(headers: &http::HeaderMap) -> String {
+    let agent = headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    agent.split('/').next().unwrap_or("").chars().take(LONGEST_MANAGER).collect()
 }
 
 /// Adds a `Warning` header.
@@ -279,7 +321,8 @@ impl Call<'_> {
         }
         body::expect_kind(&mut object, resource.group, resource.version, resource.kind)?;
         if review::is_review(resource) {
-            return Ok(json_response(StatusCode::CREATED, review::answer(resource, object).to_string().into_bytes()));
+            let answer = review::answer(self.api, resource, &self.user, object)?;
+            return Ok(json_response(StatusCode::CREATED, answer.to_string().into_bytes()));
         }
         if resource.plural == "bindings" {
             self.bind(object.name(), &object, &options)?;
@@ -347,6 +390,9 @@ impl Call<'_> {
 
     fn patch(&self) -> Result<Response<Body>, Status> {
         let options = self.write_options()?;
+        if self.media_type == APPLY {
+            return self.apply(&options);
+        }
         let validation = FieldValidation::parse(&self.query)?;
         let patch = Patch::read(&self.media_type, &self.body)?;
         if self.route.subresource == "scale" {
@@ -371,6 +417,58 @@ impl Call<'_> {
         })?;
         written.warnings.splice(0..0, warnings);
         self.show_written(StatusCode::OK, written)
+    }
+
+    /// Server-side apply.
+    fn apply(&self, options: &WriteOptions) -> Result<Response<Body>, Status> {
+        let resource = self.route.resource;
+        let Some(manager) = options.manager.as_ref().filter(|_| !self.query.get("fieldManager").is_empty()) else {
+            let error = crate::backend::registry::FieldError::required("fieldManager", "is required for apply patch");
+            let kind = crate::object::GroupKind { group: "meta.k8s.io".into(), kind: "PatchOptions".into() };
+            return Err(Status::invalid(&kind, "", &[error]));
+        };
+        if self.route.subresource == "scale" {
+            return Err(body::unsupported(APPLY));
+        }
+        let validation = FieldValidation::parse(&self.query)?;
+        let mut applied = body::decode("application/yaml", &self.body)?;
+        if !applied.is_object() {
+            return Err(Status::bad_request("error decoding YAML: not an object"));
+        }
+        if applied.gvk() != resource.gvk() {
+            return Err(Status::bad_request(format!(
+                "Incorrect version specified in apply patch. Specified patch version: {}, expected: {}",
+                applied.api_version(),
+                resource.group_version()
+            )));
+        }
+        if applied.at(&["metadata", "managedFields"]).is_some_and(|fields| !fields.is_null()) {
+            return Err(Status::bad_request("metadata.managedFields must be nil"));
+        }
+        let (namespace, name) = (&*self.route.namespace, &*self.route.name);
+        if applied.name().is_empty() {
+            applied.set_at(&["metadata", "name"], name);
+        }
+        body::place(&mut applied, resource, namespace, name)?;
+        form::check_applied(resource, self.custom, &applied)?;
+        let (force, now) = (self.query.is_true("force"), self.api.clock().now());
+        let lay = |old: Option<&Object>| -> Result<Object, Status> {
+            let mut new = managed::apply(resource, old, &applied, manager, force, now)?;
+            form::normalise(&resource.gvk(), self.custom, &mut new, &Source::Patched, validation)?;
+            Ok(self.to_storage(new))
+        };
+        let out = convert::between(self.storage, resource);
+        let changed = self.api.change_with(self.storage, namespace, name, self.part()?, options, |old| {
+            let shown = out.map(|convert| convert.apply(old));
+            lay(Some(shown.as_ref().unwrap_or(old)))
+        });
+        match changed {
+            Err(status) if status.is_not_found() && self.route.subresource.is_empty() => {
+                let created = self.api.create_with(self.storage, lay(None)?, options)?;
+                self.show_written(StatusCode::CREATED, created)
+            }
+            changed => self.show_written(StatusCode::OK, changed?),
+        }
     }
 
     fn rescale(
@@ -430,7 +528,17 @@ impl Call<'_> {
     }
 
     fn write_options(&self) -> Result<WriteOptions, Status> {
-        Ok(WriteOptions { dry_run: self.query.dry_run()?, version: self.custom })
+        let name = match self.query.get("fieldManager") {
+            "" if self.agent.is_empty() => "unknown",
+            "" => &self.agent,
+            name => name,
+        };
+        let manager = Manager {
+            name: name.to_owned(),
+            subresource: self.route.subresource.clone().into_owned(),
+            applies: self.media_type == APPLY,
+        };
+        Ok(WriteOptions { dry_run: self.query.dry_run()?, version: self.custom, manager: Some(manager) })
     }
 
     /// Brings a body into its kind's form. Returns warnings.

@@ -4,6 +4,7 @@
 //! the way in and out.
 
 mod accept;
+mod access;
 mod admission;
 mod body;
 mod budget;
@@ -42,6 +43,7 @@ pub use update::Part;
 
 use super::controllers;
 use super::registry::custom::Custom;
+pub use super::registry::managed::Manager;
 use super::store::{ListOptions, Store};
 use crate::object::clock::Clock;
 use crate::object::{Object, Status};
@@ -68,6 +70,8 @@ pub struct WriteOptions {
     /// The version in which the client writes a custom resource, whose schema counts; the storage
     /// version's where there is none.
     pub version: Option<&'static Custom>,
+    /// Who writes, for `managedFields`; nobody keeps books where there is none.
+    pub manager: Option<Manager>,
 }
 
 /// What a write led to.

@@ -6,6 +6,9 @@ use crate::backend::registry::custom::Custom;
 use crate::object::patch::{PatchError, json, merge, strategic};
 use crate::object::{GroupVersionKind, Object, Status, schema};
 
+/// The media type of an object that is to be applied.
+pub(super) const APPLY: &str = "application/apply-patch+yaml";
+
 /// A patch of one of the three plain kinds.
 pub(super) enum Patch {
     /// A list of operations (RFC 6902).
@@ -17,7 +20,7 @@ pub(super) enum Patch {
 }
 
 impl Patch {
-    /// Reads a patch; server-side apply is refused with 415.
+    /// Reads a patch; what is to be applied ([`APPLY`]) is none of these.
     pub fn read(media_type: &str, bytes: &[u8]) -> Result<Self, Status> {
         let parse = || -> Result<Object, Status> {
             let malformed = |error| Status::bad_request(format!("error decoding patch: {error}"));
@@ -27,11 +30,6 @@ impl Patch {
             "application/json-patch+json" => Ok(Self::Json(bytes.to_vec())),
             "application/merge-patch+json" => parse().map(Self::Merge),
             "application/strategic-merge-patch+json" => parse().map(Self::Strategic),
-            "application/apply-patch+yaml" | "application/apply-patch+cbor" => Err(Status::failure(
-                415,
-                "UnsupportedMediaType",
-                "server-side apply is not supported by the bundled cluster; use client-side apply",
-            )),
             other => Err(body::unsupported(other)),
         }
     }

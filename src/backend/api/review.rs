@@ -1,17 +1,15 @@
 //! Questions that are asked by creating an object which is never stored: who am I, may I.
-//!
-//! The bundled cluster has one user, who may do everything.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
 use serde_json::json;
 
+use super::Api;
+use super::access::{Attributes, Rules, User};
 use crate::object::builtin::Resource;
-use crate::object::{Meta, Object, Timestamp, time};
+use crate::object::{Meta, Object, Status, Timestamp, time};
 
-/// The user as whom every request is made.
-const USER: &str = "kubernetes-admin";
 /// Seconds for which a token is good that does not say.
 const TOKEN_SECONDS: i64 = 3600;
 
@@ -21,23 +19,38 @@ pub(super) fn is_review(resource: &Resource) -> bool {
 }
 
 /// The question with its answer in `status`.
-pub(super) fn answer(resource: &Resource, mut question: Object) -> Object {
-    let user = json!({"username": USER, "groups": ["kubeadm:cluster-admins", "system:authenticated"]});
+///
+/// # Errors
+/// A store that cannot be read.
+pub(super) fn answer(api: &Api, resource: &Resource, user: &User, mut question: Object) -> Result<Object, Status> {
+    let spec = question.at(&["spec"]).cloned().unwrap_or_default();
+    let access = |user: &User| -> Result<Object, Status> {
+        let attributes = Attributes::of_review(&spec);
+        let (allowed, reason) = Rules::of(api, user, &attributes.namespace)?.decide(&attributes);
+        let mut status = json!({"allowed": allowed});
+        if !reason.is_empty() {
+            status.set_at(&["reason"], reason);
+        }
+        Ok(status)
+    };
     let status = match resource.kind {
-        "SelfSubjectReview" => json!({"userInfo": user}),
-        "TokenReview" => json!({"authenticated": true, "user": user}),
-        "SelfSubjectRulesReview" => json!({
-            "incomplete": false,
-            "nonResourceRules": [{"nonResourceURLs": ["*"], "verbs": ["*"]}],
-            "resourceRules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}],
-        }),
-        _ => json!({"allowed": true}),
+        "SelfSubjectReview" => json!({"userInfo": user.to_object()}),
+        "TokenReview" => json!({"authenticated": true, "user": User::admin().to_object()}),
+        "SelfSubjectRulesReview" => match spec.str_at(&["namespace"]) {
+            "" => return Err(Status::bad_request("no namespace on request")),
+            namespace => Rules::of(api, user, namespace)?.to_status(),
+        },
+        "SelfSubjectAccessReview" => access(user)?,
+        _ => access(&User::of_review(&spec))?,
     };
     if question.at(&["metadata"]).is_none() {
         question.set_at(&["metadata"], json!({}));
     }
+    if resource.kind == "SelfSubjectReview" {
+        question.set_at(&["metadata", "creationTimestamp"], time::rfc3339(api.clock().now()));
+    }
     question.set_at(&["status"], status);
-    question
+    Ok(question)
 }
 
 /// A service account's token request with its token, which has the form of a JSON web token but no

@@ -25,6 +25,8 @@ pub enum Route<'a> {
     Health,
     /// `/openapi/v3`, or a group version's document below it.
     OpenApi(Option<GroupVersion>),
+    /// `/openapi/v2`.
+    OpenApi2,
 }
 
 /// A path to a resource.
@@ -62,9 +64,10 @@ pub fn parse<'a>(path: &'a str, find: &Find<'_>) -> Result<Route<'a>, Status> {
                 None => Ok(Route::Discovery { group, version: "".into(), core: false }),
             }
         }
-        Some("version") => Ok(Route::Version),
+        Some("version") if segments.next().is_none() => Ok(Route::Version),
         Some("healthz" | "readyz" | "livez") => Ok(Route::Health),
         Some("openapi") => match (segments.next(), segments.next()) {
+            (Some("v2"), None) => Ok(Route::OpenApi2),
             (Some("v3"), None) => Ok(Route::OpenApi(None)),
             (Some("v3"), Some("api")) => {
                 let version = segments.next().ok_or_else(Status::no_such_path)?;

@@ -921,7 +921,7 @@ async fn open_api_has_types_and_operations() {
         *container,
         json!({
             "type": "array",
-            "items": {"allOf": [{"$ref": "#/components/schemas/io.k8s.api.core.v1.ContainerPort"}], "default": {}},
+            "items": {"$ref": "#/components/schemas/io.k8s.api.core.v1.ContainerPort"},
             "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["containerPort", "protocol"],
             "x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": "containerPort",
         })
@@ -930,4 +930,46 @@ async fn open_api_has_types_and_operations() {
     let beacon = &sea["components"]["schemas"]["org.example.sea.v1.Beacon"];
     assert_eq!(beacon["properties"]["spec"]["properties"]["lamps"]["default"], 1);
     assert_eq!(send(&cluster, "GET", "/openapi/v3/apis/none/v1", &[], "").await.code, 404);
+}
+
+#[tokio::test]
+async fn objects_are_applied() {
+    let cluster = cluster();
+    let target = format!("{DEPLOYMENTS}/web?fieldManager=me");
+    let apply = async |target: &str, object: &Value| {
+        let headers = [("content-type", "application/apply-patch+yaml")];
+        send(&cluster, "PATCH", target, &headers, &object.to_string()).await
+    };
+    let made = apply(&target, &deployment("web")).await;
+    assert_eq!((made.code, made.body["spec"]["replicas"].as_i64()), (201, Some(2)), "{}", made.body);
+    let entry = &made.body["metadata"]["managedFields"][0];
+    assert_eq!((entry["manager"].as_str(), entry["operation"].as_str()), (Some("me"), Some("Apply")));
+    let again = apply(&target, &deployment("web")).await;
+    assert_eq!((again.code, again.body.resource_version()), (200, made.body.resource_version()));
+
+    let path = format!("{DEPLOYMENTS}/web");
+    let headers = [("content-type", "application/merge-patch+json"), ("user-agent", "helm/v4 (linux)")];
+    let changed = send(&cluster, "PATCH", &path, &headers, r#"{"spec": {"replicas": 5}}"#).await;
+    assert_eq!(changed.body["metadata"]["managedFields"][1]["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
+    let refused = apply(&target, &deployment("web")).await;
+    assert_eq!(
+        (refused.code, refused.body["message"].as_str()),
+        (409, Some("Apply failed with 1 conflict: conflict with \"helm\" using apps/v1: .spec.replicas"))
+    );
+    let forced = apply(&format!("{target}&force=true"), &deployment("web")).await;
+    assert_eq!((forced.code, forced.body["spec"]["replicas"].as_i64()), (200, Some(2)));
+    assert_eq!(forced.body["metadata"]["managedFields"].as_array().map(Vec::len), Some(1));
+    let mut less = deployment("web");
+    less.remove_at(&["spec", "replicas"]);
+    let left = apply(&target, &less).await;
+    assert_eq!(left.body["spec"]["replicas"], 1);
+
+    let mut odd = deployment("odd");
+    odd.set_at(&["spec", "replicass"], 1);
+    let refused = apply(&format!("{DEPLOYMENTS}/odd?fieldManager=me"), &odd).await;
+    assert_eq!(
+        refused.body["message"],
+        "failed to create typed patch object (default/odd; apps/v1, Kind=Deployment): .spec.replicass: field not declared in schema"
+    );
+    assert_eq!(apply(&path, &deployment("web")).await.code, 422);
 }

@@ -4,7 +4,7 @@ use super::catalog::DEFINITIONS;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
 use crate::backend::registry::strategies::admission;
-use crate::backend::registry::{FieldErrors, custom, strategy_of};
+use crate::backend::registry::{FieldErrors, custom, managed, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status};
 
@@ -151,6 +151,7 @@ impl Inside<'_, '_> {
         let (old, revision) = self.find(key, namespace, name)?;
         let new = edit(&old)?;
         check_identity(key, &new, &old)?;
+        let applied_fields = new.at(&["metadata", "managedFields"]).cloned();
         let mut new = part.take(new, &old);
         new.set_at(&["apiVersion"], resource.group_version().to_string());
         new.set_at(&["kind"], resource.kind);
@@ -159,6 +160,8 @@ impl Inside<'_, '_> {
             new.set_at(&["metadata", "namespace"], namespace);
         }
         new.set_at(&["metadata", "resourceVersion"], old.resource_version());
+        let applies = options.manager.as_ref().is_some_and(|manager| manager.applies);
+        let applied = applied_fields.filter(|_| applies);
         for field in SYSTEM_METADATA.iter().chain(&["generation"]) {
             match old.at(&["metadata", field]) {
                 Some(value) => new.set_at(&["metadata", field], value.clone()),
@@ -166,9 +169,16 @@ impl Inside<'_, '_> {
             }
         }
         let mut errors = FieldErrors::new();
+        if part == Part::Whole {
+            strategy.default(&mut new);
+        }
+        match (&options.manager, applied) {
+            (_, Some(applied)) => new.set_at(&["metadata", "managedFields"], applied),
+            (Some(manager), None) if !applies => managed::update(resource, Some(&old), &mut new, manager, self.now),
+            _ => {}
+        }
         match part {
             Part::Whole => {
-                strategy.default(&mut new);
                 strategy.prepare_for_update(&mut new, &old, self)?;
                 errors = strategy.validate(&new);
                 errors.extend(strategy.validate_update(&new, &old));

@@ -17,7 +17,7 @@ use crate::ops::resources::{Builder, Info};
 use crate::ops::typed::typed;
 
 /// What is changed where no server is asked must come from files.
-const LOCAL_NEEDS_FILES: &str = "error: you must specify resources by --filename when --local is set.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'";
+pub(super) const LOCAL_NEEDS_FILES: &str = "error: you must specify resources by --filename when --local is set.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'";
 
 /// The flags that all of them have.
 #[derive(clap::Args, Clone, Debug)]

@@ -132,7 +132,7 @@ async fn refuses_what_does_not_fit() {
         ),
         (
             builder(ctx, &["pods"]).labels("a=b").select_all(true),
-            "[setting 'all' parameter but found a non empty selector. ]",
+            "setting 'all' parameter but found a non empty selector. ",
         ),
     ] {
         let error = builder.plan().await.err().map(|error| error.to_string());

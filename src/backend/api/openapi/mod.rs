@@ -37,6 +37,7 @@ pub(super) fn document(version: &GroupVersion, resources: &[&'static Resource]) 
     }
     let mut schemas = schemas::Schemas::default();
     let paths = paths::paths(version, &own, &mut schemas);
+    schemas.meta("meta.v1.WatchEvent");
     Some(json!({
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": VERSION},
@@ -46,6 +47,26 @@ pub(super) fn document(version: &GroupVersion, resources: &[&'static Resource]) 
             "securitySchemes": {"BearerToken": {"type": "apiKey", "name": "authorization", "in": "header"}},
         },
     }))
+}
+
+/// The media type of OpenAPI v2 in protobuf.
+pub(super) const VERSION_2: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// `/openapi/v2`: without types, which are in v3. Clients that ask for it (kubectl does for lists) take
+/// what is not in it as valid, and leave it to the server.
+pub(super) fn version_2() -> Object {
+    json!({"swagger": "2.0", "info": {"title": "Kubernetes", "version": VERSION}, "paths": {}, "definitions": {}})
+}
+
+/// The same in protobuf: `swagger` and `info` are fields 1 and 2, `title` and `version` likewise.
+pub(super) fn version_2_protobuf() -> Vec<u8> {
+    let field = |number: u8, bytes: &[u8]| -> Vec<u8> {
+        // All lengths here fit into seven bits.
+        let length = u8::try_from(bytes.len()).unwrap_or(0);
+        [&[number << 3 | 2, length], bytes].concat()
+    };
+    let info = [field(1, b"Kubernetes"), field(2, VERSION.as_bytes())].concat();
+    [field(1, b"2.0"), field(2, &info), field(8, &[])].concat()
 }
 
 /// What a document's address says of its content (FNV-1a).

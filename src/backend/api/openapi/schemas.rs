@@ -131,7 +131,7 @@ impl Schemas {
     }
 
     fn field(&mut self, field: &Field) -> Object {
-        let mut shown = self.shape(&field.shape, field.zero == Zero::Written && field.required);
+        let mut shown = self.shape(&field.shape, field.zero == Zero::Written);
         let refers = shown.get("$ref").is_some();
         let default = match &field.default {
             Some(default) => Some(default.clone()),
@@ -139,14 +139,15 @@ impl Schemas {
             None => None,
         };
         let extras = field_extras(field);
-        if refers && (default.is_some() || !extras.is_empty()) {
+        if refers {
             shown = json!({"allOf": [shown]});
         }
         if let Some(default) = default {
             shown["default"] = default;
         }
         if !field.values.is_empty() {
-            shown["enum"] = field.values.clone().into();
+            let at = if matches!(field.shape, Shape::List(_)) { &mut shown["items"] } else { &mut shown };
+            at["enum"] = field.values.clone().into();
         }
         for (name, value) in extras {
             shown[name] = value;
@@ -154,14 +155,14 @@ impl Schemas {
         shown
     }
 
-    /// `element`: in lists and maps, and where a value is always there, the empty value is the default.
-    fn shape(&mut self, shape: &Shape, element: bool) -> Object {
+    /// `written`: where a value is always there, the empty one is the default.
+    fn shape(&mut self, shape: &Shape, written: bool) -> Object {
         let plain = |kind: &str, format: &str, default: Object| {
             let mut shown = json!({"type": kind});
             if !format.is_empty() {
                 shown["format"] = format.into();
             }
-            if element && !default.is_null() {
+            if written && !default.is_null() {
                 shown["default"] = default;
             }
             shown
@@ -182,17 +183,9 @@ impl Schemas {
             ),
             Shape::AnyObject => json!({"type": "object"}),
             Shape::Any => json!({}),
-            Shape::List(inner) => json!({"type": "array", "items": self.element(inner)}),
-            Shape::Map(inner) => json!({"type": "object", "additionalProperties": self.element(inner)}),
+            Shape::List(inner) => json!({"type": "array", "items": self.shape(inner, false)}),
+            Shape::Map(inner) => json!({"type": "object", "additionalProperties": self.shape(inner, false)}),
             Shape::Object(name) => schema::named(name).map_or_else(|| json!({"type": "object"}), |of| self.named(of)),
-        }
-    }
-
-    fn element(&mut self, shape: &Shape) -> Object {
-        let shown = self.shape(shape, true);
-        match shape {
-            Shape::Object(_) => json!({"allOf": [shown], "default": {}}),
-            _ => shown,
         }
     }
 

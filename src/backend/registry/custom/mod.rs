@@ -189,6 +189,11 @@ impl Custom {
         })
     }
 
+    /// The schema, as the definition has it.
+    pub fn schema(&self) -> &Object {
+        &self.schema
+    }
+
     /// Whether the status is a part of its own.
     pub fn has_status(&self) -> bool {
         self.resource.subresource("status").is_some()

@@ -1,0 +1,287 @@
+//! Who manages which fields (`metadata.managedFields`), and server-side apply.
+//!
+//! Every entry is one manager's set of fields. Who writes fields owns them from then on; who applies
+//! owns what is in the applied object, and what is no longer in it goes unless another owns it. A field
+//! that another owns is not changed by applying unless it is forced.
+
+mod node;
+mod set;
+mod tree;
+
+use serde_json::json;
+
+use node::Node;
+use set::Set;
+use tree::Diff;
+
+use crate::object::builtin::Resource;
+use crate::object::status::StatusCause;
+use crate::object::{Meta, Object, Status, Timestamp, schema, time};
+
+/// Stands for whoever wrote an object before anyone's fields were kept.
+const BEFORE: &str = "before-first-apply";
+/// Metadata that nobody manages.
+const NOT_MANAGED: &[&str] =
+    &["name", "namespace", "creationTimestamp", "selfLink", "uid", "generation", "managedFields", "resourceVersion"];
+
+/// Who writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manager {
+    /// The name it gives itself.
+    pub name: String,
+    /// `status`, …; empty for the object itself.
+    pub subresource: String,
+    /// Whether it applies rather than updates.
+    pub applies: bool,
+}
+
+/// One manager's fields.
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    manager: Manager,
+    api_version: String,
+    time: String,
+    set: Set,
+}
+
+impl Entry {
+    fn read(entry: &Object) -> Self {
+        let text = |field: &str| entry.str_at(&[field]).to_owned();
+        Self {
+            manager: Manager {
+                name: text("manager"),
+                subresource: text("subresource"),
+                applies: entry.str_at(&["operation"]) == "Apply",
+            },
+            api_version: text("apiVersion"),
+            time: text("time"),
+            set: entry.get("fieldsV1").map(Set::read).unwrap_or_default(),
+        }
+    }
+
+    fn write(&self) -> Object {
+        let mut entry = json!({
+            "manager": self.manager.name,
+            "operation": self.operation(),
+            "apiVersion": self.api_version,
+            "time": self.time,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": self.set.write(),
+        });
+        if !self.manager.subresource.is_empty() {
+            entry.set_at(&["subresource"], self.manager.subresource.as_str());
+        }
+        entry
+    }
+
+    fn operation(&self) -> &'static str {
+        if self.manager.applies { "Apply" } else { "Update" }
+    }
+
+    /// Whether it is this manager's; those that apply are the same in all versions.
+    fn is(&self, manager: &Manager, api_version: &str) -> bool {
+        self.manager == *manager && (manager.applies || self.api_version == api_version)
+    }
+
+    /// The manager as messages show it.
+    fn shown(&self) -> String {
+        let mut text = format!("\"{}\"", self.manager.name);
+        if !self.manager.subresource.is_empty() {
+            text.push_str(&format!(" with subresource \"{}\"", self.manager.subresource));
+        }
+        if !self.manager.applies {
+            text.push_str(&format!(" using {}", self.api_version));
+        }
+        text
+    }
+}
+
+/// Keeps the books of an ordinary write: `new` is what `old` (absent on create) became.
+pub fn update(resource: &Resource, old: Option<&Object>, new: &mut Object, manager: &Manager, now: Timestamp) {
+    let node = Node::of(resource);
+    let api_version = resource.group_version().to_string();
+    let mut entries = old.map_or_else(Vec::new, read);
+    let start = empty(resource);
+    let diff = tree::compare(node, Some(old.unwrap_or(&start)), Some(new));
+    let own_part = |set| within(set, resource, manager);
+    let diff = Diff { added: own_part(diff.added), modified: own_part(diff.modified), removed: own_part(diff.removed) };
+    if !diff.is_empty() {
+        let touched = diff.added.clone().union(&diff.modified);
+        let own = entries.iter().position(|entry| entry.is(manager, &api_version));
+        for (at, entry) in entries.iter_mut().enumerate() {
+            if Some(at) != own {
+                entry.set = entry.set.difference(&touched);
+            }
+            entry.set = entry.set.difference(&diff.removed);
+        }
+        match own.and_then(|at| entries.get_mut(at)) {
+            Some(entry) => {
+                let set = entry.set.clone().union(&touched);
+                entry.set = set;
+                entry.time = time::rfc3339(now);
+            }
+            None => {
+                entries.push(Entry { manager: manager.clone(), api_version, time: time::rfc3339(now), set: touched })
+            }
+        }
+    }
+    write(new, entries);
+}
+
+/// Lays what a manager applies over an object (absent where there is none yet). The result has its
+/// `managedFields`.
+///
+/// # Errors
+/// 409 where another manager owns a field that would change, unless it is forced.
+pub fn apply(
+    resource: &Resource,
+    old: Option<&Object>,
+    applied: &Object,
+    manager: &Manager,
+    force: bool,
+    now: Timestamp,
+) -> Result<Object, Status> {
+    let node = Node::of(resource);
+    let api_version = resource.group_version().to_string();
+    let start = empty(resource);
+    let live = old.unwrap_or(&start);
+    let mut entries = old.map_or_else(Vec::new, read);
+    if old.is_some() && entries.is_empty() {
+        let before = Manager { name: BEFORE.into(), subresource: String::new(), applies: false };
+        let set = tree::compare(node, Some(&start), Some(live)).added.difference(&not_managed());
+        entries.push(Entry { manager: before, api_version: api_version.clone(), time: time::rfc3339(now), set });
+    }
+    let merged = tree::merge(node, live, applied);
+    let set = within(tree::fields(node, applied), resource, manager);
+    let last = entries.iter().position(|entry| entry.is(manager, &api_version));
+    let last = last.map(|at| entries.remove(at));
+    let new = match &last {
+        Some(last) => {
+            let owned = entries.iter().fold(set.clone(), |owned, entry| owned.union(&entry.set));
+            prune(node, merged, &last.set, &owned)
+        }
+        None => merged,
+    };
+    let diff = tree::compare(node, Some(live), Some(&new));
+    let touched = diff.added.union(&diff.modified);
+    if !force {
+        let conflicts: Vec<(String, String)> = entries
+            .iter()
+            .flat_map(|entry| {
+                let paths = entry.set.intersection(&touched).paths();
+                let shown = entry.shown();
+                paths.into_iter().map(move |path| (shown.clone(), path))
+            })
+            .collect();
+        if !conflicts.is_empty() {
+            return Err(conflict(&conflicts));
+        }
+    }
+    for entry in &mut entries {
+        entry.set = entry.set.difference(&touched).difference(&diff.removed);
+    }
+    let moment = match &last {
+        Some(last) if last.set == set && last.api_version == api_version => last.time.clone(),
+        _ => time::rfc3339(now),
+    };
+    entries.push(Entry { manager: manager.clone(), api_version, time: moment, set });
+    let mut new = new;
+    write(&mut new, entries);
+    Ok(new)
+}
+
+/// Removes what was applied before and nobody owns any longer.
+fn prune(node: Node, merged: Object, last: &Set, owned: &Set) -> Object {
+    let rest = tree::remove(node, &merged, last);
+    let before = tree::fields(node, &merged).with_parents();
+    let after = tree::fields(node, &rest).with_parents();
+    let gone = before.difference(&after).difference(&owned.with_parents()).intersection(&last.with_parents());
+    tree::remove(node, &merged, &gone)
+}
+
+fn conflict(conflicts: &[(String, String)]) -> Status {
+    let text = match conflicts {
+        [(manager, path)] => format!("Apply failed with 1 conflict: conflict with {manager}: {path}"),
+        several => {
+            let mut managers: Vec<&str> = several.iter().map(|(manager, _)| manager.as_str()).collect();
+            managers.sort_unstable();
+            managers.dedup();
+            let mut lines = Vec::new();
+            for manager in managers {
+                lines.push(format!("conflicts with {manager}:"));
+                let paths = several.iter().filter(|(other, _)| other == manager);
+                lines.extend(paths.map(|(_, path)| format!("- {path}")));
+            }
+            format!("Apply failed with {} conflicts: {}", several.len(), lines.join("\n"))
+        }
+    };
+    let mut status = Status::failure(409, "Conflict", text);
+    status.details.get_or_insert_default().causes = conflicts
+        .iter()
+        .map(|(manager, path)| StatusCause {
+            reason: "FieldManagerConflict".into(),
+            message: format!("conflict with {manager}"),
+            field: path.clone(),
+        })
+        .collect();
+    status
+}
+
+/// An object before anything was written to it.
+fn empty(resource: &Resource) -> Object {
+    let mut object = json!({"apiVersion": resource.group_version().to_string(), "kind": resource.kind});
+    match schema::of(&resource.gvk()) {
+        Some(of) => schema::normalize(of, &mut object),
+        None => object.set_at(&["metadata"], json!({})),
+    }
+    object
+}
+
+/// What nobody manages: the type and the identity.
+fn not_managed() -> Set {
+    let mut set = Set::default();
+    for field in ["apiVersion", "kind"] {
+        set.put(format!("f:{field}"), Set::leaf());
+    }
+    let mut metadata = Set::leaf();
+    for field in NOT_MANAGED {
+        metadata.put(format!("f:{field}"), Set::leaf());
+    }
+    set.put("f:metadata".into(), metadata);
+    set
+}
+
+/// The part of a set that a manager can own by writing to the object or to one of its parts.
+fn within(mut set: Set, resource: &Resource, manager: &Manager) -> Set {
+    match manager.subresource.as_str() {
+        "" if resource.subresource("status").is_some() => {
+            set.children.remove("f:status");
+        }
+        "status" => set.children.retain(|step, _| matches!(step.as_str(), "f:status" | "f:metadata")),
+        _ => {}
+    }
+    set.difference(&not_managed())
+}
+
+fn read(object: &Object) -> Vec<Entry> {
+    object.list_at(&["metadata", "managedFields"]).iter().map(Entry::read).collect()
+}
+
+fn write(object: &mut Object, mut entries: Vec<Entry>) {
+    entries.retain(|entry| !entry.set.is_empty());
+    if entries.is_empty() {
+        object.remove_at(&["metadata", "managedFields"]);
+        return;
+    }
+    entries.sort_by(|a, b| {
+        let key = |entry: &Entry| {
+            (entry.operation(), entry.time.clone(), entry.manager.name.clone(), entry.manager.subresource.clone())
+        };
+        key(a).cmp(&key(b))
+    });
+    let entries: Vec<Object> = entries.iter().map(Entry::write).collect();
+    object.set_at(&["metadata", "managedFields"], entries);
+}
+
+#[cfg(test)]
+mod tests;

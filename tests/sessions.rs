@@ -1,0 +1,101 @@
+//! `exec` and `attach` with the real program: in its own process, and through `offline serve`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it skips"
+)]
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use common::{Outcome, Sandbox};
+
+/// Said where the system does not let this user run anything in a sandbox.
+const NO_SANDBOX: &str = "does not allow this user to make namespaces";
+
+/// A cluster with a pod `web` of one container that runs.
+fn cluster() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    let run = ["run", "web", "--image=busybox", "--restart=Never", "--", "sh", "-c", "echo up; sleep 3600"];
+    assert_eq!(sandbox.run("kctl", &run, "").code, 0);
+    sandbox.advance("+60s");
+    sandbox
+}
+
+/// A server that does not outlive its test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Serves the cluster until it is thrown away.
+fn serve(sandbox: &Sandbox) -> Server {
+    let mut command = sandbox.command("kctl");
+    command.args(["offline", "serve"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut server = command.spawn().expect("a server");
+    let mut line = String::new();
+    BufReader::new(server.stderr.take().expect("its errors")).read_line(&mut line).expect("a line");
+    assert!(line.starts_with("Serving at https://127.0.0.1:"), "{line}");
+    Server(server)
+}
+
+/// Sessions and how they end. Says so and stops where nothing can be run.
+fn sessions(sandbox: &Sandbox) {
+    let exec = |args: &[&str], input: &str| {
+        let args: Vec<&str> = ["exec"].iter().chain(args).copied().collect();
+        sandbox.run("kctl", &args, input)
+    };
+    let outcome = |stdout: &str, stderr: &str, code| Outcome { stdout: stdout.into(), stderr: stderr.into(), code };
+    let first = exec(&["web", "--", "sh", "-c", "echo out; echo err >&2; exit 3"], "");
+    if first.stderr.contains(NO_SANDBOX) {
+        eprintln!("SKIPPED: {}", first.stderr.trim());
+        return;
+    }
+    assert_eq!(first, outcome("out\n", "err\ncommand terminated with exit code 3\n", 3));
+    // Without -i the command has no input; with it, all of it, and its end.
+    assert_eq!(exec(&["web", "--", "cat"], "lost"), outcome("", "", 0));
+    let long = "0123456789abcdef\n".repeat(40_000);
+    assert_eq!(exec(&["-i", "web", "--", "cat"], &long), outcome(&long, "", 0));
+    assert_eq!(
+        exec(&["-i", "-t", "web", "--", "echo", "hi"], ""),
+        outcome("hi\n", "Unable to use a TTY - input is not a terminal or the right kind of file\n", 0)
+    );
+    let missing = exec(&["web", "--", "nosuch"], "");
+    assert_eq!(missing.code, 127);
+    assert!(missing.stderr.contains("exec: \"nosuch\": executable file not found in $PATH"), "{}", missing.stderr);
+    let attached = sandbox.run("kctl", &["attach", "web", "-q", "-c", "nosuch"], "");
+    assert_eq!(
+        attached,
+        outcome(
+            "",
+            "error: cannot attach to the container: container nosuch is not valid for pod web out of: web\n",
+            1
+        )
+    );
+}
+
+#[test]
+fn sessions_in_the_same_process() {
+    sessions(&cluster());
+}
+
+#[test]
+fn sessions_through_a_server() {
+    let sandbox = cluster();
+    let mut server = serve(&sandbox);
+    sessions(&sandbox);
+    let log = sandbox.run("kctl", &["logs", "web"], "");
+    assert_eq!((log.stdout.as_str(), log.code), ("up\n", 0));
+    let status = sandbox.run("kctl", &["offline", "status"], "");
+    assert!(status.stdout.contains("Served:   at https://"), "{}", status.stdout);
+    assert_eq!(sandbox.run("kctl", &["offline", "reset", "-y"], "").stdout, "The cluster is gone.\n");
+    assert!(server.0.wait().expect("an end").success());
+}
