@@ -4,6 +4,7 @@
 pub mod columns;
 pub mod custom_columns;
 pub mod describe;
+pub mod explain;
 pub mod format;
 pub mod handlebars;
 pub mod json;
@@ -12,6 +13,7 @@ pub mod kyaml;
 pub mod name;
 pub mod number;
 pub mod print;
+pub mod rules;
 pub mod sort;
 pub mod table;
 pub mod tabwriter;
