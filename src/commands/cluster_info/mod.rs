@@ -54,7 +54,7 @@ fn line(name: &str, link: &str) -> String {
 fn host(ctx: &Context) -> anyhow::Result<String> {
     Ok(match ctx.target()? {
         Target::Server(config) => config.server.clone(),
-        Target::Offline { dir } => match ctx.bundled()?.serving(&dir) {
+        Target::Offline { dir, .. } => match ctx.bundled()?.serving(&dir) {
             Some(serving) => serving.server,
             None => format!("offline:{}", dir.display()),
         },
