@@ -215,6 +215,10 @@ impl Line<'_> {
         if path.ends_with(" options") {
             return anyhow!("{why}\nRun '{path}' without flags.");
         }
+        // Commands that keep code 1 for themselves word it as any wrong use.
+        if self.found.command().is_some_and(|command| command.failure != 1) {
+            return anyhow!("{why}\nSee '{path} -h' for help and examples");
+        }
         anyhow!("{why}\nSee '{path} --help' for usage.")
     }
 

@@ -19,4 +19,5 @@ pub mod table;
 pub mod tabwriter;
 pub mod template;
 pub mod type_order;
+pub mod unified;
 pub mod yaml;

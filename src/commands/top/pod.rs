@@ -71,7 +71,8 @@ pub async fn run(ctx: &Context, args: PodArgs) -> anyhow::Result<()> {
     let by = sort_by(args.sort_by.as_deref())?;
     let (labels, fields) =
         [&args.selector, &args.field_selector].map(|flag| flag.as_deref().unwrap_or_default()).into();
-    if !name.is_empty() && (!labels.is_empty() || !fields.is_empty()) {
+    let selects = !labels.is_empty() || !fields.is_empty();
+    if !name.is_empty() && selects {
         bail!("only one of NAME or selector can be provided");
     }
     let labels = Selector::parse(labels)?.to_string();

@@ -33,7 +33,7 @@ pub fn explain(document: &Value, question: &Question<'_>) -> Result<String, Unan
     let models = Models { definitions: document.at(&["definitions"]).and_then(Value::as_object) };
     let kind = question.kind;
     let Some(model) = models.of_kind(kind) else {
-        let name = format!("{}, Kind={}", kind.group_version(), kind.kind);
+        let name = format!("{}/{}, Kind={}", kind.group, kind.version, kind.kind);
         return Err(Unanswered(format!("couldn't find resource for {name:?}")));
     };
     let schema = models.look_up(model, question.fields)?;
