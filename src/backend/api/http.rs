@@ -348,6 +348,9 @@ impl Call<'_> {
         }
         let warnings = self.normalise(&mut object)?;
         body::place(&mut object, resource, &self.route.namespace, "")?;
+        if resource.kind == "CertificateSigningRequest" {
+            self.user.sign(&mut object);
+        }
         let mut written = self.api.create_with(self.storage, self.to_storage(object), &options)?;
         written.warnings.splice(0..0, warnings);
         self.show_written(StatusCode::CREATED, written)
@@ -364,7 +367,7 @@ impl Call<'_> {
             }
             "token" => {
                 let account = self.api.get("serviceaccounts", namespace, name)?;
-                let token = review::token(&account, object.clone(), self.api.clock().now());
+                let token = review::token(self.api, &account, object.clone())?;
                 return Ok(json_response(StatusCode::CREATED, token.to_string().into_bytes()));
             }
             _ => return Err(Status::method_not_allowed()),

@@ -4,6 +4,7 @@
 //! (`Impersonate-…` headers) is held to the cluster's roles and bindings.
 
 mod attributes;
+mod defaults;
 mod rules;
 mod user;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Attributes, User};
+use super::{Attributes, User, defaults};
 use crate::backend::api::Api;
 use crate::object::{Meta, Object, Status};
 
@@ -40,7 +40,13 @@ impl Rules {
     /// Adds the rules of the bindings of one kind.
     fn bound(&mut self, api: &Api, user: &User, kind: &str, namespace: &str) -> Result<(), Status> {
         let resource = format!("{}s.{GROUP}", kind.to_ascii_lowercase());
-        for binding in api.list(&resource, Some(namespace))? {
+        let mut bindings = api.list(&resource, Some(namespace))?;
+        if namespace.is_empty() {
+            let missing = |own: &Object| !bindings.iter().any(|binding| binding.name() == own.name());
+            let missing: Vec<Object> = defaults::bindings().filter(missing).collect();
+            bindings.extend(missing);
+        }
+        for binding in bindings {
             let mut subjects = binding.list_at(&["subjects"]).iter();
             let Some(subject) = subjects.find(|subject| user.is_subject(subject, namespace)) else { continue };
             let (role_kind, role) = (binding.str_at(&["roleRef", "kind"]), binding.str_at(&["roleRef", "name"]));
@@ -52,8 +58,10 @@ impl Rules {
                     continue;
                 }
             };
+            let own = || defaults::role(role).filter(|_| role_kind == "ClusterRole");
             let mut role_object = match found {
                 Ok(object) => object,
+                Err(status) if status.is_not_found() && own().is_some() => own().unwrap_or_default(),
                 Err(status) if status.is_not_found() => {
                     self.errors.push(status.message.replacen("s.rbac", ".rbac", 1));
                     continue;

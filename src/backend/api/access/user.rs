@@ -10,8 +10,8 @@ use crate::object::{Meta, Object, Status};
 
 /// The cluster's own user.
 const ADMIN: &str = "kubernetes-admin";
-/// The groups of the cluster's own user, besides [`AUTHENTICATED`].
-const ADMINS: &[&str] = &["kubeadm:cluster-admins", MASTERS];
+/// The group of the cluster's own user, besides [`AUTHENTICATED`].
+const ADMINS: &str = "kubeadm:cluster-admins";
 /// Whose members may do everything.
 const MASTERS: &str = "system:masters";
 const AUTHENTICATED: &str = "system:authenticated";
@@ -36,7 +36,7 @@ pub struct User {
 impl User {
     /// The cluster's own user.
     pub fn admin() -> Self {
-        let groups = [ADMINS[0], AUTHENTICATED].map(str::to_owned).to_vec();
+        let groups = [ADMINS, AUTHENTICATED].map(str::to_owned).to_vec();
         Self { name: ADMIN.to_owned(), groups, ..Self::default() }
     }
 
@@ -101,7 +101,7 @@ impl User {
 
     /// Whether the user may do everything, whatever the roles say.
     pub fn is_master(&self) -> bool {
-        self.groups.iter().any(|group| ADMINS.contains(&group.as_str()))
+        self.groups.iter().any(|group| group == ADMINS || group == MASTERS)
     }
 
     /// Whether a binding's subject is this user; `namespace` is the binding's, empty for one of the whole
@@ -117,6 +117,17 @@ impl User {
                 !namespace.is_empty() && self.service_account() == Some((namespace, name))
             }
             _ => false,
+        }
+    }
+
+    /// Says in a request for a certificate who asks.
+    pub fn sign(&self, request: &mut Object) {
+        let own = self.to_object();
+        for field in ["username", "uid", "groups", "extra"] {
+            match own.get(field) {
+                Some(value) => request.set_at(&["spec", field], value.clone()),
+                None => drop(request.remove_at(&["spec", field])),
+            }
         }
     }
 
