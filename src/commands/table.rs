@@ -3,9 +3,9 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    annotate, api_resources, api_versions, apply, attach, auth, autoscale, certificate, cluster_info, cordon, create,
-    delete, describe, diff, drain, edit, events, exec, explain, expose, get, kuberc, label, logs, offline, patch,
-    replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
+    annotate, api_resources, api_versions, apply, attach, auth, autoscale, certificate, cluster_info, cordon, cp,
+    create, delete, describe, diff, drain, edit, events, exec, explain, expose, get, kuberc, label, logs, offline,
+    patch, proxy, replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
 };
 use crate::run;
 
@@ -147,8 +147,10 @@ pub static COMMANDS: &[Entry] = &[
         "[--port=PORT] [--www=static-dir] [--www-prefix=prefix] [--api-prefix=prefix]",
         "Serve the API server on a local port, with your credentials",
     )
+    .action(run!(proxy::ProxyArgs, proxy::run))
     .group(Troubleshooting),
     Entry::new("cp", "<file-spec-src> <file-spec-dest>", "Copy files to and from containers")
+        .action(run!(cp::CpArgs, cp::run))
         .group(Troubleshooting)
         .completes(Files),
     Entry::family("auth", "[flags]", "Ask what may be done, and as whom", AUTH).group(Troubleshooting),

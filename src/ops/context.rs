@@ -193,6 +193,11 @@ impl Context {
         Ok(self.client.get_or_init(|| client))
     }
 
+    /// A connection of its own to a target, for commands that change how requests go.
+    pub fn connect(&self, target: &Target) -> anyhow::Result<Arc<dyn Transport>> {
+        self.connector.connect(target)
+    }
+
     /// The bundled cluster, to its owner.
     ///
     /// # Errors
@@ -238,7 +243,8 @@ impl Context {
         }
     }
 
-    fn user_agent(&self) -> String {
+    /// How requests name the program.
+    pub fn user_agent(&self) -> String {
         let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
         let arch = match std::env::consts::ARCH {
             "x86_64" => "amd64",

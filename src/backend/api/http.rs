@@ -22,6 +22,7 @@ use crate::backend::registry::{convert, managed, storage_of};
 use crate::backend::store::ListOptions;
 use crate::object::builtin::Resource;
 use crate::object::{GroupVersion, GroupVersionKind, Meta, Object, Status};
+use crate::output::columns;
 
 /// Resources whose deletion is answered with the object rather than a status.
 const RETURN_DELETED: &[&str] = &[
@@ -56,6 +57,12 @@ const CREATE_ON_UPDATE: &[&str] = &[
     "roles.rbac.authorization.k8s.io",
     "runtimeclasses.node.k8s.io",
     "services",
+];
+
+/// Types that are to be used no longer, and what every answer to a request for one says.
+const DEPRECATED: &[(&str, &str)] = &[
+    ("componentstatuses", "v1 ComponentStatus is deprecated in v1.19+"),
+    ("endpoints", "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
 ];
 
 /// Characters of a manager's name.
@@ -182,7 +189,8 @@ async fn resource(
         "deletecollection" => call.delete_collection(),
         _ => Err(Status::method_not_allowed()),
     }?;
-    if let Some(text) = call.custom.and_then(|custom| custom.deprecation.as_deref()) {
+    let own = DEPRECATED.iter().find(|(key, _)| *key == route.resource.group_resource()).map(|(_, text)| *text);
+    if let Some(text) = call.custom.and_then(|custom| custom.deprecation.as_deref()).or(own) {
         warn(&mut response, text);
     }
     Ok(response)
@@ -290,10 +298,20 @@ impl Call<'_> {
         }
         let object = stored.parse()?;
         if self.route.subresource == "scale" {
-            Ok(ok(&scale::of(self.storage, &object)))
+            self.show_scale(scale::of(self.storage, &object))
         } else {
             self.show(StatusCode::OK, object, &[])
         }
+    }
+
+    fn show_scale(&self, scale: Object) -> Result<Response<Body>, Status> {
+        if self.form != Form::Table {
+            return Ok(ok(&scale));
+        }
+        let include = Include::parse(self.query.get("includeObject"))?;
+        let printer = Printer::of_columns(columns::SCALE, include, self.api.clock().now());
+        let metadata = json!({"resourceVersion": scale.resource_version()});
+        Ok(ok(&printer.table(metadata, vec![printer.row(scale)], true)))
     }
 
     fn list(&self) -> Result<Response<Body>, Status> {
@@ -643,7 +661,10 @@ pub fn failure(status: &Status) -> Response<Body> {
     response
 }
 
-fn json_response(code: StatusCode, bytes: Vec<u8>) -> Response<Body> {
+fn json_response(code: StatusCode, mut bytes: Vec<u8>) -> Response<Body> {
+    if bytes.last() != Some(&b'\n') {
+        bytes.push(b'\n');
+    }
     let mut response = Response::new(whole(bytes));
     *response.status_mut() = code;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

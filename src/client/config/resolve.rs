@@ -48,6 +48,8 @@ pub struct ClientConfig {
     pub disable_compression: bool,
     /// How long one request may take; none for no limit.
     pub timeout: Option<Duration>,
+    /// How often a silent connection is probed by the system; none for never.
+    pub keepalive: Option<Duration>,
 }
 
 impl fmt::Debug for ClientConfig {

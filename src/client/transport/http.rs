@@ -249,6 +249,9 @@ fn build(config: &ClientConfig, upgrade: bool, credential: Option<&Credential>) 
     // On one machine compressing costs more than it saves.
     let mut builder =
         reqwest::Client::builder().gzip(!config.disable_compression && !loopback && !upgrade).referer(false);
+    if let Some(period) = config.keepalive {
+        builder = builder.tcp_keepalive(period);
+    }
     if !config.proxy_url.is_empty() {
         builder = builder.no_proxy().proxy(reqwest::Proxy::all(&config.proxy_url)?);
     } else if loopback {
