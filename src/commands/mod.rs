@@ -26,6 +26,7 @@ pub mod exec;
 pub mod expose;
 pub mod get;
 pub mod kuberc;
+pub mod kustomize;
 pub mod label;
 pub mod logs;
 pub mod offline;
