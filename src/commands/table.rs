@@ -3,7 +3,9 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    annotate, api_resources, api_versions, apply, attach, auth, autoscale, certificate, cluster_info, cordon, cp, create, delete, describe, diff, drain, edit, events, exec, explain, expose, get, kuberc, kustomize, label, logs, offline, patch, proxy, replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
+    annotate, api_resources, api_versions, apply, attach, auth, autoscale, certificate, cluster_info, cordon, cp,
+    create, delete, describe, diff, drain, edit, events, exec, explain, expose, get, kuberc, kustomize, label, logs,
+    offline, patch, proxy, replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
 };
 use crate::{call, run};
 

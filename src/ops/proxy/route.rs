@@ -30,6 +30,11 @@ impl Prefixes {
         if cleaned != path {
             return Route::Elsewhere(encode(&cleaned));
         }
+        // A prefix without its slash is a folder, whatever shorter prefix it has.
+        let mut folders = [Some(self.api.as_str()), self.files.as_deref()].into_iter().flatten();
+        if folders.any(|prefix| prefix.strip_suffix('/') == Some(&path)) {
+            return Route::Elsewhere(encode(&format!("{path}/")));
+        }
         let longer = |prefix: &str| path.starts_with(prefix);
         let file = self.files.as_deref().filter(|prefix| longer(prefix));
         if let Some(prefix) = file.filter(|prefix| prefix.len() > self.api.len() || !longer(&self.api)) {
@@ -42,10 +47,6 @@ impl Prefixes {
             }
             let raw_rest = raw.strip_prefix(&self.api).map_or_else(|| encode(rest), str::to_owned);
             return Route::Api(format!("/{rest}"), format!("/{raw_rest}"));
-        }
-        let folder = [Some(self.api.as_str()), self.files.as_deref()].into_iter().flatten();
-        if folder.into_iter().any(|prefix| prefix.strip_suffix('/') == Some(&path)) {
-            return Route::Elsewhere(encode(&format!("{path}/")));
         }
         Route::Nowhere
     }
