@@ -33,6 +33,7 @@ pub mod explain;
 pub mod expose;
 pub mod get;
 pub mod kuberc;
+pub mod kustomize;
 pub mod label;
 pub mod logs;
 pub mod offline;

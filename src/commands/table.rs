@@ -3,11 +3,9 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    annotate, api_resources, api_versions, apply, attach, auth, autoscale, certificate, cluster_info, cordon, cp,
-    create, delete, describe, diff, drain, edit, events, exec, explain, expose, get, kuberc, label, logs, offline,
-    patch, proxy, replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
+    annotate, api_resources, api_versions, apply, attach, auth, autoscale, certificate, cluster_info, cordon, cp, create, delete, describe, diff, drain, edit, events, exec, explain, expose, get, kuberc, kustomize, label, logs, offline, patch, proxy, replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
 };
-use crate::run;
+use crate::{call, run};
 
 use Completes::{
     AnyOf, Clusters, Contexts, Files, Folders, Name, OneOf, Pods, PodsAndContainers, PodsAndPorts, Resources, Types,
@@ -191,7 +189,10 @@ pub static COMMANDS: &[Entry] = &[
     )
     .group(Advanced)
     .action(run!(wait::WaitArgs, wait::run)).completes(Resources),
-    Entry::new("kustomize", "DIR [flags]", "Build a kustomization and print the result").group(Advanced).completes(Folders),
+    Entry::new("kustomize", "DIR [flags]", "Build a kustomization and print the result")
+        .group(Advanced)
+        .action(call!(kustomize::KustomizeArgs, kustomize::run))
+        .completes(Folders),
     // Settings.
     Entry::new(
         "label",

@@ -9,6 +9,7 @@ pub mod delete;
 pub mod drain;
 pub mod edit;
 pub mod environment;
+pub mod kustomize;
 pub mod last_applied;
 pub mod local_time;
 pub mod logs;

@@ -8,7 +8,7 @@
 mod myers;
 mod slide;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Unchanged lines shown around changes.
 const CONTEXT: usize = 3;
@@ -37,7 +37,7 @@ pub fn hunks(old: &str, new: &str) -> String {
 /// The changes, in order.
 fn changes(old: &[&str], new: &[&str]) -> Vec<Change> {
     let (old, new) = numbered(old, new);
-    let (mut deleted, mut inserted) = myers::changed(&old, &new);
+    let (mut deleted, mut inserted) = marked(&old, &new);
     slide::slide(&old, &mut deleted, &inserted);
     slide::slide(&new, &mut inserted, &deleted);
     let (mut at, mut changes) = ((0, 0), Vec::new());
@@ -55,6 +55,49 @@ fn changes(old: &[&str], new: &[&str]) -> Vec<Change> {
             return changes;
         }
     }
+}
+
+/// Which lines of either text are not in the other, on a shortest way from one to the other. What is equal
+/// at both ends is left alone, but for the lines next to what is not, as `diff` does it. Of the rest, lines that the other text does not have at all are known
+/// beforehand.
+fn marked(old: &[usize], new: &[usize]) -> (Vec<bool>, Vec<bool>) {
+    let before = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+    let before = before.saturating_sub(CONTEXT);
+    let rest = |lines: &[usize]| lines.get(before..).unwrap_or_default().to_vec();
+    let (rest_old, rest_new) = (rest(old), rest(new));
+    let after = rest_old.iter().rev().zip(rest_new.iter().rev()).take_while(|(old, new)| old == new).count();
+    let after = after.saturating_sub(CONTEXT);
+    let between = |lines: &[usize]| lines.get(..lines.len() - after).unwrap_or_default().to_vec();
+    let (deleted, inserted) = marked_between(&between(&rest_old), &between(&rest_new));
+    let whole = |marks: Vec<bool>| {
+        let mut all = vec![false; before];
+        all.extend(marks);
+        all.resize(all.len() + after, false);
+        all
+    };
+    (whole(deleted), whole(inserted))
+}
+
+fn marked_between(old: &[usize], new: &[usize]) -> (Vec<bool>, Vec<bool>) {
+    let shared = |lines: &[usize], other: &[usize]| -> Vec<usize> {
+        let other: HashSet<usize> = other.iter().copied().collect();
+        (0..lines.len()).filter(|at| lines.get(*at).is_some_and(|line| other.contains(line))).collect()
+    };
+    let (rest_old, rest_new) = (shared(old, new), shared(new, old));
+    let pick = |lines: &[usize], rest: &[usize]| -> Vec<usize> {
+        rest.iter().filter_map(|at| lines.get(*at).copied()).collect()
+    };
+    let (deleted, inserted) = myers::changed(&pick(old, &rest_old), &pick(new, &rest_new));
+    let spread = |length: usize, rest: &[usize], marks: &[bool]| {
+        let mut all = vec![true; length];
+        for (at, marked) in rest.iter().zip(marks) {
+            if let Some(mark) = all.get_mut(*at) {
+                *mark = *marked;
+            }
+        }
+        all
+    };
+    (spread(old.len(), &rest_old, &deleted), spread(new.len(), &rest_new, &inserted))
 }
 
 /// Lines as numbers, equal ones with the same.
