@@ -48,14 +48,10 @@ pub fn sort(resources: &mut Resources, options: Option<&SortOptions>) -> anyhow:
                     "the field 'sortOptions.legacySortOptions' is set but the selected sort order is 'fifo', not 'legacy'"
                 ),
                 ("legacy", None) => (FIRST.to_vec(), LAST.to_vec()),
-                ("legacy", Some(legacy)) => {
-                    let texts = |list: &'static [&str]| list.to_vec();
-                    let _ = texts;
-                    (
-                        legacy.order_first.iter().map(String::as_str).collect(),
-                        legacy.order_last.iter().map(String::as_str).collect(),
-                    )
-                }
+                ("legacy", Some(legacy)) => (
+                    legacy.order_first.iter().map(String::as_str).collect(),
+                    legacy.order_last.iter().map(String::as_str).collect(),
+                ),
                 _ => anyhow::bail!("the field 'sortOptions.order' must be one of [fifo, legacy]"),
             }
         }

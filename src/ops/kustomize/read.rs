@@ -8,7 +8,7 @@ use crate::object::{Meta, Object, yaml};
 /// No YAML; something without a kind or a name.
 pub fn objects(text: &[u8]) -> anyhow::Result<Vec<Object>> {
     let mut found = Vec::new();
-    for document in yaml::documents(text) {
+    for document in yaml::documents_v3(text) {
         let document = document.map_err(|error| anyhow::anyhow!("MalformedYAMLError: {}", error.bare()))?;
         check(&document)?;
         if !is_empty(&document) {

@@ -130,10 +130,10 @@ impl Search<'_> {
 
     fn update_scalar(&self, field: &mut Object) -> anyhow::Result<()> {
         let Some(name) = field.as_str() else { return Ok(()) };
-        if let Some(found) = self.select(name, self.candidates, |one, other| one.name == other.name)? {
-            if found.id.name != name {
-                *field = found.id.name.as_str().into();
-            }
+        if let Some(found) = self.select(name, self.candidates, |one, other| one.name == other.name)?
+            && found.id.name != name
+        {
+            *field = found.id.name.as_str().into();
         }
         Ok(())
     }
@@ -212,10 +212,10 @@ impl Search<'_> {
     /// Whether prefixes and suffixes came from the same kustomizations.
     fn same_affixes(&self, candidate: &Candidate, or_none: bool) -> bool {
         let same = |mine: &[String], theirs: &[String]| {
-            let none = mine.is_empty() || theirs.is_empty();
-            (or_none && none)
-                || mine.iter().rev().zip(theirs.iter().rev()).all(|(mine, theirs)| mine == theirs)
-                    && (or_none || !none || (mine.is_empty() && theirs.is_empty()))
+            if mine.is_empty() || theirs.is_empty() {
+                return or_none || mine.len() == theirs.len();
+            }
+            mine.iter().rev().zip(theirs.iter().rev()).all(|(mine, theirs)| mine == theirs)
         };
         same(self.prefixes, &candidate.prefixes) && same(self.suffixes, &candidate.suffixes)
     }

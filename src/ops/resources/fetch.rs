@@ -156,7 +156,7 @@ impl Plan<'_> {
                     return Some(job);
                 }
                 match sources.next()? {
-                    Source::Manifest(place @ (Place::Stdin | Place::File(_))) => {
+                    Source::Manifest(place @ (Place::Stdin | Place::File(_) | Place::Kustomization(_))) => {
                         ready.extend(self.documents(place, self.read(place)));
                     }
                     source => ready.push_back(Job::Source(source.clone())),
@@ -173,6 +173,7 @@ impl Plan<'_> {
                 self.builder.ctx.streams.input().read_to_end(&mut text)?;
                 Ok(text)
             }
+            Place::Kustomization(folder) => manifests::build(folder, &mut **self.builder.ctx.streams.err()),
             Place::Url(_) => Ok(Vec::new()),
         }
     }
