@@ -166,7 +166,12 @@ impl Context {
     pub fn target(&self) -> anyhow::Result<Target> {
         match self.choice()? {
             Choice::Server => Ok(Target::Server(Box::new(self.resolver()?.client_config()?))),
-            Choice::OfflineAsked | Choice::OfflineByDefault => Ok(Target::Offline { dir: offline::folder(self)? }),
+            Choice::OfflineAsked | Choice::OfflineByDefault => {
+                let impersonate = config::Impersonation::of_flags(&self.overrides)?;
+                // Nothing here takes so long that it has to be given up.
+                self.overrides.request_timeout.as_deref().map(config::parse_timeout).transpose()?;
+                Ok(Target::Offline { dir: offline::folder(self)?, impersonate })
+            }
         }
     }
 
@@ -203,7 +208,9 @@ impl Context {
 
     /// A client of the bundled cluster, whatever the kubeconfig says.
     pub fn offline_client(&self) -> anyhow::Result<Client> {
-        let transport = self.connector.connect(&Target::Offline { dir: offline::folder(self)? })?;
+        let owner = config::Impersonation::default();
+        let target = Target::Offline { dir: offline::folder(self)?, impersonate: owner };
+        let transport = self.connector.connect(&target)?;
         Ok(self.client_over(transport))
     }
 
@@ -268,7 +275,7 @@ mod tests {
     #[test]
     fn nothing_configured_is_offline() {
         let context = context(&[("HOME", "/nonexistent"), ("KCTL_OFFLINE_DIR", "/state")], Overrides::default());
-        let Target::Offline { dir } = context.target().expect("a target") else { panic!("not offline") };
+        let Target::Offline { dir, .. } = context.target().expect("a target") else { panic!("not offline") };
         assert_eq!(dir, std::path::Path::new("/state"));
         assert_eq!(context.namespace().expect("a namespace"), ("default".into(), false));
     }

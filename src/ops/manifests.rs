@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::kustomize;
 use crate::client::config::go_error;
 use crate::object::{Object, yaml};
 
@@ -59,6 +60,8 @@ pub enum Place {
     File(PathBuf),
     /// An `http` or `https` URL.
     Url(String),
+    /// A folder with a kustomization.
+    Kustomization(String),
 }
 
 impl Place {
@@ -68,6 +71,7 @@ impl Place {
             Self::Stdin => STDIN.to_owned(),
             Self::File(path) => path.display().to_string(),
             Self::Url(url) => url.clone(),
+            Self::Kustomization(folder) => folder.clone(),
         }
     }
 }
@@ -110,7 +114,8 @@ impl Places {
             }
         }
         if !options.kustomize.is_empty() {
-            found.errors.push(anyhow::anyhow!("-k is not available yet"));
+            found.places.push(Place::Kustomization(options.kustomize.clone()));
+            stream = true;
         }
         found.single = !folder && !stream && found.places.len() == 1;
         found
@@ -277,6 +282,21 @@ fn match_one(pattern: &[char], c: char) -> Option<usize> {
 /// The text of a file. Errors as Go words them.
 pub fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).map_err(|error| anyhow::anyhow!(go_error("open", "read", path, &error)))
+}
+
+/// What a kustomization declares, as documents. Warnings go to `err`.
+pub fn build(folder: &str, err: &mut dyn io::Write) -> anyhow::Result<Vec<u8>> {
+    let mut warnings = Vec::new();
+    let built = kustomize::build(folder, kustomize::Options::default(), &mut warnings);
+    for warning in warnings {
+        writeln!(err, "{warning}")?;
+    }
+    let mut text = Vec::new();
+    for object in built? {
+        text.extend_from_slice(b"---\n");
+        text.extend_from_slice(crate::output::yaml::to_string(&object)?.as_bytes());
+    }
+    Ok(text)
 }
 
 /// The documents in a manifest. An error ends them; it reads `error parsing SOURCE: …`.

@@ -14,9 +14,9 @@ use crate::object::number::go_float;
 const TAGS: &str = "tag:yaml.org,2002:";
 
 /// Makes the JSON of a document. With `strict`, equal keys in a map are errors.
-pub(super) fn decode(tree: &Tree, strict: bool) -> Result<Value, Error> {
+pub(super) fn decode(tree: &Tree, strict: bool, words: Words) -> Result<Value, Error> {
     let Some(root) = tree.root() else { return Ok(Value::Null) };
-    let mut decoder = Decoder { tree, strict, ..Decoder::new(tree) };
+    let mut decoder = Decoder { tree, strict, words, ..Decoder::new(tree) };
     let value = decoder.value(root, 0)?;
     if !decoder.faults.is_empty() {
         return Err(Error::yaml(format!("unmarshal errors:\n  {}", decoder.faults.join("\n  "))));
@@ -27,9 +27,19 @@ pub(super) fn decode(tree: &Tree, strict: bool) -> Result<Value, Error> {
     }
 }
 
+/// Which plain words are booleans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Words {
+    /// Also `y`, `yes`, `on` and their opposites: go-yaml v2.
+    Old,
+    /// `true` and `false` alone: go-yaml v3.
+    New,
+}
+
 struct Decoder<'a> {
     tree: &'a Tree,
     strict: bool,
+    words: Words,
     /// Aliases that are being followed.
     following: HashSet<Id>,
     /// Nodes visited, and those of them by way of an alias.
@@ -46,6 +56,7 @@ impl<'a> Decoder<'a> {
         Self {
             tree,
             strict: false,
+            words: Words::Old,
             following: HashSet::new(),
             visited: 0,
             visited_by_alias: 0,
@@ -95,7 +106,7 @@ impl<'a> Decoder<'a> {
         match &self.node(id)?.kind {
             Kind::Alias { name, target } => self.follow(id, name, |this| this.value(*target, depth + 1)),
             Kind::Scalar { value, tag, plain } => {
-                let scalar = scalar(value, tag.as_deref(), *plain)?;
+                let scalar = scalar(value, tag.as_deref(), *plain, self.words)?;
                 Ok(self.scalar_value(scalar))
             }
             Kind::Sequence(items) => {
@@ -158,7 +169,7 @@ impl<'a> Decoder<'a> {
         self.visit(depth)?;
         match &self.node(id)?.kind {
             Kind::Alias { name, target } => self.follow(id, name, |this| this.key(*target, depth + 1)),
-            Kind::Scalar { value, tag, plain } => Ok(match scalar(value, tag.as_deref(), *plain)? {
+            Kind::Scalar { value, tag, plain } => Ok(match scalar(value, tag.as_deref(), *plain, self.words)? {
                 Resolved::Text(text) => Key::Text(text),
                 Resolved::Other(Scalar::Null | Scalar::Text | Scalar::Timestamp) => {
                     Key::Unsupported { kind: "%!s(<nil>)", shown: "<nil>".to_owned() }
@@ -240,7 +251,7 @@ enum Resolved {
 }
 
 /// What a scalar with its tag means.
-fn scalar(value: &str, tag: Option<&str>, plain: bool) -> Result<Resolved, Error> {
+fn scalar(value: &str, tag: Option<&str>, plain: bool, words: Words) -> Result<Resolved, Error> {
     let text = || Ok(Resolved::Text(value.to_owned()));
     let tag = match tag {
         None | Some("") if plain => "",
@@ -258,7 +269,17 @@ fn scalar(value: &str, tag: Option<&str>, plain: bool) -> Result<Resolved, Error
     if !matches!(tag, "" | "bool" | "int" | "float" | "null" | "timestamp") {
         return text();
     }
-    let scalar = resolve(value);
+    let scalar = match resolve(value) {
+        Scalar::Bool(_)
+            if words == Words::New
+                && tag.is_empty()
+                && !value.eq_ignore_ascii_case("true")
+                && !value.eq_ignore_ascii_case("false") =>
+        {
+            Scalar::Text
+        }
+        scalar => scalar,
+    };
     let kind = match scalar {
         Scalar::Null => "null",
         Scalar::Bool(_) => "bool",

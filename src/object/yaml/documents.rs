@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Number, Value};
 
-use super::{Error, json_error, parse};
+use super::{Error, json_error, parse, parse_v3};
 
 /// Reads a stream document by document. Empty documents are left out; after an error nothing more
 /// comes.
@@ -16,7 +16,13 @@ pub fn documents(input: &[u8]) -> Documents<'_> {
         offset: 0,
         state: if json { State::Json { count: 0 } } else { State::Yaml },
         first_error: None,
+        parse,
     }
+}
+
+/// As [`documents`], each read as [`parse_v3`] reads.
+pub fn documents_v3(input: &[u8]) -> Documents<'_> {
+    Documents { parse: parse_v3, ..documents(input) }
 }
 
 /// The documents of a stream; see [`documents`].
@@ -27,6 +33,7 @@ pub struct Documents<'a> {
     state: State,
     /// What was wrong with the stream as JSON.
     first_error: Option<Error>,
+    parse: fn(&[u8]) -> Result<Value, Error>,
 }
 
 enum State {
@@ -120,7 +127,7 @@ impl<'a> Documents<'a> {
     fn next_yaml(&mut self) -> Option<Result<Value, Error>> {
         match self.next_piece()? {
             Ok(piece) => {
-                let result = parse(&piece);
+                let result = (self.parse)(&piece);
                 if result.is_ok() {
                     self.first_error = None;
                 }

@@ -20,7 +20,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-pub use documents::{Documents, documents};
+use decode::Words;
+pub use documents::{Documents, documents, documents_v3};
 
 /// How deep lists and maps may nest.
 pub const MAX_DEPTH: usize = 500;
@@ -60,12 +61,17 @@ impl std::error::Error for Error {}
 
 /// Reads the first document of a YAML text; the last of equal keys wins. Nothing at all is null.
 pub fn parse(text: &[u8]) -> Result<Value, Error> {
-    decode::decode(&tree::Tree::parse(text)?, false)
+    decode::decode(&tree::Tree::parse(text)?, false, Words::Old)
+}
+
+/// As [`parse`], with go-yaml v3's booleans: `true` and `false` alone.
+pub fn parse_v3(text: &[u8]) -> Result<Value, Error> {
+    decode::decode(&tree::Tree::parse(text)?, false, Words::New)
 }
 
 /// As [`parse`], but equal keys in a map are an error.
 pub fn parse_strict(text: &[u8]) -> Result<Value, Error> {
-    decode::decode(&tree::Tree::parse(text)?, true)
+    decode::decode(&tree::Tree::parse(text)?, true, Words::Old)
 }
 
 /// What keeps a text from being one JSON value, in the words of Go's `encoding/json` (`invalid

@@ -30,8 +30,9 @@ impl Prefixes {
         if cleaned != path {
             return Route::Elsewhere(encode(&cleaned));
         }
-        let folder = [Some(self.api.as_str()), self.files.as_deref()].into_iter().flatten();
-        if folder.into_iter().any(|prefix| prefix.strip_suffix('/') == Some(&path)) {
+        // A prefix without its slash is a folder, whatever shorter prefix it has.
+        let mut folders = [Some(self.api.as_str()), self.files.as_deref()].into_iter().flatten();
+        if folders.any(|prefix| prefix.strip_suffix('/') == Some(&path)) {
             return Route::Elsewhere(encode(&format!("{path}/")));
         }
         let longer = |prefix: &str| path.starts_with(prefix);

@@ -1,0 +1,125 @@
+//! kustomize: objects from a folder with a `kustomization.yaml`, as release 5.8.1 builds them.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | [`kustomization`], [`shape`] | reading `kustomization.yaml` |
+//! | [`loader`], [`read`] | files, and the objects in them |
+//! | [`accumulate`] | resources, bases, components, generators, transformers, in their order |
+//! | [`resource`], [`id`] | objects and what they are, and were, called |
+//! | [`fields`] | which fields transformers know |
+//! | [`transform`], [`merge`] | names, labels, images, replicas, patches, replacements |
+//! | [`generators`] | config maps and secrets, and the hashes in their names |
+//! | [`references`], [`vars`] | names and values followed to where they are used |
+//! | [`order`], [`origin`] | the order of the result, and where its objects come from |
+
+pub mod accumulate;
+pub mod fields;
+pub mod generators;
+pub mod id;
+pub mod kustomization;
+pub mod loader;
+pub mod merge;
+pub mod order;
+pub mod origin;
+pub mod read;
+pub mod references;
+pub mod resource;
+pub mod shape;
+pub mod transform;
+pub mod vars;
+
+use accumulate::{Accumulated, Target};
+use kustomization::Kustomization;
+use loader::Loader;
+use origin::Origin;
+use resource::{Resource, Resources};
+
+use crate::object::{Meta, Object};
+
+/// The release whose behaviour this is.
+pub const VERSION: &str = "v5.8.1";
+
+const LOCAL: &str = "config.kubernetes.io/local-config";
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// How to build.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether files may be outside of the folder that names them.
+    pub unrestricted: bool,
+    /// Whether objects get a label that tells who made them.
+    pub managed_by: bool,
+}
+
+/// Builds the kustomization of a folder. What is said of deprecated fields is added to `warnings`, also where
+/// the build fails.
+///
+/// # Errors
+/// Whatever is wrong with the kustomization, in kustomize's words.
+pub fn build(folder: &str, options: Options, warnings: &mut Vec<String>) -> anyhow::Result<Vec<Object>> {
+    let loader = Loader::new(folder, !options.unrestricted)?;
+    let (kustomization, file) = Kustomization::load(&loader, warnings)?;
+    let metadata = kustomization.build_metadata.clone();
+    for wanted in &metadata {
+        anyhow::ensure!(
+            ["originAnnotations", "transformerAnnotations", "managedByLabel"].contains(&wanted.as_str()),
+            "'{wanted}' is not a supported buildMetadata option"
+        );
+    }
+    let sort_options = kustomization.sort_options.clone();
+    let origin = (!metadata.is_empty()).then(Origin::default);
+    let mut target = Target { loader, kustomization, file, origin, warnings };
+    let Accumulated { mut resources, config, vars } = target.accumulate(Accumulated::default())?;
+    for resource in resources.0.iter_mut().filter(|resource| resource.hashed) {
+        let name = format!("{}-{}", resource.object.name(), generators::hash(&resource.object)?);
+        resource.remember();
+        resource.object.set_at(&["metadata", "name"], name);
+    }
+    references::fix(&mut resources, &config)?;
+    let unused = vars::resolve(&mut resources, &vars, &config)?;
+    if !unused.is_empty() {
+        warnings.push(format!("well-defined vars that were never replaced: {}", unused.join(",")));
+    }
+    resources.0.retain(|resource| !is_local(resource));
+    order::sort(&mut resources, sort_options.as_ref())?;
+    let asked = |what: &str| metadata.iter().any(|wanted| wanted == what);
+    Ok(finish(
+        resources,
+        asked("originAnnotations"),
+        asked("transformerAnnotations"),
+        options.managed_by || asked("managedByLabel"),
+    ))
+}
+
+/// Whether an object is only for tools, not for a cluster.
+fn is_local(resource: &Resource) -> bool {
+    resource.object.at(&["metadata", "annotations", LOCAL]).is_some_and(|value| value.as_str() != Some("false"))
+}
+
+/// The objects with the annotations and labels that the result is to have.
+fn finish(resources: Resources, origins: bool, transformations: bool, managed_by: bool) -> Vec<Object> {
+    let finish = |resource: Resource| {
+        let mut object = resource.object;
+        if managed_by {
+            object.set_at(&["metadata", "labels", MANAGED_BY], format!("kustomize-{VERSION}"));
+        }
+        for (asked, name, text) in [
+            (origins, origin::ORIGIN, resource.origin.as_ref().map(Origin::text)),
+            (
+                transformations,
+                origin::TRANSFORMATIONS,
+                (!resource.transformations.is_empty()).then(|| Origin::list_text(&resource.transformations)),
+            ),
+        ] {
+            match text.filter(|_| asked) {
+                Some(text) => object.set_at(&["metadata", "annotations", name], text),
+                None => drop(object.remove_at(&["metadata", "annotations", name])),
+            }
+        }
+        if object.at(&["metadata", "annotations"]).and_then(Object::as_object).is_some_and(serde_json::Map::is_empty) {
+            object.remove_at(&["metadata", "annotations"]);
+        }
+        object
+    };
+    resources.0.into_iter().map(finish).collect()
+}
