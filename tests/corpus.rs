@@ -120,7 +120,7 @@ impl Place {
         let (input, out, err) = (streams.join("in"), streams.join("out"), streams.join("err"));
         fs::write(&input, &case.stdin).expect("a file");
         let mut command = self.command(&case.now);
-        if case.env.contains_key("KUBECONFIG") || case.args.iter().any(|arg| chooses(arg)) {
+        if case.env.contains_key("KUBECONFIG") || chooses(&case.args) {
             command.env("KUBECONFIG", self.root.join("nowhere"));
         } else {
             command.env("KCTL_OFFLINE", "1");
@@ -168,9 +168,13 @@ impl Drop for Place {
     }
 }
 
-/// Whether an argument chooses a connection.
-fn chooses(arg: &str) -> bool {
-    CHOOSING.contains(&arg.split_once('=').map_or(arg, |(flag, _)| flag))
+/// Whether a command line is about its connection. Groups without a user are refused in the words of the
+/// kubeconfig's user.
+fn chooses(args: &[String]) -> bool {
+    let has = |flags: &[&str]| {
+        args.iter().any(|arg| flags.contains(&arg.split_once('=').map_or(arg.as_str(), |(flag, _)| flag)))
+    };
+    has(CHOOSING) || (has(&["--as-group"]) && !has(&["--as"]))
 }
 
 /// The text with a case's own substitutions.

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use http::HeaderMap;
 
 use crate::backend::{self, Handle, Options, serve};
-use crate::client::config::{ClientConfig, Target};
+use crate::client::config::{ClientConfig, Impersonation, Target};
 use crate::client::transport::Transport;
 use crate::client::transport::http::HttpTransport;
 use crate::client::transport::in_process::InProcess;
@@ -40,9 +41,13 @@ impl Connector for Connect {
                 Ok(Arc::new(HttpTransport::new((**config).clone())?))
             }
             // The one that serves this state folder, or else one in this process.
-            Target::Offline { dir } => match serve::find(dir) {
-                Some(running) => Ok(Arc::new(HttpTransport::new(served(&running))?)),
-                None => Ok(Arc::new(in_process(backend::open(self.options(dir)?)?))),
+            Target::Offline { dir, impersonate } => match serve::find(dir) {
+                Some(running) => Ok(Arc::new(HttpTransport::new(served(&running, impersonate))?)),
+                None => {
+                    let mut headers = HeaderMap::new();
+                    impersonate.put(&mut headers)?;
+                    Ok(Arc::new(in_process(backend::open(self.options(dir)?)?, headers)))
+                }
             },
         }
     }
@@ -65,19 +70,21 @@ impl Connect {
 }
 
 /// The way to a server of this program.
-fn served(running: &serve::Running) -> ClientConfig {
+fn served(running: &serve::Running, impersonate: &Impersonation) -> ClientConfig {
     ClientConfig {
         server: running.server.clone(),
         certificate_authority: running.certificate_authority.clone().into_bytes(),
         token: running.token.clone(),
+        impersonate: impersonate.clone(),
         ..ClientConfig::default()
     }
 }
 
-/// A transport to a cluster in this process.
-fn in_process(cluster: Handle) -> InProcess {
+/// A transport to a cluster in this process; `headers` say whom to act as.
+fn in_process(cluster: Handle, headers: HeaderMap) -> InProcess {
     let connected = cluster.clone();
     InProcess::new(
+        headers,
         move |request| {
             let cluster = cluster.clone();
             Box::pin(async move { cluster.call(request).await })

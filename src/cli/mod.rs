@@ -73,6 +73,7 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
     let mut line = Line { context, words, found, global };
     let result = match line.run() {
         Err(error) if error.is::<WithHelp>() => line.with_help(error),
+        Ok(()) => line.context.check_warnings(),
         result => result,
     };
     finish(&line.context.streams, result, program, failure)
@@ -213,6 +214,10 @@ impl Line<'_> {
         let path = path.trim_end();
         if path.ends_with(" options") {
             return anyhow!("{why}\nRun '{path}' without flags.");
+        }
+        // Commands that keep code 1 for themselves word it as any wrong use.
+        if self.found.command().is_some_and(|command| command.failure != 1) {
+            return anyhow!("{why}\nSee '{path} -h' for help and examples");
         }
         anyhow!("{why}\nSee '{path} --help' for usage.")
     }

@@ -16,7 +16,7 @@ use crate::object::{GroupVersionResource, Object, Status, Timestamp};
 use crate::ops::context::Context;
 use crate::ops::local_time::local_zone;
 use crate::ops::manifests::FilenameOptions;
-use crate::ops::resources::{Builder, Info};
+use crate::ops::resources::{Builder, Info, about_list};
 use crate::output::describe::{self, Describer, Description, Need, Related};
 
 /// So many objects are fetched at a time; their descriptions come in order.
@@ -243,32 +243,13 @@ impl Scribe<'_> {
         let params = ListParams { limit, ..params };
         let endpoint = Endpoint::collection(&resource, namespace);
         let items = Pages::new(self.client, endpoint, params.clone(), Accept::Json).items().await;
-        items.map_err(|error| if paged { about_list(error, &resource, &params) } else { error })
+        items.map_err(
+            |error| if paged { about_list(error, &resource.resource, &params.labels, &params.fields) } else { error },
+        )
     }
 }
 
 /// Whether the describer reads the version in which the object was fetched, as the best there is.
 fn reads(describer: &Describer, mapping: &Mapping) -> bool {
     describer.versions.first().is_none_or(|version| *version == mapping.resource.version)
-}
-
-/// What was listed is part of some errors.
-fn about_list(error: anyhow::Error, resource: &GroupVersionResource, params: &ListParams) -> anyhow::Error {
-    match error.downcast::<Status>() {
-        Ok(mut status) => {
-            if matches!(status.reason.as_str(), "BadRequest" | "NotFound") {
-                let (plural, labels, fields) = (&resource.resource, &params.labels, &params.fields);
-                status.message = if labels.is_empty() && fields.is_empty() {
-                    format!("Unable to list {plural:?}: {}", status.message)
-                } else {
-                    format!(
-                        "Unable to find {plural:?} that match label selector {labels:?}, field selector {fields:?}: {}",
-                        status.message
-                    )
-                };
-            }
-            status.into()
-        }
-        Err(error) => error,
-    }
 }

@@ -3,9 +3,9 @@
 use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
-    annotate, api_resources, api_versions, apply, attach, autoscale, cordon, create, delete, describe, drain, edit,
-    exec, expose, get, kuberc, kustomize, label, logs, offline, patch, replace, rollout, run, scale, set, taint,
-    uncordon, version, wait,
+    annotate, api_resources, api_versions, apply, attach, auth, autoscale, certificate, cluster_info, cordon, cp,
+    create, delete, describe, diff, drain, edit, events, exec, explain, expose, get, kuberc, kustomize, label, logs,
+    offline, patch, proxy, replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
 };
 use crate::{call, run};
 
@@ -52,6 +52,7 @@ pub static COMMANDS: &[Entry] = &[
         "Describe the fields of a resource type",
     )
     .group(Intermediate)
+    .action(run!(explain::ExplainArgs, explain::run))
     .completes(Types),
     Entry::new(
         "get",
@@ -98,6 +99,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry::family("certificate", "SUBCOMMAND", "Approve or deny requests for certificates", CERTIFICATE).group(Cluster),
     Entry::new("cluster-info", "[flags]", "Show the addresses of the control plane and of cluster services")
         .group(Cluster)
+        .action(run!(cluster_info::ClusterInfoArgs, cluster_info::run))
         .children(CLUSTER_INFO),
     Entry::family("top", "[flags]", "Show how much CPU and memory nodes and pods use", TOP).group(Cluster).long(
         "Show how much CPU and memory nodes and pods use at present, as the cluster's metrics server measured it.",
@@ -145,8 +147,10 @@ pub static COMMANDS: &[Entry] = &[
         "[--port=PORT] [--www=static-dir] [--www-prefix=prefix] [--api-prefix=prefix]",
         "Serve the API server on a local port, with your credentials",
     )
+    .action(run!(proxy::ProxyArgs, proxy::run))
     .group(Troubleshooting),
     Entry::new("cp", "<file-spec-src> <file-spec-dest>", "Copy files to and from containers")
+        .action(run!(cp::CpArgs, cp::run))
         .group(Troubleshooting)
         .completes(Files),
     Entry::family("auth", "[flags]", "Ask what may be done, and as whom", AUTH).group(Troubleshooting),
@@ -162,9 +166,13 @@ pub static COMMANDS: &[Entry] = &[
         "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file] [--for TYPE/NAME] [--watch] [--types=Normal,Warning]",
         "List events, oldest first",
     )
-    .group(Troubleshooting),
+    .group(Troubleshooting)
+    .action(run!(events::EventsArgs, events::run)),
     // Advanced.
-    Entry::new("diff", "-f FILENAME", "Show what applying files would change").group(Advanced).failure(2),
+    Entry::new("diff", "-f FILENAME", "Show what applying files would change")
+        .group(Advanced)
+        .action(run!(diff::DiffArgs, diff::run))
+        .failure(2),
     Entry::new("apply", "(-f FILENAME | -k DIRECTORY)", "Bring objects to the state that files declare")
         .group(Advanced)
         .action(run!(apply::ApplyArgs, apply::run))
@@ -433,27 +441,35 @@ static ROLLOUT: &[Entry] = &[
 
 static CERTIFICATE: &[Entry] = &[
     Entry::new("approve", "(-f FILENAME | NAME)", "Approve a request for a certificate")
+        .action(run!(certificate::ApproveArgs, certificate::approve))
         .completes(Name("certificatesigningrequest")),
     Entry::new("deny", "(-f FILENAME | NAME)", "Deny a request for a certificate")
+        .action(run!(certificate::DenyArgs, certificate::deny))
         .completes(Name("certificatesigningrequest")),
 ];
 
 static CLUSTER_INFO: &[Entry] =
-    &[Entry::new("dump", "[flags]", "Collect what is needed to find out what is wrong with a cluster")];
+    &[Entry::new("dump", "[flags]", "Collect what is needed to find out what is wrong with a cluster")
+        .action(run!(cluster_info::dump::DumpArgs, cluster_info::dump::run))];
 
 static TOP: &[Entry] = &[
     Entry::new("node", "[NAME | -l label]", "Show how much CPU and memory nodes use")
+        .action(run!(top::node::NodeArgs, top::node::run))
         .aliases(&["nodes", "no"])
         .completes(Name("node")),
     Entry::new("pod", "[NAME | -l label]", "Show how much CPU and memory pods use")
+        .action(run!(top::pod::PodArgs, top::pod::run))
         .aliases(&["pods", "po"])
         .completes(Name("pod")),
 ];
 
 static AUTH: &[Entry] = &[
-    Entry::new("can-i", "VERB [TYPE | TYPE/NAME | NONRESOURCEURL]", "Ask whether an action is allowed"),
-    Entry::new("reconcile", "-f FILENAME", "Make roles and bindings grant at least what files declare"),
-    Entry::new("whoami", "", "Show as whom the server knows you"),
+    Entry::new("can-i", "VERB [TYPE | TYPE/NAME | NONRESOURCEURL]", "Ask whether an action is allowed")
+        .action(run!(auth::can_i::CanIArgs, auth::can_i::run)),
+    Entry::new("reconcile", "-f FILENAME", "Make roles and bindings grant at least what files declare")
+        .action(run!(auth::reconcile::ReconcileArgs, auth::reconcile::run)),
+    Entry::new("whoami", "", "Show as whom the server knows you")
+        .action(run!(auth::whoami::WhoamiArgs, auth::whoami::run)),
 ];
 
 static APPLY: &[Entry] = &[

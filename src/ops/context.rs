@@ -166,7 +166,12 @@ impl Context {
     pub fn target(&self) -> anyhow::Result<Target> {
         match self.choice()? {
             Choice::Server => Ok(Target::Server(Box::new(self.resolver()?.client_config()?))),
-            Choice::OfflineAsked | Choice::OfflineByDefault => Ok(Target::Offline { dir: offline::folder(self)? }),
+            Choice::OfflineAsked | Choice::OfflineByDefault => {
+                let impersonate = config::Impersonation::of_flags(&self.overrides)?;
+                // Nothing here takes so long that it has to be given up.
+                self.overrides.request_timeout.as_deref().map(config::parse_timeout).transpose()?;
+                Ok(Target::Offline { dir: offline::folder(self)?, impersonate })
+            }
         }
     }
 
@@ -188,6 +193,11 @@ impl Context {
         Ok(self.client.get_or_init(|| client))
     }
 
+    /// A connection of its own to a target, for commands that change how requests go.
+    pub fn connect(&self, target: &Target) -> anyhow::Result<Arc<dyn Transport>> {
+        self.connector.connect(target)
+    }
+
     /// The bundled cluster, to its owner.
     ///
     /// # Errors
@@ -198,7 +208,9 @@ impl Context {
 
     /// A client of the bundled cluster, whatever the kubeconfig says.
     pub fn offline_client(&self) -> anyhow::Result<Client> {
-        let transport = self.connector.connect(&Target::Offline { dir: offline::folder(self)? })?;
+        let owner = config::Impersonation::default();
+        let target = Target::Offline { dir: offline::folder(self)?, impersonate: owner };
+        let transport = self.connector.connect(&target)?;
         Ok(self.client_over(transport))
     }
 
@@ -231,7 +243,8 @@ impl Context {
         }
     }
 
-    fn user_agent(&self) -> String {
+    /// How requests name the program.
+    pub fn user_agent(&self) -> String {
         let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
         let arch = match std::env::consts::ARCH {
             "x86_64" => "amd64",
@@ -262,7 +275,7 @@ mod tests {
     #[test]
     fn nothing_configured_is_offline() {
         let context = context(&[("HOME", "/nonexistent"), ("KCTL_OFFLINE_DIR", "/state")], Overrides::default());
-        let Target::Offline { dir } = context.target().expect("a target") else { panic!("not offline") };
+        let Target::Offline { dir, .. } = context.target().expect("a target") else { panic!("not offline") };
         assert_eq!(dir, std::path::Path::new("/state"));
         assert_eq!(context.namespace().expect("a namespace"), ("default".into(), false));
     }

@@ -445,7 +445,7 @@ impl Departures {
 }
 
 /// A duration as Go writes it: `1m30s`, `500ms`.
-fn go_duration(duration: SignedDuration) -> String {
+pub fn go_duration(duration: SignedDuration) -> String {
     let nanos = duration.as_nanos().unsigned_abs();
     let sign = if duration.is_negative() { "-" } else { "" };
     let fraction = |value: u128, unit: u128, name: &str| {

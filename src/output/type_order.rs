@@ -19,6 +19,23 @@ pub fn boxed_order_of(api_version: &str, kind: &str) -> Option<Box<dyn KeyOrder>
     order_of(api_version, kind).map(|order| Box::new(Borrowed(order)) as Box<dyn KeyOrder>)
 }
 
+/// As [`boxed_order_of`], for a list of objects of a kind.
+pub fn list_order_of(api_version: &str, kind: &str) -> Option<Box<dyn KeyOrder>> {
+    Some(Box::new(ListOrder(order_of(api_version, kind)?)))
+}
+
+/// A list: its type, its metadata, its items.
+struct ListOrder(&'static dyn KeyOrder);
+
+impl KeyOrder for ListOrder {
+    fn rank(&self, key: &str) -> Option<usize> {
+        ["kind", "apiVersion", "metadata", "items"].iter().position(|name| *name == key)
+    }
+    fn child(&self, key: &str) -> Option<&dyn KeyOrder> {
+        (key == "items").then_some(self.0)
+    }
+}
+
 struct Borrowed(&'static dyn KeyOrder);
 
 impl KeyOrder for Borrowed {

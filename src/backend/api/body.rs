@@ -38,6 +38,18 @@ pub fn unsupported(media_type: &str) -> Status {
     )
 }
 
+/// 415 for a patch, with the forms of patch there are: all, or those for custom resources.
+pub fn unsupported_patch(is_custom: bool) -> Status {
+    let strategic = if is_custom { "" } else { "application/strategic-merge-patch+json, " };
+    Status::failure(
+        415,
+        "UnsupportedMediaType",
+        format!(
+            "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, {strategic}application/apply-patch+yaml"
+        ),
+    )
+}
+
 /// Checks that a body is an object of a resource; fills in the type where it says none.
 pub fn expect_kind(object: &mut Object, group: &str, version: &str, kind: &str) -> Result<(), Status> {
     if !object.is_object() {

@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::json;
 
 use super::accept::{self, Form};
+use super::access::{Attributes, Rules, User};
 use super::form::{self, FieldValidation, Source};
 use super::list::list_kind;
 use super::patch::{APPLY, Patch};
@@ -21,6 +22,7 @@ use crate::backend::registry::{convert, managed, storage_of};
 use crate::backend::store::ListOptions;
 use crate::object::builtin::Resource;
 use crate::object::{GroupVersion, GroupVersionKind, Meta, Object, Status};
+use crate::output::columns;
 
 /// Resources whose deletion is answered with the object rather than a status.
 const RETURN_DELETED: &[&str] = &[
@@ -57,6 +59,12 @@ const CREATE_ON_UPDATE: &[&str] = &[
     "services",
 ];
 
+/// Types that are to be used no longer, and what every answer to a request for one says.
+const DEPRECATED: &[(&str, &str)] = &[
+    ("componentstatuses", "v1 ComponentStatus is deprecated in v1.19+"),
+    ("endpoints", "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
+];
+
 /// Characters of a manager's name.
 const LONGEST_MANAGER: usize = 128;
 
@@ -79,7 +87,12 @@ pub fn is_watch(request: &Request<Bytes>) -> bool {
 async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Result<Response<Body>, Status> {
     let path = request.uri().path().to_owned();
     let find = |group: &str, version: &str, plural: &str| api.resource_at(group, version, plural);
-    match route::parse(&path, &find)? {
+    let user = User::impersonated(request.headers())?;
+    let route = route::parse(&path, &find)?;
+    if let Some(user) = &user {
+        allow(api, user, &request, &route)?;
+    }
+    match route {
         Route::Version => Ok(ok(&discovery::version())),
         Route::Health => Ok(text("ok")),
         Route::OpenApi2 => {
@@ -109,13 +122,26 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
             }
             Ok(response)
         }
-        Route::Resource(route) => resource(api, nodes, request, &route).await,
+        Route::Resource(route) => resource(api, nodes, user.unwrap_or_else(User::admin), request, &route).await,
+    }
+}
+
+/// Refuses what the roles do not allow.
+fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: &Route<'_>) -> Result<(), Status> {
+    let attributes = match route {
+        Route::Resource(route) => Attributes::of_route(verb(request, route)?, route, request.uri().query()),
+        _ => Attributes::of_path(request),
+    };
+    match Rules::of(api, user, &attributes.namespace)?.decide(&attributes) {
+        (true, _) => Ok(()),
+        (false, reason) => Err(attributes.refused(user, &reason)),
     }
 }
 
 /// A request to a resource, taken apart.
 struct Call<'a> {
     api: &'a Api,
+    user: User,
     route: &'a ResourceRoute<'a>,
     /// In which version objects are stored.
     storage: &'static Resource,
@@ -132,6 +158,7 @@ struct Call<'a> {
 async fn resource(
     api: &Api,
     nodes: Option<&dyn Nodes>,
+    user: User,
     request: Request<Bytes>,
     route: &ResourceRoute<'_>,
 ) -> Result<Response<Body>, Status> {
@@ -141,6 +168,7 @@ async fn resource(
     }
     let call = Call {
         api,
+        user,
         route,
         storage: storage_of(route.resource),
         custom: custom::of(route.resource),
@@ -161,7 +189,8 @@ async fn resource(
         "deletecollection" => call.delete_collection(),
         _ => Err(Status::method_not_allowed()),
     }?;
-    if let Some(text) = call.custom.and_then(|custom| custom.deprecation.as_deref()) {
+    let own = DEPRECATED.iter().find(|(key, _)| *key == route.resource.group_resource()).map(|(_, text)| *text);
+    if let Some(text) = call.custom.and_then(|custom| custom.deprecation.as_deref()).or(own) {
         warn(&mut response, text);
     }
     Ok(response)
@@ -269,10 +298,20 @@ impl Call<'_> {
         }
         let object = stored.parse()?;
         if self.route.subresource == "scale" {
-            Ok(ok(&scale::of(self.storage, &object)))
+            self.show_scale(scale::of(self.storage, &object))
         } else {
             self.show(StatusCode::OK, object, &[])
         }
+    }
+
+    fn show_scale(&self, scale: Object) -> Result<Response<Body>, Status> {
+        if self.form != Form::Table {
+            return Ok(ok(&scale));
+        }
+        let include = Include::parse(self.query.get("includeObject"))?;
+        let printer = Printer::of_columns(columns::SCALE, include, self.api.clock().now());
+        let metadata = json!({"resourceVersion": scale.resource_version()});
+        Ok(ok(&printer.table(metadata, vec![printer.row(scale)], true)))
     }
 
     fn list(&self) -> Result<Response<Body>, Status> {
@@ -300,7 +339,8 @@ impl Call<'_> {
         }
         body::expect_kind(&mut object, resource.group, resource.version, resource.kind)?;
         if review::is_review(resource) {
-            return Ok(json_response(StatusCode::CREATED, review::answer(resource, object).to_string().into_bytes()));
+            let answer = review::answer(self.api, resource, &self.user, object)?;
+            return Ok(json_response(StatusCode::CREATED, answer.to_string().into_bytes()));
         }
         if resource.plural == "bindings" {
             self.bind(object.name(), &object, &options)?;
@@ -308,6 +348,9 @@ impl Call<'_> {
         }
         let warnings = self.normalise(&mut object)?;
         body::place(&mut object, resource, &self.route.namespace, "")?;
+        if resource.kind == "CertificateSigningRequest" {
+            self.user.sign(&mut object);
+        }
         let mut written = self.api.create_with(self.storage, self.to_storage(object), &options)?;
         written.warnings.splice(0..0, warnings);
         self.show_written(StatusCode::CREATED, written)
@@ -324,7 +367,7 @@ impl Call<'_> {
             }
             "token" => {
                 let account = self.api.get("serviceaccounts", namespace, name)?;
-                let token = review::token(&account, object.clone(), self.api.clock().now());
+                let token = review::token(self.api, &account, object.clone())?;
                 return Ok(json_response(StatusCode::CREATED, token.to_string().into_bytes()));
             }
             _ => return Err(Status::method_not_allowed()),
@@ -621,7 +664,10 @@ pub fn failure(status: &Status) -> Response<Body> {
     response
 }
 
-fn json_response(code: StatusCode, bytes: Vec<u8>) -> Response<Body> {
+fn json_response(code: StatusCode, mut bytes: Vec<u8>) -> Response<Body> {
+    if bytes.last() != Some(&b'\n') {
+        bytes.push(b'\n');
+    }
     let mut response = Response::new(whole(bytes));
     *response.status_mut() = code;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -13,6 +13,7 @@ use crate::backend::registry::{convert, custom, storage_of};
 use crate::backend::store::ListOptions;
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status};
+use crate::output::columns;
 
 /// A place in a list, and the revision from which the list was started.
 struct Token {
@@ -177,6 +178,9 @@ struct Writer {
     api_version: String,
     buffer: Vec<u8>,
     empty: bool,
+    /// Where a table is not in the order of names: the order, and the rows so far.
+    order: Option<fn(&Object) -> i64>,
+    rows: Vec<(i64, Object)>,
 }
 
 impl Writer {
@@ -187,7 +191,8 @@ impl Writer {
             _ => (list_kind(resource), resource.group_version().to_string()),
         };
         let printer = Printer::new(resource, include, api.clock().now());
-        Ok(Self { form, printer, kind, api_version, buffer: Vec::new(), empty: true })
+        let order = columns::order(resource.group_resource()).filter(|_| form == Form::Table);
+        Ok(Self { form, printer, kind, api_version, buffer: Vec::new(), empty: true, order, rows: Vec::new() })
     }
 
     /// Whether it needs objects rather than bytes.
@@ -203,19 +208,29 @@ impl Writer {
     }
 
     fn object(&mut self, mut object: Object) {
+        if let Some(order) = self.order {
+            return self.rows.push((order(&object), self.printer.row(object)));
+        }
         let value = match self.form {
             Form::Table => self.printer.row(object),
             Form::Metadata => partial(&mut object),
             Form::Object | Form::Discovery => object,
         };
+        self.value(&value);
+    }
+
+    fn value(&mut self, value: &Object) {
         if !std::mem::take(&mut self.empty) {
             self.buffer.push(b',');
         }
         // Writing a value into memory cannot fail.
-        let _ = serde_json::to_writer(&mut self.buffer, &value);
+        let _ = serde_json::to_writer(&mut self.buffer, value);
     }
 
-    fn finish(self, metadata: Object) -> Vec<u8> {
+    fn finish(mut self, metadata: Object) -> Vec<u8> {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.sort_by_key(|(place, _)| *place);
+        rows.iter().for_each(|(_, row)| self.value(row));
         let head = match self.form {
             Form::Table => format!(
                 r#"{{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{metadata},"columnDefinitions":{},"rows":["#,

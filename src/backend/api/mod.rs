@@ -4,6 +4,7 @@
 //! the way in and out.
 
 mod accept;
+mod access;
 mod admission;
 mod body;
 mod budget;

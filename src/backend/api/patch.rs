@@ -30,7 +30,7 @@ impl Patch {
             "application/json-patch+json" => Ok(Self::Json(bytes.to_vec())),
             "application/merge-patch+json" => parse().map(Self::Merge),
             "application/strategic-merge-patch+json" => parse().map(Self::Strategic),
-            other => Err(body::unsupported(other)),
+            _ => Err(body::unsupported_patch(false)),
         }
     }
 
@@ -55,7 +55,7 @@ impl Patch {
             }
             Self::Strategic(patch) => {
                 let Some(of) = schema::of(gvk) else {
-                    return Err(body::unsupported("application/strategic-merge-patch+json"));
+                    return Err(body::unsupported_patch(true));
                 };
                 result = strategic::apply(result, patch.clone(), of).map_err(|error| refuse(error, false))?;
                 Source::Strategic(patch)

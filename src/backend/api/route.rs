@@ -64,7 +64,7 @@ pub fn parse<'a>(path: &'a str, find: &Find<'_>) -> Result<Route<'a>, Status> {
                 None => Ok(Route::Discovery { group, version: "".into(), core: false }),
             }
         }
-        Some("version") => Ok(Route::Version),
+        Some("version") if segments.next().is_none() => Ok(Route::Version),
         Some("healthz" | "readyz" | "livez") => Ok(Route::Health),
         Some("openapi") => match (segments.next(), segments.next()) {
             (Some("v2"), None) => Ok(Route::OpenApi2),

@@ -56,6 +56,11 @@ impl Printer {
         Self { columns, include, now }
     }
 
+    /// A printer with columns of ours.
+    pub fn of_columns(columns: &'static [Column], include: Include, now: Timestamp) -> Self {
+        Self { columns: Columns::BuiltIn(columns), include, now }
+    }
+
     /// One row.
     pub fn row(&self, mut object: Object) -> Object {
         let cells = match self.columns {

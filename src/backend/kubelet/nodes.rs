@@ -16,6 +16,10 @@ pub const CPUS: u32 = 8;
 pub const MEMORY_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 /// Pods that a node takes.
 pub const PODS: u32 = 110;
+/// Where the nodes' leases are.
+const LEASE: &str = "leases.coordination.k8s.io";
+/// The namespace of the nodes' leases.
+const LEASES: &str = "kube-node-lease";
 /// The annotation that takes a node down while it is `"true"`.
 pub const FAILED: &str = "kctl.dev/failed";
 
@@ -179,7 +183,25 @@ pub(super) fn reconcile(node: &Object, view: &View) -> Outcome {
     if object != *node {
         writes.insert(0, Write::UpdateStatus { resource: "nodes", object });
     }
+    if view.get("namespaces", "", LEASES).is_some() && view.get(LEASE, LEASES, node.name()).is_none() {
+        writes.push(Write::Create { resource: LEASE, object: lease(node, now) });
+    }
     Outcome { writes, requeue_at: None }
+}
+
+/// The lease by which a node shows that it lives. It goes with the node.
+fn lease(node: &Object, now: Timestamp) -> Object {
+    let owner = json!({"apiVersion": "v1", "kind": "Node", "name": node.name(), "uid": node.uid()});
+    json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": node.name(), "namespace": LEASES, "ownerReferences": [owner]},
+        "spec": {
+            "holderIdentity": node.name(),
+            "leaseDurationSeconds": 40,
+            "renewTime": time::rfc3339_micro(now),
+        },
+    })
 }
 
 fn is_ready(node: &Object) -> bool {

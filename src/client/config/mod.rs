@@ -10,5 +10,5 @@ pub use kubeconfig::Kubeconfig;
 pub use load::{ConfigNotFound, Loaded, LoadingRules, in_cluster_possible};
 pub(crate) use load::{go_error, io_words};
 pub use overrides::Overrides;
-pub use resolve::{ClientConfig, ConfigInvalid, Impersonation, InCluster, Problem, Resolver};
+pub use resolve::{ClientConfig, ConfigInvalid, Impersonation, InCluster, Problem, Resolver, parse_timeout};
 pub use target::{Choice, OFFLINE, Target, choose};

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::kubeconfig::{Cluster, Context, Exec, User};
 use super::load::SERVICE_ACCOUNT;
-use super::{Kubeconfig, Overrides, go_error};
+use super::{Kubeconfig, OFFLINE, Overrides, go_error};
 
 /// The server that kubectl assumes where none is configured.
 const DEFAULT_SERVER: &str = "http://localhost:8080";
@@ -47,6 +48,8 @@ pub struct ClientConfig {
     pub disable_compression: bool,
     /// How long one request may take; none for no limit.
     pub timeout: Option<Duration>,
+    /// How often a silent connection is probed by the system; none for never.
+    pub keepalive: Option<Duration>,
 }
 
 impl fmt::Debug for ClientConfig {
@@ -67,6 +70,86 @@ pub struct Impersonation {
     pub groups: Vec<String>,
     /// Further claims.
     pub extra: BTreeMap<String, Vec<String>>,
+}
+
+impl Impersonation {
+    /// What the flags alone say, for a cluster that no kubeconfig speaks of.
+    ///
+    /// # Errors
+    /// Further claims without a user; a [`ConfigInvalid`].
+    pub fn of_flags(flags: &Overrides) -> anyhow::Result<Self> {
+        let mut user = User::default();
+        impersonate(&mut user, flags);
+        let mut problems = Vec::new();
+        check_user(OFFLINE, &user, &mut problems);
+        if problems.is_empty() {
+            return Ok(Self::of(&user));
+        }
+        Err(ConfigInvalid(problems.into_iter().map(Problem::Other).collect()).into())
+    }
+
+    fn of(user: &User) -> Self {
+        if user.impersonate.is_empty() {
+            return Self::default();
+        }
+        Self {
+            user: user.impersonate.clone(),
+            uid: user.impersonate_uid.clone(),
+            groups: user.impersonate_groups.clone(),
+            extra: user.impersonate_extra.clone(),
+        }
+    }
+
+    /// Adds the `Impersonate-…` headers to a request's.
+    ///
+    /// # Errors
+    /// Text that no header can carry.
+    pub fn put(&self, headers: &mut HeaderMap) -> anyhow::Result<()> {
+        if self.user.is_empty() {
+            return Ok(());
+        }
+        headers.insert("impersonate-user", HeaderValue::from_str(&self.user)?);
+        if !self.uid.is_empty() {
+            headers.insert("impersonate-uid", HeaderValue::from_str(&self.uid)?);
+        }
+        for group in &self.groups {
+            headers.append("impersonate-group", HeaderValue::from_str(group)?);
+        }
+        for (key, values) in &self.extra {
+            let name = HeaderName::try_from(format!("impersonate-extra-{}", escape_header_key(key)))?;
+            for value in values {
+                headers.append(name.clone(), HeaderValue::from_str(value)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A key as part of a header's name: what a name cannot hold is percent-encoded.
+fn escape_header_key(key: &str) -> String {
+    let mut escaped = String::new();
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || b"!#$&'*+-.^_`|~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+/// Takes over whom the flags say to act as.
+fn impersonate(user: &mut User, flags: &Overrides) {
+    put(&mut user.impersonate, &flags.as_user);
+    put(&mut user.impersonate_uid, &flags.as_uid);
+    if !flags.as_groups.is_empty() {
+        user.impersonate_groups.clone_from(&flags.as_groups);
+    }
+    let mut extra = BTreeMap::<String, Vec<String>>::new();
+    for (key, value) in flags.as_user_extra.iter().filter_map(|claim| claim.split_once('=')) {
+        extra.entry(key.into()).or_default().push(value.into());
+    }
+    user.impersonate_extra.extend(extra);
 }
 
 /// One thing that is wrong with a configuration.
@@ -181,16 +264,7 @@ impl Resolver<'_> {
         };
         let flags = self.overrides;
         put(&mut user.token, &flags.token);
-        put(&mut user.impersonate, &flags.as_user);
-        put(&mut user.impersonate_uid, &flags.as_uid);
-        if !flags.as_groups.is_empty() {
-            user.impersonate_groups.clone_from(&flags.as_groups);
-        }
-        let mut extra = BTreeMap::<String, Vec<String>>::new();
-        for (key, value) in flags.as_user_extra.iter().filter_map(|claim| claim.split_once('=')) {
-            extra.entry(key.into()).or_default().push(value.into());
-        }
-        user.impersonate_extra.extend(extra);
+        impersonate(&mut user, flags);
         put(&mut user.username, &flags.username);
         put(&mut user.password, &flags.password);
         if let Some(path) = set(&flags.client_certificate) {
@@ -278,16 +352,7 @@ impl Resolver<'_> {
             proxy_url: cluster.proxy_url.clone(),
             disable_compression: cluster.disable_compression,
             timeout: set(&self.overrides.request_timeout).map(parse_timeout).transpose()?.flatten(),
-            impersonate: if user.impersonate.is_empty() {
-                Impersonation::default()
-            } else {
-                Impersonation {
-                    user: user.impersonate.clone(),
-                    uid: user.impersonate_uid.clone(),
-                    groups: user.impersonate_groups.clone(),
-                    extra: user.impersonate_extra.clone(),
-                }
-            },
+            impersonate: Impersonation::of(&user),
             server: with_scheme(&cluster.server)?,
             ..ClientConfig::default()
         };

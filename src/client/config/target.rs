@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{ClientConfig, Kubeconfig, Overrides};
+use super::{ClientConfig, Impersonation, Kubeconfig, Overrides};
 
 /// The name that means the bundled cluster, unless a kubeconfig defines a context of that name.
 pub const OFFLINE: &str = "offline";
@@ -16,6 +16,8 @@ pub enum Target {
     Offline {
         /// The state folder.
         dir: PathBuf,
+        /// Whom to act as.
+        impersonate: Impersonation,
     },
 }
 

@@ -122,6 +122,19 @@ impl Catalog {
         Some(found.mapping())
     }
 
+    /// All resources, in all groups and versions, that a word without a group may mean.
+    pub fn all_called(&self, word: &str) -> impl Iterator<Item = &Entry> {
+        let word = word.to_lowercase();
+        let full = self.entries.iter().any(|entry| entry.is_called(&word));
+        let short = self.entries.iter().find(|entry| !full && entry.short_names.contains(&word));
+        self.entries.iter().filter(move |entry| match short {
+            Some(short) => {
+                entry.resource.resource == short.resource.resource && entry.resource.group == short.resource.group
+            }
+            None => entry.is_called(&word),
+        })
+    }
+
     /// The resource that holds objects of a kind; in the preferred version where none is named.
     pub fn by_kind(&self, kind: &GroupVersionKind) -> Option<Mapping> {
         let fits = |entry: &&Entry| {

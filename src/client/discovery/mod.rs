@@ -108,6 +108,29 @@ impl Client {
         })
     }
 
+    /// Of the resources that a word without a group may mean, the first that `fits`, else the first; none
+    /// where there is no such resource.
+    pub async fn resources_called(
+        &self,
+        word: &str,
+        fits: impl Fn(&Mapping) -> bool,
+    ) -> anyhow::Result<Option<Mapping>> {
+        let choose = |catalog: &Catalog| {
+            let all: Vec<Mapping> = catalog.all_called(word).map(Entry::mapping).collect();
+            let fitting = all.iter().position(&fits);
+            (fitting.is_some(), all.into_iter().nth(fitting.unwrap_or(0)))
+        };
+        let (fits, own) = choose(builtin());
+        // A group may stand behind the plural only.
+        if let Some(own) = &own
+            && (fits || own.resource.resource != word)
+        {
+            return Ok(Some(own.clone()));
+        }
+        let (fits, theirs) = choose(self.catalog().await?);
+        Ok(if fits { theirs } else { own.or(theirs) })
+    }
+
     /// The resource that holds objects of a kind. Fails with [`NoKindMatch`].
     pub async fn mapping(&self, kind: &GroupVersionKind) -> anyhow::Result<Mapping> {
         if let Some(mapping) = builtin().by_kind(kind) {

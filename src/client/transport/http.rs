@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 
@@ -89,23 +89,7 @@ impl HttpTransport {
         if let Some(header) = header {
             headers.entry(AUTHORIZATION).or_insert(header);
         }
-        let act = &config.impersonate;
-        if !act.user.is_empty() {
-            headers.insert("impersonate-user", HeaderValue::from_str(&act.user)?);
-            if !act.uid.is_empty() {
-                headers.insert("impersonate-uid", HeaderValue::from_str(&act.uid)?);
-            }
-            for group in &act.groups {
-                headers.append("impersonate-group", HeaderValue::from_str(group)?);
-            }
-            for (key, values) in &act.extra {
-                let name = HeaderName::try_from(format!("impersonate-extra-{}", escape_header_key(key)))?;
-                for value in values {
-                    headers.append(name.clone(), HeaderValue::from_str(value)?);
-                }
-            }
-        }
-        Ok(())
+        config.impersonate.put(headers)
     }
 
     async fn dispatch(&self, request: Request<Bytes>, upgrade: bool) -> Result<reqwest::Response, BoxError> {
@@ -181,19 +165,6 @@ fn secret(text: &str) -> anyhow::Result<HeaderValue> {
 fn read_token(file: &Path) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
     Some(text.trim().to_owned()).filter(|token| !token.is_empty())
-}
-
-/// Keys of claims may hold what header names may not.
-fn escape_header_key(key: &str) -> String {
-    let mut escaped = String::new();
-    for byte in key.bytes() {
-        if byte.is_ascii_alphanumeric() || b"!#$&'*+-.^_`|~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
 }
 
 /// The URL that requests go to, and the `Host` to say where it is another. A server that is to prove
@@ -278,6 +249,9 @@ fn build(config: &ClientConfig, upgrade: bool, credential: Option<&Credential>) 
     // On one machine compressing costs more than it saves.
     let mut builder =
         reqwest::Client::builder().gzip(!config.disable_compression && !loopback && !upgrade).referer(false);
+    if let Some(period) = config.keepalive {
+        builder = builder.tcp_keepalive(period);
+    }
     if !config.proxy_url.is_empty() {
         builder = builder.no_proxy().proxy(reqwest::Proxy::all(&config.proxy_url)?);
     } else if loopback {

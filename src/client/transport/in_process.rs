@@ -1,7 +1,7 @@
 //! The transport to a server in the same process: calls a function, no socket in between.
 
 use bytes::Bytes;
-use http::header::{HOST, HeaderValue};
+use http::header::{HOST, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -21,21 +21,24 @@ const DUPLEX_SIZE: usize = 64 * 1024;
 pub struct InProcess {
     call: Box<Call>,
     connect: Box<Connect>,
+    headers: HeaderMap,
 }
 
 impl InProcess {
     /// A transport over `call`, which answers requests, and `connect`, which serves a connection and
-    /// is used for upgrades only.
+    /// is used for upgrades only. Every request gets these headers.
     pub fn new(
+        headers: HeaderMap,
         call: impl Fn(Request<Bytes>) -> BoxFuture<'static, Response<Body>> + Send + Sync + 'static,
         connect: impl Fn(DuplexStream) + Send + Sync + 'static,
     ) -> Self {
-        Self { call: Box::new(call), connect: Box::new(connect) }
+        Self { call: Box::new(call), connect: Box::new(connect), headers }
     }
 }
 
 impl Transport for InProcess {
-    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Body>, BoxError>> {
+    fn send(&self, mut request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Body>, BoxError>> {
+        request.headers_mut().extend(self.headers.clone());
         let response = (self.call)(request);
         Box::pin(async move { Ok(response.await) })
     }
@@ -49,6 +52,7 @@ impl Transport for InProcess {
                 // Its errors reach whoever reads the response or the upgraded stream.
                 let _ = connection.with_upgrades().await;
             });
+            request.headers_mut().extend(self.headers.clone());
             request.headers_mut().entry(HOST).or_insert(HeaderValue::from_static("localhost"));
             let response = sender.send_request(request.map(Full::new)).await?;
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -95,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn calls_and_upgrades() {
-        let transport = InProcess::new(answer, echo_server);
+        let transport = InProcess::new(HeaderMap::new(), answer, echo_server);
         let request = Request::get("/a?b=c").body(Bytes::new()).expect("a request");
         let body = transport.send(request).await.expect("an answer").into_body().collect().await.expect("a body");
         assert_eq!(body.to_bytes(), "/a?b=c");

@@ -112,7 +112,7 @@ impl Plan<'_> {
                                 self.of_page(&source, list).await.into_iter().try_for_each(&mut take)?;
                             }
                             Err(error) => {
-                                take(Err(about_list(error, &source)))?;
+                                take(Err(about_source(error, &source)))?;
                                 break;
                             }
                         }
@@ -456,12 +456,10 @@ fn resource_text(resource: &GroupVersionResource) -> String {
     format!("{}/{}, Resource={}", resource.group, resource.version, resource.resource)
 }
 
-/// What was listed is part of some errors.
-fn about_list(error: anyhow::Error, source: &Source) -> anyhow::Error {
-    let Source::Collection { mapping, labels, fields, .. } = source else { return error };
+/// What was listed, and how it was narrowed, is part of some errors.
+pub fn about_list(error: anyhow::Error, resource: &str, labels: &str, fields: &str) -> anyhow::Error {
     match error.downcast::<Status>() {
         Ok(mut status) if matches!(status.reason.as_str(), "BadRequest" | "NotFound") => {
-            let resource = resource_text(&mapping.resource);
             status.message = if labels.is_empty() && fields.is_empty() {
                 format!("Unable to list {resource:?}: {}", status.message)
             } else {
@@ -474,5 +472,14 @@ fn about_list(error: anyhow::Error, source: &Source) -> anyhow::Error {
         }
         Ok(status) => status.into(),
         Err(error) => error,
+    }
+}
+
+fn about_source(error: anyhow::Error, source: &Source) -> anyhow::Error {
+    match source {
+        Source::Collection { mapping, labels, fields, .. } => {
+            about_list(error, &resource_text(&mapping.resource), labels, fields)
+        }
+        _ => error,
     }
 }

@@ -11,6 +11,7 @@ mod plan;
 use std::borrow::Cow;
 
 pub use args::{has_names, split_types};
+pub use fetch::about_list;
 pub use plan::{Plan, Source};
 
 use super::context::Context;

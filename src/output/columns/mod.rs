@@ -88,6 +88,15 @@ pub const GENERIC: &[Column] = &[
     },
 ];
 
+/// The columns of the `scale` subresource.
+pub const SCALE: &[Column] = workloads::SCALE;
+
+/// In which order a table shows a resource's objects, where it is not that of their names.
+pub fn order(resource: &str) -> Option<fn(&Object) -> i64> {
+    let order = |object: &Object| object.int_at(&["spec", "matchingPrecedence"]).unwrap_or(0);
+    (resource == "flowschemas.flowcontrol.apiserver.k8s.io").then_some(order as fn(&Object) -> i64)
+}
+
 /// The columns of a built-in resource (`pods`, `deployments.apps`), [`GENERIC`] for one without.
 pub fn for_resource(resource: &str) -> &'static [Column] {
     TABLES.iter().find(|(name, _)| *name == resource).map_or(GENERIC, |(_, columns)| columns)

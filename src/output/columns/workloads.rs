@@ -78,6 +78,9 @@ const DESIRED: Column = Column::integer("Desired", |object, _| cells::int(object
 const CURRENT: Column = Column::integer("Current", |object, _| cells::int(object, &["status", "replicas"]));
 const READY: Column = Column::integer("Ready", |object, _| cells::int(object, &["status", "readyReplicas"]));
 
+pub(super) const SCALE: &[Column] =
+    &[NAME, DESIRED, Column::integer("Available", |object, _| cells::int(object, &["status", "replicas"])), AGE];
+
 fn ready_of_desired(object: &Object) -> Cell {
     let ready = object.int_at(&["status", "readyReplicas"]).unwrap_or(0);
     let desired = object.int_at(&["spec", "replicas"]).unwrap_or(0);

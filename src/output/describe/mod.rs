@@ -36,7 +36,7 @@ mod service;
 mod statefulset;
 mod storage;
 mod template;
-mod text;
+pub(in crate::output) mod text;
 mod volumes;
 
 pub use description::Description;

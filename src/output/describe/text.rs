@@ -31,12 +31,12 @@ pub(super) fn int(object: &Object, path: &[&str]) -> i64 {
 }
 
 /// The strings of the list at a path.
-pub(super) fn strings<'a>(object: &'a Object, path: &[&str]) -> Vec<&'a str> {
+pub(in crate::output) fn strings<'a>(object: &'a Object, path: &[&str]) -> Vec<&'a str> {
     object.list_at(path).iter().filter_map(Object::as_str).collect()
 }
 
 /// A list as Go prints it: `[a b]`.
-pub(super) fn go_list(items: &[&str]) -> String {
+pub(in crate::output) fn go_list(items: &[&str]) -> String {
     format!("[{}]", items.join(" "))
 }
 

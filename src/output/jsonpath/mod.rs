@@ -83,6 +83,17 @@ impl JsonPath {
         &self.text
     }
 
+    /// The steps of a template that is one path: the name of a field, or none for any other step. None
+    /// where the template is more than a path.
+    pub fn steps(&self) -> Option<Vec<Option<String>>> {
+        let [parse::Node::Action(steps)] = self.nodes.as_slice() else { return None };
+        let name = |step: &parse::Node| match step {
+            parse::Node::Field(name) => Some(name.clone()),
+            _ => None,
+        };
+        Some(steps.iter().map(name).collect())
+    }
+
     /// The results of each action and text of the template in turn.
     pub fn find<'a>(&'a self, value: &'a Value) -> Result<Vec<Vec<Found<'a>>>, Error> {
         exec::find(&self.nodes, value, self.allow_missing_keys)

@@ -7,7 +7,7 @@ const MAX_INSERTION: usize = 12;
 
 /// Sorts the numbers `0..length` and returns them in order; `less` says of two of them whether the
 /// first comes before the second.
-pub(in crate::output) fn sort(length: usize, less: impl FnMut(usize, usize) -> bool) -> Vec<usize> {
+pub fn sort(length: usize, less: impl FnMut(usize, usize) -> bool) -> Vec<usize> {
     let mut sorter = Sorter { items: (0..length).collect(), less };
     if length > 1 {
         sorter.quicksort(0, length, length.ilog2() + 1);

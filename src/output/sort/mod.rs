@@ -1,6 +1,6 @@
 //! `--sort-by`: objects, or the rows of a table, in the order of a field.
 
-pub(super) mod go_sort;
+pub mod go_sort;
 mod quantity;
 
 use std::cmp::Ordering;

@@ -36,7 +36,6 @@ pub(super) static ENDPOINTS: Rules = Rules {
             }
         }
     },
-    warnings: |_, _| vec!["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()],
     ..Rules::NAMESPACED
 };
 
