@@ -39,7 +39,7 @@ pub struct KustomizeArgs {
     #[arg(long)]
     helm_debug: bool,
     /// The Kubernetes version that helm is told of.
-    #[arg(long, value_name = "=''")]
+    #[arg(long)]
     helm_kube_version: Option<String>,
     /// Whether files may be outside of the kustomization's folder: LoadRestrictionsNone or LoadRestrictionsRootOnly.
     #[arg(long, default_value = "LoadRestrictionsRootOnly")]
@@ -54,7 +54,7 @@ pub struct KustomizeArgs {
     #[arg(long, default_value = "bridge")]
     network_name: String,
     /// Write to this file, or one file an object into this folder.
-    #[arg(short, long, value_name = "=''")]
+    #[arg(short, long)]
     output: Option<String>,
     #[arg(hide = true)]
     args: Vec<String>,

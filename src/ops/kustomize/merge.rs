@@ -176,27 +176,34 @@ fn settle(patch: &Object, rule: &Rule) -> anyhow::Result<Option<Object>> {
     }
 }
 
-/// The patch's elements first, merged with those that they match, then what they do not match.
-fn merge_lists(mut target: Vec<Object>, changes: &[Object], rule: &Rule) -> anyhow::Result<Object> {
+/// The patch's elements first, merged with those that they match, then what they do not match. Where several
+/// keys tell elements apart, those that were there keep their order behind the new ones.
+fn merge_lists(target: Vec<Object>, changes: &[Object], rule: &Rule) -> anyhow::Result<Object> {
     let element = Rule { inner: rule.inner, ..Rule::free() };
+    let used = rule.keys.iter().filter(|key| target.iter().chain(changes).any(|element| element.get(**key).is_some()));
+    let in_place = used.count() > 1;
+    // What a patch deleted stays as a gap, so that positions hold.
+    let mut target: Vec<Option<Object>> = target.into_iter().map(Some).collect();
     let mut merged: Vec<Object> = Vec::new();
     for change in changes {
         if change.as_object().is_some_and(|map| map.len() == 1 && map.contains_key(DIRECTIVE)) {
             continue;
         }
         let same = |other: &Object| match_elements(other, change, &rule.keys);
-        let old = match target.iter().position(same) {
-            Some(at) => target.remove(at),
-            None => match merged.iter().position(same) {
-                Some(at) => merged.remove(at),
-                None => Object::Null,
-            },
-        };
-        if let Some(value) = merge(old, change, &element)? {
-            merged.push(value);
+        let old = target.iter_mut().find(|old| old.as_ref().is_some_and(same));
+        if let Some(slot) = old {
+            let new = merge(slot.take().unwrap_or_default(), change, &element)?;
+            if in_place {
+                *slot = new;
+            } else {
+                merged.extend(new);
+            }
+            continue;
         }
+        let old = merged.iter().position(same).map_or(Object::Null, |at| merged.remove(at));
+        merged.extend(merge(old, change, &element)?);
     }
-    merged.append(&mut target);
+    merged.extend(target.into_iter().flatten());
     Ok(Object::Array(merged))
 }
 

@@ -116,10 +116,68 @@ fn finish(resources: Resources, origins: bool, transformations: bool, managed_by
                 None => drop(object.remove_at(&["metadata", "annotations", name])),
             }
         }
-        if object.at(&["metadata", "annotations"]).and_then(Object::as_object).is_some_and(serde_json::Map::is_empty) {
-            object.remove_at(&["metadata", "annotations"]);
+        if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Object::as_object_mut) {
+            // Whatever was written there, annotations are text.
+            annotations.values_mut().filter(|value| value.is_number() || value.is_boolean()).for_each(|value| {
+                *value = value.to_string().into();
+            });
+            if annotations.is_empty() {
+                object.remove_at(&["metadata", "annotations"]);
+            }
         }
         object
     };
     resources.0.into_iter().map(finish).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn builds_as_recorded() {
+        let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/kustomize");
+        let mut count = 0;
+        for case in fs::read_dir(&cases).expect("cases") {
+            let case = case.expect("a case").path();
+            let built = build(&case.join("in").to_string_lossy(), Options::default(), &mut Vec::new());
+            let objects = built.unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+            let texts: Vec<String> =
+                objects.iter().map(|object| crate::output::yaml::to_string(object).expect("YAML")).collect();
+            let want = fs::read_to_string(case.join("out.yaml")).expect("the result");
+            assert_eq!(texts.join("---\n"), want, "{}", case.display());
+            count += 1;
+        }
+        assert!(count >= 3);
+    }
+
+    #[test]
+    fn refuses_in_kustomizes_words() {
+        for (text, want) in [
+            ("", "kustomization.yaml is empty"),
+            (
+                "kind: X\nresources: [a]",
+                "Failed to read kustomization file under /r:\nkind should be Kustomization or Component",
+            ),
+            ("nosuch: 1", "invalid Kustomization: json: unknown field \"nosuch\""),
+            (
+                "resources: x",
+                "invalid Kustomization: json: cannot unmarshal string into Go struct field Kustomization.resources of type []string",
+            ),
+        ] {
+            let error = Kustomization::parse(text.as_bytes(), "/r", &mut Vec::new()).expect_err(text);
+            assert_eq!(error.to_string(), want);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(text in "(resources|patches|images|vars|[a-zA-Z\\[\\]{}:,\n -]){0,40}") {
+            let _ = Kustomization::parse(text.as_bytes(), "/", &mut Vec::new());
+            let _ = read::objects(text.as_bytes());
+        }
+    }
 }
