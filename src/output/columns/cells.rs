@@ -1,6 +1,7 @@
 //! Cells that several tables share.
 
 use super::Cell;
+use crate::object::labels::{self, Selector};
 use crate::object::{Meta, Object, Timestamp, time};
 
 /// The object's age.
@@ -59,36 +60,14 @@ pub(super) fn label_map(object: &Object, path: &[&str]) -> Cell {
     join(labels.iter().map(|(key, value)| format!("{key}={value}")), ",").into()
 }
 
-/// A label selector (`matchLabels`, `matchExpressions`) in the form of `-l`, empty where it selects
-/// everything or is absent.
+/// A label selector in the form of `-l`, empty where it selects everything or is absent.
 pub(super) fn selector(object: &Object, path: &[&str]) -> String {
-    let Some(selector) = object.at(path) else { return String::new() };
-    let mut parts: Vec<(&str, String)> =
-        selector.map_at(&["matchLabels"]).into_iter().map(|(key, value)| (key, format!("{key}={value}"))).collect();
-    for expression in selector.list_at(&["matchExpressions"]) {
-        let key = expression.str_at(&["key"]);
-        let mut values: Vec<&str> = expression.list_at(&["values"]).iter().filter_map(Object::as_str).collect();
-        values.sort_unstable();
-        let values = values.join(",");
-        let text = match expression.str_at(&["operator"]) {
-            "In" => format!("{key} in ({values})"),
-            "NotIn" => format!("{key} notin ({values})"),
-            "Exists" => key.to_owned(),
-            "DoesNotExist" => format!("!{key}"),
-            _ => return "<error>".to_owned(),
-        };
-        parts.push((key, text));
-    }
-    parts.sort_by(|a, b| a.0.cmp(b.0));
-    join(parts.iter().map(|(_, text)| text.as_str()), ",")
+    Selector::from_object(object.at(path)).map_or_else(|_| "<error>".to_owned(), |selector| selector.to_string())
 }
 
 /// A label selector, `<none>` where it is empty.
 pub(super) fn selector_or_none(object: &Object, path: &[&str]) -> Cell {
-    match selector(object, path) {
-        text if text.is_empty() => "<none>".into(),
-        text => text.into(),
-    }
+    labels::format_selector(object.at(path)).into()
 }
 
 /// The first `most` entries joined by commas, with ` + N more...` where there are more.
