@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::json;
 
 use super::accept::{self, Form};
-use super::access::{Attributes, Rules, User, user_of};
+use super::access::{Attributes, Caller, Rules, User, unauthorized, user_of};
 use super::form::{self, FieldValidation, Source};
 use super::list::list_kind;
 use super::patch::{APPLY, Patch};
@@ -186,7 +186,10 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
     let user = user_of(api, &request)?;
     let route = route::parse(&path, &find);
     if !user.is_master() {
-        allow(api, &user, &request, route.as_ref().ok())?;
+        let refused = allow(api, &user, &request, route.as_ref().ok());
+        // Who does not say who they are is asked to.
+        let unknown = request.extensions().get::<Caller>() == Some(&Caller::Anonymous);
+        refused.map_err(|status| if unknown { unauthorized() } else { status })?;
     }
     let route = route?;
     match route {
@@ -452,7 +455,7 @@ impl Call<'_> {
     fn create(&self) -> Result<Response<Body>, Status> {
         let resource = self.route.resource;
         let options = self.write_options()?;
-        let mut object = body::decode(&self.media_type, &self.body)?;
+        let mut object = body::decode_as(&self.media_type, &self.body, resource.kind)?;
         if let Some(part) = resource.subresource(&self.route.subresource) {
             body::expect_kind(&mut object, part.group, part.version, part.kind)?;
             return self.create_part(&object, &options);
@@ -508,7 +511,7 @@ impl Call<'_> {
     fn update(&self) -> Result<Response<Body>, Status> {
         let resource = self.route.resource;
         let options = self.write_options()?;
-        let mut object = body::decode(&self.media_type, &self.body)?;
+        let mut object = body::decode_as(&self.media_type, &self.body, resource.kind)?;
         if self.route.subresource == "scale" {
             body::expect_kind(&mut object, "autoscaling", "v1", "Scale")?;
             body::place(&mut object, resource, &self.route.namespace, &self.route.name)?;

@@ -12,6 +12,6 @@ mod user;
 
 pub(super) use attributes::Attributes;
 pub use caller::Caller;
-pub(super) use caller::user_of;
+pub(super) use caller::{unauthorized, user_of};
 pub(super) use rules::Rules;
 pub use user::User;
