@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::kubeconfig::{Cluster, Context, Exec, User};
 use super::load::SERVICE_ACCOUNT;
-use super::{Kubeconfig, OFFLINE, Overrides, go_error};
+use super::{Kubeconfig, Overrides, go_error};
 
 /// The server that kubectl assumes where none is configured.
 const DEFAULT_SERVER: &str = "http://localhost:8080";
@@ -72,6 +72,9 @@ pub struct Impersonation {
     pub extra: BTreeMap<String, Vec<String>>,
 }
 
+/// The name of the bundled cluster's user, whom everything is allowed.
+const OWNER: &str = "admin";
+
 impl Impersonation {
     /// What the flags alone say, for a cluster that no kubeconfig speaks of.
     ///
@@ -81,7 +84,7 @@ impl Impersonation {
         let mut user = User::default();
         impersonate(&mut user, flags);
         let mut problems = Vec::new();
-        check_user(OFFLINE, &user, &mut problems);
+        check_user(OWNER, &user, &mut problems);
         if problems.is_empty() {
             return Ok(Self::of(&user));
         }
