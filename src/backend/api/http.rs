@@ -22,7 +22,7 @@ use super::{body, discovery, health, openapi, review, scale, token, usage};
 use crate::backend::registry::custom::{self, Custom};
 use crate::backend::registry::{convert, managed, storage_of};
 use crate::backend::store::ListOptions;
-use crate::object::builtin::Resource;
+use crate::object::builtin::{self, Resource};
 use crate::object::{GroupVersion, GroupVersionKind, Meta, Object, Status};
 use crate::output::columns;
 
@@ -78,16 +78,28 @@ pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes
 }
 
 async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
+    let built_in = is_built_in(request.uri().path());
     match answer(api, nodes, request).await {
         Ok(response) => response,
         // What leads nowhere is answered by no API, and not in its form.
-        Err(status) if status == Status::no_such_path() => {
+        Err(status) if !built_in && status == Status::no_such_path() => {
             let mut response = text("404 page not found\n");
             *response.status_mut() = StatusCode::NOT_FOUND;
             response
         }
         Err(status) => failure(&status),
     }
+}
+
+/// Whether a path is below a group and version of the built-in types.
+fn is_built_in(path: &str) -> bool {
+    let mut segments = path.trim_start_matches('/').split('/');
+    let (group, version) = match segments.next() {
+        Some("api") => ("", segments.next()),
+        Some("apis") => (segments.next().unwrap_or_default(), segments.next()),
+        _ => return false,
+    };
+    version.is_some_and(|version| builtin::resources().iter().any(|r| r.group == group && r.version == version))
 }
 
 /// Whether a request is for a watch, which lasts and wants the cluster to move meanwhile.
