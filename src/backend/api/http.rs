@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH};
 use http::{Method, Request, Response, StatusCode};
-use http_body::Body as _;
 use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::json;
 
@@ -18,7 +17,7 @@ use super::selection::Selection;
 use super::table::{Include, Printer, partial};
 use super::transaction::Outside;
 use super::{Api, Body, DeleteOptions, Deleted, Manager, Nodes, Part, WriteOptions, Written};
-use super::{body, discovery, health, openapi, review, scale, token, usage};
+use super::{body, discovery, health, layout, openapi, review, scale, token, usage};
 use crate::backend::registry::custom::{self, Custom};
 use crate::backend::registry::{convert, managed, storage_of};
 use crate::backend::store::ListOptions;
@@ -72,9 +71,9 @@ const LONGEST_MANAGER: usize = 128;
 
 /// Answers a request. Errors are answers too.
 pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
-    let for_people = is_for_people(&request);
+    let for_people = layout::is_for_people(&request);
     let response = respond(api, nodes, request).await;
-    if for_people { lay_out(response).await } else { response }
+    if for_people { layout::lay_out(response).await } else { response }
 }
 
 async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
@@ -108,88 +107,6 @@ pub fn is_watch(request: &Request<Bytes>) -> bool {
         .uri()
         .query()
         .is_some_and(|query| query.split('&').any(|p| matches!(p, "watch=true" | "watch=1" | "watch" | "follow=true")))
-}
-
-/// Programs at a terminal, whose answers are for people to read unless they say otherwise.
-const PEOPLES_AGENTS: &[&str] = &["curl", "Wget", "Mozilla/5.0"];
-
-/// Whether an answer is to be laid out for people.
-fn is_for_people(request: &Request<Bytes>) -> bool {
-    match Query::parse(request.uri().query()).as_ref().map(|query| query.get("pretty")) {
-        Ok("") | Err(_) => {
-            let agent = request.headers().get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
-            agent.is_some_and(|agent| PEOPLES_AGENTS.iter().any(|people| agent.starts_with(people)))
-        }
-        Ok(pretty) => !matches!(pretty, "false" | "0"),
-    }
-}
-
-/// Lays a JSON body out with two spaces a level. One that streams stays as it is.
-async fn lay_out(response: Response<Body>) -> Response<Body> {
-    let is_json =
-        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    if !is_json || response.body().size_hint().exact().is_none() {
-        return response;
-    }
-    let (parts, body) = response.into_parts();
-    let Ok(bytes) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
-        return failure(&Status::internal("a body that ended early"));
-    };
-    // Numbers, strings and the order of fields stay as they are.
-    let laid_out = match serde_json::from_slice::<Box<serde_json::value::RawValue>>(&bytes) {
-        Ok(raw) => indent(raw.get()),
-        Err(_) => bytes.to_vec(),
-    };
-    Response::from_parts(parts, whole(laid_out))
-}
-
-/// Lays JSON out, token by token.
-fn indent(json: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(json.len() * 2);
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    let mut bytes = json.bytes().peekable();
-    let line = |out: &mut Vec<u8>, depth: usize| {
-        out.push(b'\n');
-        out.extend(std::iter::repeat_n(b' ', depth * 2));
-    };
-    while let Some(byte) = bytes.next() {
-        if quoted {
-            out.push(byte);
-            quoted = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-            continue;
-        }
-        match byte {
-            b' ' | b'\n' | b'\r' | b'\t' => {}
-            b'{' | b'[' => {
-                out.push(byte);
-                while bytes.next_if(u8::is_ascii_whitespace).is_some() {}
-                match bytes.next_if(|next| matches!(next, b'}' | b']')) {
-                    Some(end) => out.push(end),
-                    None => {
-                        depth += 1;
-                        line(&mut out, depth);
-                    }
-                }
-            }
-            b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                line(&mut out, depth);
-                out.push(byte);
-            }
-            b',' => {
-                out.push(byte);
-                line(&mut out, depth);
-            }
-            b':' => out.extend(b": "),
-            _ => {
-                quoted = byte == b'"';
-                out.push(byte);
-            }
-        }
-    }
-    out.push(b'\n');
-    out
 }
 
 async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Result<Response<Body>, Status> {
@@ -836,6 +753,6 @@ fn json_response(code: StatusCode, mut bytes: Vec<u8>) -> Response<Body> {
     response
 }
 
-fn whole(bytes: Vec<u8>) -> Body {
+pub(super) fn whole(bytes: Vec<u8>) -> Body {
     Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync()
 }

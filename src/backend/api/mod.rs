@@ -18,6 +18,7 @@ mod form;
 mod health;
 pub mod http;
 mod import;
+mod layout;
 mod list;
 mod openapi;
 mod patch;

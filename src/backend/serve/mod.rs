@@ -1,13 +1,14 @@
 //! The bundled cluster behind TLS, so that kubectl, helm and client libraries drive it too.
 //!
-//! [`Server::bind`] makes a certificate authority for this run, listens, and writes two files (mode
-//! 0600) that are gone when it ends: a kubeconfig for clients, and `serve.json` in the state folder, by which
-//! other kctl processes find it. [`Server::run`] then answers with whatever service it is given.
+//! [`Server::bind`] makes certificates for this run, listens, and writes two files (mode 0600) that are gone
+//! when it ends: a kubeconfig for clients, and `serve.json` in the state folder, by which other kctl processes
+//! find it. [`Server::run`] then answers with whatever service it is given.
 //!
 //! Who asks is known by the administrator's token of this run, a token of the token file, a client
 //! certificate of the cluster's authority or of another one that is named, or a service account's token. Whoever
-//! has none of these is anonymous. What they may do is the API's business. It listens on loopback addresses unless told otherwise,
-//! and answers only to names that lead there, so that no web page can ask through a browser.
+//! has none of these is anonymous. What they may do is the API's business. It listens on loopback addresses
+//! unless told otherwise, and answers only to names that lead there, so that no web page can ask through a
+//! browser.
 
 mod auth;
 mod cluster;
