@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::parse::{Filter, Node, Slice};
 use super::{Error, Found, compare};
+use crate::output::budget::Budget;
 use crate::output::number;
 
 /// How deep ranges may nest, and values that are descended into.
@@ -19,7 +20,15 @@ pub(super) fn find<'a>(
     value: &'a Value,
     allow_missing_keys: bool,
 ) -> Result<Vec<Vec<Found<'a>>>, Error> {
-    let mut run = Run { nodes, allow_missing_keys, begin_range: 0, in_range: 0, end_range: 0, last_end: None };
+    let mut run = Run {
+        nodes,
+        allow_missing_keys,
+        begin_range: 0,
+        in_range: 0,
+        end_range: 0,
+        last_end: None,
+        budget: Budget::new(),
+    };
     run.block(0, Cow::Borrowed(value))
 }
 
@@ -34,6 +43,7 @@ struct Run<'a> {
     end_range: usize,
     /// The node that held the last `end`.
     last_end: Option<usize>,
+    budget: Budget,
 }
 
 impl<'a> Run<'a> {
@@ -74,6 +84,9 @@ impl<'a> Run<'a> {
     }
 
     fn step(&mut self, input: &[Found<'a>], node: &'a Node) -> Result<Vec<Found<'a>>, Error> {
+        if !self.budget.spend(1 + input.len()) {
+            return Err(Error::new("out of budget"));
+        }
         let literal = |value: Value| Ok(input.iter().map(|_| Cow::Owned(value.clone())).collect());
         match node {
             Node::Action(nodes) => self.steps(input, nodes),

@@ -12,6 +12,7 @@ use super::error::Error;
 use super::printf;
 use super::quote::quote;
 use super::value::{Slice, Text, Value};
+use crate::output::budget::Budget;
 
 /// How deep templates may call each other.
 const MAX_CALL_DEPTH: usize = 100_000;
@@ -117,6 +118,7 @@ pub(super) struct Exec<'a, 'w> {
     /// Text of the value that is being printed.
     buffer: Vec<u8>,
     as_element: bool,
+    pub(super) budget: Budget,
 }
 
 impl<'a, 'w> Exec<'a, 'w> {
@@ -132,6 +134,7 @@ impl<'a, 'w> Exec<'a, 'w> {
             frames: Vec::with_capacity(8),
             buffer: Vec::new(),
             as_element: false,
+            budget: Budget::new(),
         }
     }
 
@@ -147,6 +150,9 @@ impl<'a, 'w> Exec<'a, 'w> {
         let dot = if self.as_element { Value::Element(data) } else { Value::of(data) };
         self.frames.push(Frame::List { nodes, dot });
         while let Some(frame) = self.frames.last_mut() {
+            if !self.budget.spend(1) {
+                return self.error("out of budget");
+            }
             match frame {
                 Frame::List { nodes, dot } => match nodes.split_first() {
                     Some((node, rest)) => {
