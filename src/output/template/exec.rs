@@ -57,6 +57,9 @@ enum Frame<'a> {
     List { nodes: &'a [Node], dot: Value<'a> },
     /// The variables of an `if` or `with` end here.
     Scope { variables: usize },
+    /// The end of a `range` that found nothing. A `break` in its `else` leaves it, and no `range` around
+    /// it; a `continue` there is one of the `range` around it.
+    Otherwise { variables: usize },
     /// The further elements of a `range`.
     Range { range: &'a Range, elements: Elements<'a>, outer: usize, inner: usize },
     /// The end of a called template: what its caller goes on with.
@@ -170,7 +173,7 @@ impl<'a, 'w> Exec<'a, 'w> {
                         self.frames.pop();
                     }
                 },
-                Frame::Scope { variables } => {
+                Frame::Scope { variables } | Frame::Otherwise { variables } => {
                     self.variables.truncate(*variables);
                     self.frames.pop();
                 }
@@ -226,8 +229,8 @@ impl<'a, 'w> Exec<'a, 'w> {
             Node::Range(range) => self.range(range, dot)?,
             Node::Break => {
                 while let Some(frame) = self.frames.pop() {
-                    if let Frame::Range { outer, .. } = frame {
-                        self.variables.truncate(outer);
+                    if let Frame::Range { outer: variables, .. } | Frame::Otherwise { variables } = frame {
+                        self.variables.truncate(variables);
                         return Ok(false);
                     }
                 }
@@ -276,7 +279,7 @@ impl<'a, 'w> Exec<'a, 'w> {
                 self.iterate(range, index, element)
             }
             None => {
-                self.frames.push(Frame::Scope { variables: outer });
+                self.frames.push(Frame::Otherwise { variables: outer });
                 self.frames.push(Frame::List { nodes: &range.otherwise, dot });
                 Ok(())
             }
