@@ -12,7 +12,13 @@ use crate::output::number;
 /// How deep ranges may nest, and values that are descended into.
 const MAX_DEPTH: usize = 256;
 
-static NULL: Value = Value::Null;
+/// What `range` makes of null. Unlike a null that a path finds, kubectl prints it as `<no value>`.
+static NOTHING: Value = Value::Null;
+
+/// Whether a value is a null that was ranged over.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    std::ptr::eq(value, &NOTHING)
+}
 
 /// Runs a template.
 pub(super) fn find<'a>(
@@ -72,9 +78,10 @@ impl<'a> Run<'a> {
             self.in_range += 1;
             if found.is_empty() {
                 // Runs the block once on nothing, only to learn where it ends.
-                self.block(at + 1, Cow::Borrowed(&NULL))?;
+                self.block(at + 1, Cow::Borrowed(&NOTHING))?;
             }
             for value in found {
+                let value = if value.is_null() { Cow::Borrowed(&NOTHING) } else { value };
                 all.extend(self.block(at + 1, value)?);
             }
             self.in_range -= 1;
@@ -163,10 +170,8 @@ impl<'a> Run<'a> {
         let mut passed = Vec::new();
         for value in input {
             let Some(items) = items(value) else {
-                return Err(Error::new(format!(
-                    "{} is not array or slice and cannot be filtered",
-                    number::go_print(value)
-                )));
+                let shown = if is_nothing(value) { "<invalid reflect.Value>" } else { &number::go_print(value) };
+                return Err(Error::new(format!("{shown} is not array or slice and cannot be filtered")));
             };
             for item in items {
                 let subject = std::slice::from_ref(&item);
