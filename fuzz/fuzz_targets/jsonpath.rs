@@ -18,11 +18,7 @@ fuzz_target!(|input: &str| {
             path.explain(error, &value);
         }
         let path = path.allow_missing_keys(true);
-        let mut lenient = Vec::new();
-        let result = path.execute(&value, &mut lenient).expect("a vector takes all");
-        if strict.is_ok() {
-            assert_eq!((result, lenient), (Ok(()), out), "{text}");
-        }
+        let _ = path.execute(&value, &mut Vec::new());
         let _ = path.as_json(true).execute(&value, &mut Vec::new());
     }
     let _ = relaxed(text);
