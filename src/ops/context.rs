@@ -16,10 +16,15 @@ use crate::client::config::{
 };
 use crate::client::discovery::Cache;
 use crate::client::log::Log;
+use crate::client::request::Call;
 use crate::client::transport::Transport;
 use crate::client::transport::logged::{Logged, REQUESTS};
 use crate::object::clock::Clock;
+use crate::object::{Meta as _, Object};
 use crate::terminal::Streams;
+
+/// The release of Kubernetes whose client this is.
+pub const COMPATIBLE: &str = "v1.36.2";
 
 /// How messages name the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -248,6 +253,9 @@ impl Context {
             let server = config.server.split_once("://").map_or(config.server.as_str(), |(_, server)| server);
             client = client.with_discovery_cache(Cache::new(&folder, server, self.clock.clone()));
         }
+        if self.overrides.match_server_version {
+            check_version(&client).await?;
+        }
         Ok(self.client.get_or_init(|| client))
     }
 
@@ -333,6 +341,42 @@ impl Context {
         };
         format!("{}/{version} ({os}/{arch})", self.program)
     }
+}
+
+/// Fails where the server is of another version (`--match-server-version`).
+async fn check_version(client: &Client) -> anyhow::Result<()> {
+    /// The fields of Go's `version.Info`, as its errors show them, and as servers name them.
+    const FIELDS: [(&str, &str); 13] = [
+        ("Major", "major"),
+        ("Minor", "minor"),
+        ("EmulationMajor", "emulationMajor"),
+        ("EmulationMinor", "emulationMinor"),
+        ("MinCompatibilityMajor", "minCompatibilityMajor"),
+        ("MinCompatibilityMinor", "minCompatibilityMinor"),
+        ("GitVersion", "gitVersion"),
+        ("GitCommit", "gitCommit"),
+        ("GitTreeState", "gitTreeState"),
+        ("BuildDate", "buildDate"),
+        ("GoVersion", "goVersion"),
+        ("Compiler", "compiler"),
+        ("Platform", "platform"),
+    ];
+    let theirs = client
+        .json(Call::new(http::Method::GET, "/version"))
+        .await
+        .map_err(|error| anyhow::anyhow!("couldn't read version from server: {error}"))?;
+    if theirs.str_at(&["gitVersion"]) == COMPATIBLE {
+        return Ok(());
+    }
+    let mut number = COMPATIBLE.trim_start_matches('v').split('.');
+    let (major, minor) = (number.next().unwrap_or_default(), number.next().unwrap_or_default());
+    let ours = serde_json::json!({"major": major, "minor": minor, "gitVersion": COMPATIBLE});
+    let shown = |version: &Object| {
+        let fields: Vec<String> =
+            FIELDS.iter().map(|(go, name)| format!("{go}:{:?}", version.str_at(&[name]))).collect();
+        format!("version.Info{{{}}}", fields.join(", "))
+    };
+    anyhow::bail!("server version (&{}) differs from client version ({})", shown(&theirs), shown(&ours))
 }
 
 /// A server's text without what would steer a terminal.

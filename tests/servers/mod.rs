@@ -263,7 +263,7 @@ impl Drop for Place {
     }
 }
 
-/// Runs a command to its end; after a minute it hangs.
+/// Runs a command to its end; after a minute it hangs, unless there is something huge to do.
 pub fn finish(mut command: Command) -> Outcome {
     let start = Instant::now();
     let mut child = command.spawn().expect("it starts");
@@ -279,7 +279,8 @@ pub fn finish(mut command: Command) -> Outcome {
         if let Some(status) = child.try_wait().expect("its state") {
             break status;
         }
-        if start.elapsed() > Duration::from_secs(60) {
+        let patience = if std::env::var_os("KCTL_TEST_HUGE").is_some() { 1200 } else { 60 };
+        if start.elapsed() > Duration::from_secs(patience) {
             let _ = child.kill();
             panic!("{command:?} hangs; it said {}", err.join().expect("no panic"));
         }

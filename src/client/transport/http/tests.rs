@@ -211,7 +211,7 @@ async fn trusts_whom_it_is_told_to() {
         (
             stranger,
             Err(
-                "Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority",
+                "Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority (possibly because of \"x509: ECDSA verification failure\" while trying to verify candidate authority certificate \"rcgen self signed cert\")",
             ),
         ),
         (

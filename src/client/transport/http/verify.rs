@@ -175,8 +175,19 @@ impl<'a> Question<'a> {
         if usable.any(|algorithm| algorithm.verify_signature(key.bits, child.signed, child.signature).is_ok()) {
             return Ok(());
         }
-        Err("x509: invalid signature".to_owned())
+        Err(mismatch(key.algorithm).to_owned())
     }
+}
+
+/// What Go says of a signature that is not of this kind of key.
+fn mismatch(algorithm: &[u8]) -> &'static str {
+    const KINDS: [(&[u8], &str); 3] = [
+        (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1], "crypto/rsa: verification error"),
+        (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], "x509: ECDSA verification failure"),
+        (&[0x2b, 0x65, 0x70], "x509: Ed25519 verification failure"),
+    ];
+    let id = algorithm.get(2..).unwrap_or_default();
+    KINDS.iter().find(|(oid, _)| id.starts_with(oid)).map_or("x509: invalid signature", |(_, words)| words)
 }
 
 /// The name of a way of signing that no longer counts.
