@@ -41,6 +41,8 @@ pub struct Client {
     user_agent: HeaderValue,
     warn: WarningSink,
     warned: RefCell<HashSet<String>>,
+    /// What was said of words with several meanings; it does not count as a server's warning.
+    words_warned: RefCell<HashSet<String>>,
     known: discovery::Known,
     timeout: Option<Duration>,
     log: Option<Log>,
@@ -55,6 +57,7 @@ impl Client {
             user_agent,
             warn,
             warned: RefCell::default(),
+            words_warned: RefCell::default(),
             known: discovery::Known::default(),
             timeout: None,
             log: None,
@@ -130,6 +133,13 @@ impl Client {
     pub async fn switch(&self, call: Call) -> anyhow::Result<Upgrade> {
         let request = self.named(call.build()?);
         self.transport.upgrade(request).await.map_err(from_box)
+    }
+
+    /// Says of a word what else it could mean, once.
+    fn warn_of_word(&self, text: &str) {
+        if self.words_warned.borrow_mut().insert(text.to_owned()) {
+            (self.warn)(text);
+        }
     }
 
     fn note_warnings(&self, headers: &HeaderMap) {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::Overrides;
 use super::check::{self, ConfigInvalid, Problem};
 use super::kubeconfig::User;
-use super::{OFFLINE, Overrides};
 
 /// Whom to act as.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub struct Impersonation {
     pub extra: BTreeMap<String, Vec<String>>,
 }
 
+/// The name of the bundled cluster's user, whom everything is allowed.
+const OWNER: &str = "admin";
+
 impl Impersonation {
     /// What the flags alone say, for a cluster that no kubeconfig speaks of.
     ///
@@ -30,7 +33,7 @@ impl Impersonation {
         let mut user = User::default();
         impersonate(&mut user, flags);
         let mut problems = Vec::new();
-        check::user(OFFLINE, &user, &mut problems);
+        check::user(OWNER, &user, &mut problems);
         if problems.is_empty() {
             return Ok(Self::of(&user));
         }

@@ -143,8 +143,7 @@ impl Proxy {
 
 /// Adds who asks to those who asked before.
 fn note_peer(headers: &mut HeaderMap, peer: IpAddr) {
-    let before: Vec<&str> =
-        headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    let before: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
     let peer = peer.to_string();
     let all = before.into_iter().chain([peer.as_str()]).collect::<Vec<_>>().join(", ");
     if let Ok(value) = HeaderValue::from_str(&all) {
