@@ -5,6 +5,7 @@
 //! for each distinct spec that was ever served.
 
 mod columns;
+pub mod definition;
 mod structural;
 mod validate;
 

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::rules::{Defaults, Rules, SPEC};
+use crate::backend::registry::custom;
 use crate::backend::registry::validation::Faults;
 use crate::object::{Meta, Object, names};
 
@@ -97,9 +98,15 @@ fn custom_resource_definition(definition: &Object, faults: &mut Faults) {
         faults.invalid("spec.versions", value, "must have exactly one version marked as storage version");
     }
     for (index, version) in versions.iter().enumerate() {
-        if version.at(&["schema", "openAPIV3Schema"]).is_none() {
-            faults.required(format!("spec.versions[{index}].schema.openAPIV3Schema"), "schemas are required");
+        let path = format!("spec.versions[{index}].schema.openAPIV3Schema");
+        match version.at(&["schema", "openAPIV3Schema"]) {
+            None => faults.required(path, "schemas are required"),
+            Some(schema) => faults.0.extend(custom::definition::faults(schema, &path)),
         }
+    }
+    if definition.bool_at(&["spec", "preserveUnknownFields"]) {
+        let why = "cannot be set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
+        faults.invalid("spec.preserveUnknownFields", true, why);
     }
     for field in ["plural", "kind"] {
         let path = format!("spec.names.{field}");
