@@ -90,9 +90,10 @@ impl Inside<'_, '_> {
         if key == DEFINITIONS {
             self.establish(&mut object);
         }
+        let mut warnings = Vec::new();
         let mut errors = strategy.validate(&object);
         if let Some(custom) = options.version.or(custom) {
-            errors.extend(custom.validate(&object));
+            errors.extend(custom.validate(&object, None, &mut warnings));
         }
         if object.name().is_empty() && errors.is_empty() {
             errors.push(FieldError::required("metadata.name", "name or generateName is required"));
@@ -100,7 +101,7 @@ impl Inside<'_, '_> {
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.gvk().group_kind(), object.name(), &errors));
         }
-        let mut warnings = strategy.warnings(&object, None);
+        warnings.extend(strategy.warnings(&object, None));
         warnings.extend(self.pod_security_warning(key, &object, None));
         if self.transaction.get(key, object.namespace(), object.name())?.is_some() {
             let mut status = Status::already_exists(key, object.name());

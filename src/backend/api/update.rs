@@ -169,6 +169,7 @@ impl Inside<'_, '_> {
             }
         }
         let mut errors = FieldErrors::new();
+        let mut warnings = Vec::new();
         if part == Part::Whole {
             strategy.default(&mut new);
         }
@@ -198,12 +199,12 @@ impl Inside<'_, '_> {
         }
         if let Some(custom) = options.version.or(custom::of(resource)) {
             custom.default(&mut new);
-            errors.extend(custom.validate(&new));
+            errors.extend(custom.validate(&new, Some(&old), &mut warnings));
         }
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.gvk().group_kind(), name, &errors));
         }
-        let mut warnings = strategy.warnings(&new, Some(&old));
+        warnings.extend(strategy.warnings(&new, Some(&old)));
         warnings.extend(self.pod_security_warning(key, &new, Some(&old)));
         if options.dry_run {
             return Ok(Written { object: new, warnings });

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::rules::{Defaults, Rules, SPEC};
+use crate::backend::registry::custom;
 use crate::backend::registry::validation::Faults;
 use crate::object::{Meta, Object, names};
 
@@ -110,4 +111,5 @@ fn custom_resource_definition(definition: &Object, faults: &mut Faults) {
             faults.complaints(&path, name, names::dns1035_label(&name.to_lowercase()));
         }
     }
+    faults.0.extend(custom::rules::check(definition));
 }
