@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::catalog::DEFINITIONS;
+use super::policies::Admission;
 use super::random;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
@@ -70,6 +71,10 @@ impl Inside<'_, '_> {
         if let Some(custom) = options.version.or(custom) {
             custom.default(&mut object);
         }
+        let admission = Admission { resource, operation: "CREATE", object: None, old: None, options };
+        if self.mutate_by_policies(&admission, &mut object)? {
+            strategy.default(&mut object);
+        }
         for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
             object.remove_at(&["metadata", field]);
         }
@@ -103,6 +108,7 @@ impl Inside<'_, '_> {
         }
         warnings.extend(strategy.warnings(&object, None));
         warnings.extend(self.pod_security_warning(key, &object, None));
+        warnings.extend(self.validate_by_policies(&Admission { object: Some(&object), ..admission })?);
         if self.transaction.get(key, object.namespace(), object.name())?.is_some() {
             let mut status = Status::already_exists(key, object.name());
             if generated {

@@ -20,6 +20,7 @@ mod import;
 mod list;
 mod openapi;
 mod patch;
+mod policies;
 mod query;
 mod random;
 mod review;
@@ -72,6 +73,8 @@ pub struct WriteOptions {
     pub version: Option<&'static Custom>,
     /// Who writes, for `managedFields`; nobody keeps books where there is none.
     pub manager: Option<Manager>,
+    /// Who asks, as `userInfo`; null for the cluster itself.
+    pub user: Object,
 }
 
 /// What a write led to.

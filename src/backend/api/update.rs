@@ -1,6 +1,7 @@
 //! Changing objects.
 
 use super::catalog::DEFINITIONS;
+use super::policies::Admission;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
 use crate::backend::registry::strategies::admission;
@@ -168,6 +169,8 @@ impl Inside<'_, '_> {
                 None => drop(new.remove_at(&["metadata", field])),
             }
         }
+        let admission = Admission { resource, operation: "UPDATE", object: None, old: Some(&old), options };
+        self.mutate_by_policies(&admission, &mut new)?;
         let mut errors = FieldErrors::new();
         let mut warnings = Vec::new();
         if part == Part::Whole {
@@ -206,6 +209,7 @@ impl Inside<'_, '_> {
         }
         warnings.extend(strategy.warnings(&new, Some(&old)));
         warnings.extend(self.pod_security_warning(key, &new, Some(&old)));
+        warnings.extend(self.validate_by_policies(&Admission { object: Some(&new), ..admission })?);
         if options.dry_run {
             return Ok(Written { object: new, warnings });
         }

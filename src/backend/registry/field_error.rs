@@ -248,7 +248,7 @@ pub fn quote(text: &str) -> String {
 
 /// A value as Go's `json.Marshal` writes it, which escapes `<`, `>` and `&`. Outside of strings none of
 /// them occurs.
-fn go_json(value: &Object) -> String {
+pub fn go_json(value: &Object) -> String {
     value.to_string().replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
 }
 

@@ -9,5 +9,5 @@ mod rules;
 mod user;
 
 pub(super) use attributes::Attributes;
-pub(super) use rules::Rules;
+pub(super) use rules::{Roles, Rules};
 pub(super) use user::User;

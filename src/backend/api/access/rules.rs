@@ -15,6 +15,24 @@ struct Grant {
     source: String,
 }
 
+/// Where roles and bindings are found.
+pub trait Roles {
+    /// All objects of a resource in a namespace (`""` for those in none).
+    fn list(&self, resource: &str, namespace: &str) -> Result<Vec<Object>, Status>;
+    /// One of them.
+    fn get(&self, resource: &str, namespace: &str, name: &str) -> Result<Object, Status>;
+}
+
+impl Roles for Api {
+    fn list(&self, resource: &str, namespace: &str) -> Result<Vec<Object>, Status> {
+        Self::list(self, resource, Some(namespace))
+    }
+
+    fn get(&self, resource: &str, namespace: &str, name: &str) -> Result<Object, Status> {
+        Self::get(self, resource, namespace, name)
+    }
+}
+
 /// The rules of one user in one namespace.
 pub struct Rules {
     grants: Vec<Grant>,
@@ -28,7 +46,7 @@ impl Rules {
     ///
     /// # Errors
     /// A store that cannot be read.
-    pub fn of(api: &Api, user: &User, namespace: &str) -> Result<Self, Status> {
+    pub fn of(api: &dyn Roles, user: &User, namespace: &str) -> Result<Self, Status> {
         let mut rules = Self { grants: Vec::new(), errors: Vec::new(), all: user.is_master() };
         rules.bound(api, user, "ClusterRoleBinding", "")?;
         if !namespace.is_empty() {
@@ -38,9 +56,9 @@ impl Rules {
     }
 
     /// Adds the rules of the bindings of one kind.
-    fn bound(&mut self, api: &Api, user: &User, kind: &str, namespace: &str) -> Result<(), Status> {
+    fn bound(&mut self, api: &dyn Roles, user: &User, kind: &str, namespace: &str) -> Result<(), Status> {
         let resource = format!("{}s.{GROUP}", kind.to_ascii_lowercase());
-        let mut bindings = api.list(&resource, Some(namespace))?;
+        let mut bindings = api.list(&resource, namespace)?;
         if namespace.is_empty() {
             let missing = |own: &Object| !bindings.iter().any(|binding| binding.name() == own.name());
             let missing: Vec<Object> = defaults::bindings().filter(missing).collect();

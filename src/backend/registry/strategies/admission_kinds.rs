@@ -4,8 +4,8 @@
 use serde_json::json;
 
 use super::rules::{Defaults, Rules, SPEC};
-use crate::backend::registry::custom;
 use crate::backend::registry::validation::Faults;
+use crate::backend::registry::{custom, policies};
 use crate::object::{Meta, Object, names};
 
 fn rules(rules: &mut Object) {
@@ -48,16 +48,22 @@ pub(super) static ADMISSION_POLICY: Rules = Rules {
         policy.or_set(&["spec", "failurePolicy"], "Fail");
         policy.with(&["spec", "matchConstraints"], matching);
     },
+    validate: policies::check::validating,
     ..Rules::CLUSTER
 };
 
-pub(super) static MUTATING_ADMISSION_POLICY: Rules = Rules { status: false, ..ADMISSION_POLICY };
+pub(super) static MUTATING_ADMISSION_POLICY: Rules =
+    Rules { status: false, validate: policies::check::mutating, ..ADMISSION_POLICY };
 
 pub(super) static ADMISSION_BINDING: Rules = Rules {
     generation_of: SPEC,
     default: |binding| binding.with(&["spec", "matchResources"], matching),
+    validate: policies::check::validating_binding,
     ..Rules::CLUSTER
 };
+
+pub(super) static MUTATING_ADMISSION_BINDING: Rules =
+    Rules { validate: policies::check::any_binding, ..ADMISSION_BINDING };
 
 pub(super) static CUSTOM_RESOURCE_DEFINITION: Rules = Rules {
     generation_of: SPEC,

@@ -1,10 +1,8 @@
 //! What is wrong with the rules of a definition
 //! (`apiextensions/validation/validation.go`, `ValidateCustomResourceDefinitionOpenAPISchema`).
 
-use serde_json::json;
-
 use super::{FIELD, compile, compile_message, has_rules, path, types};
-use crate::backend::registry::field_error::{FieldError, FieldErrorKind, FieldErrors};
+use crate::backend::registry::field_error::{FieldError, FieldErrorKind, FieldErrors, go_json};
 use crate::object::cel::Type;
 use crate::object::{Meta, Object};
 
@@ -30,17 +28,11 @@ pub fn check(definition: &Object) -> FieldErrors {
             format!("spec.versions[{index}].schema.openAPIV3Schema")
         };
         let mut check = Check::default();
-        check.schema(schema, &path, Typed::Known(types::declared(schema, true, "selfType")), None);
+        check.schema(schema, &path, types::declared(schema, true, "selfType"), None);
         errors.extend(check.of_schema);
         errors.extend(check.of_rules);
     }
     errors
-}
-
-/// The type of a place in the schema.
-#[derive(Clone)]
-enum Typed {
-    Known(Option<Type>),
 }
 
 #[derive(Default)]
@@ -51,28 +43,27 @@ struct Check {
 
 impl Check {
     /// `loose` is the list above whose elements cannot be told apart, where there is one.
-    fn schema(&mut self, schema: &Object, path: &str, of: Typed, loose: Option<&str>) {
+    fn schema(&mut self, schema: &Object, path: &str, of: Option<Type>, loose: Option<&str>) {
         let before = self.of_schema.len();
-        let Typed::Known(of) = of;
         let inner = match &of {
             Some(Type::List(of)) => Some(of.item.clone()),
             Some(Type::Map(of)) => Some(of.1.clone()),
             _ => None,
         };
         if let Some(values) = schema.get("additionalProperties").filter(|values| values.is_object()) {
-            self.schema(values, &format!("{path}.additionalProperties"), Typed::Known(inner.clone()), loose);
+            self.schema(values, &format!("{path}.additionalProperties"), inner.clone(), loose);
         }
         for (name, property) in schema.get("properties").and_then(Object::as_object).into_iter().flatten() {
             let field = match (&of, types::spelled(name)) {
                 (Some(Type::Object(known)), Some(name)) => known.field(&name).map(|field| field.of),
                 _ => types::declared(property, false, "selfType"),
             };
-            self.schema(property, &format!("{path}.properties[{name}]"), Typed::Known(field), loose);
+            self.schema(property, &format!("{path}.properties[{name}]"), field, loose);
         }
         if let Some(items) = schema.get("items").filter(|items| items.is_object()) {
             let kept = schema.str_at(&["x-kubernetes-list-type"]) == "map";
             let loose = loose.or((!kept).then_some(path));
-            self.schema(items, &format!("{path}.items"), Typed::Known(inner), loose);
+            self.schema(items, &format!("{path}.items"), inner, loose);
         }
         let rules = schema.list_at(&[FIELD]);
         for (index, rule) in rules.iter().enumerate() {
@@ -138,11 +129,11 @@ impl Check {
         let at = |field: &str| format!("{path}.{field}");
         let compiled = compile(of, rule);
         if let Err(why) = &compiled {
-            errors.push(FieldError::invalid(at("rule"), shown(rule), why.as_str()));
+            errors.push(wrong(at("rule"), rule, why));
         } else if !rule.str_at(&["messageExpression"]).is_empty()
             && let Err(why) = compile_message(of, rule)
         {
-            errors.push(FieldError::invalid(at("messageExpression"), shown(rule), why));
+            errors.push(wrong(at("messageExpression"), rule, &why));
         }
         if compiled.as_ref().is_ok_and(|program| program.mentions("oldSelf")) {
             if let Some(list) = loose {
@@ -156,12 +147,18 @@ impl Check {
     }
 }
 
-/// A rule as the server shows it: by the names that its fields have in the source.
-fn shown(rule: &Object) -> Object {
-    let text = |field: &str| rule.str_at(&[field]).to_owned();
+/// A fault of a rule, which the server shows whole: by the names that its fields have in the source.
+fn wrong(field: String, rule: &Object, why: &str) -> FieldError {
+    let text = |field: &str| Object::from(rule.str_at(&[field]));
     let any = |field: &str| rule.get(field).cloned().unwrap_or(Object::Null);
-    json!({
-        "Rule": text("rule"), "Message": text("message"), "MessageExpression": text("messageExpression"),
-        "Reason": any("reason"), "FieldPath": text("fieldPath"), "OptionalOldSelf": any("optionalOldSelf"),
-    })
+    let shown = [
+        ("Rule", text("rule")),
+        ("Message", text("message")),
+        ("MessageExpression", text("messageExpression")),
+        ("Reason", any("reason")),
+        ("FieldPath", text("fieldPath")),
+        ("OptionalOldSelf", any("optionalOldSelf")),
+    ];
+    let shown: Vec<String> = shown.iter().map(|(name, value)| format!("\"{name}\":{}", go_json(value))).collect();
+    FieldError::invalid(field, Object::Null, format!("{{{}}}: {why}", shown.join(","))).without_value()
 }
