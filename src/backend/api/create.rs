@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
+use super::access::escalation;
 use super::catalog::DEFINITIONS;
 use super::policies::Admission;
-use super::random;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
+use super::{random, token};
 use crate::backend::registry::{FieldError, custom, managed, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::status::StatusCause;
@@ -22,9 +23,12 @@ impl Api {
     pub fn create_with(
         &self,
         resource: &'static Resource,
-        object: Object,
+        mut object: Object,
         options: &WriteOptions,
     ) -> Result<Written, Status> {
+        if resource.group_resource() == "secrets" {
+            token::fill(self, &mut object)?;
+        }
         self.write(|inside| inside.create(resource, object, options))
     }
 
@@ -96,6 +100,9 @@ impl Inside<'_, '_> {
             self.establish(&mut object);
         }
         let mut warnings = Vec::new();
+        if let Some(user) = &options.user {
+            escalation::check(self, user, key, &object, None)?;
+        }
         let mut errors = strategy.validate(&object);
         if let Some(custom) = options.version.or(custom) {
             errors.extend(custom.validate(&object, None, &mut warnings));

@@ -29,8 +29,8 @@ pub struct DeleteOptions {
     pub propagation: String,
     /// Do everything but delete.
     pub dry_run: bool,
-    /// Who asks, as `userInfo`; null for the cluster itself.
-    pub user: Object,
+    /// Who asks; none for the cluster itself.
+    pub user: Option<super::access::User>,
 }
 
 /// What a delete led to.

@@ -4,26 +4,36 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Inside;
-use crate::backend::api::access::{Attributes, Roles, Rules, User};
+use crate::backend::api::access::{Attributes, Rules, User};
 use crate::backend::registry::Cluster;
 use crate::object::cel::library::{Authorizer, Decision, ResourceCheck};
-use crate::object::{Meta, Object, Status};
+use crate::object::{Meta, Object, Timestamp};
 
 const KINDS: [&str; 4] = ["clusterrolebindings", "clusterroles", "rolebindings", "roles"];
 
 /// What roles and bindings there are while the write happens.
 #[derive(Debug)]
-struct Known(BTreeMap<String, Vec<Object>>);
+struct Known {
+    objects: BTreeMap<String, Vec<Object>>,
+    now: Timestamp,
+}
 
-impl Roles for Known {
-    fn list(&self, resource: &str, namespace: &str) -> Result<Vec<Object>, Status> {
-        let all = self.0.get(resource).into_iter().flatten();
-        Ok(all.filter(|object| object.namespace() == namespace).cloned().collect())
+impl Cluster for Known {
+    fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Object> {
+        self.list(resource, Some(namespace)).into_iter().find(|object| object.name() == name)
     }
 
-    fn get(&self, resource: &str, namespace: &str, name: &str) -> Result<Object, Status> {
-        let found = self.list(resource, namespace)?.into_iter().find(|object| object.name() == name);
-        found.ok_or_else(|| Status::not_found(resource, name))
+    fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Object> {
+        let all = self.objects.get(resource).into_iter().flatten();
+        all.filter(|object| namespace.is_none_or(|namespace| object.namespace() == namespace)).cloned().collect()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn random(&self) -> u64 {
+        0
     }
 }
 
@@ -36,21 +46,17 @@ struct Access {
 /// Who decides for a user (`userInfo`).
 pub(super) fn of(inside: &Inside<'_, '_>, user: &Object) -> Arc<dyn Authorizer> {
     let resource = |kind: &str| format!("{kind}.rbac.authorization.k8s.io");
-    let known = KINDS.iter().map(|kind| (resource(kind), inside.list(&resource(kind), None))).collect();
+    let objects = KINDS.iter().map(|kind| (resource(kind), inside.list(&resource(kind), None))).collect();
     let groups = user.list_at(&["groups"]).iter().filter_map(Object::as_str).map(str::to_owned).collect();
     let user = User { name: user.str_at(&["username"]).to_owned(), groups, ..User::default() };
-    Arc::new(Access { user, known: Arc::new(Known(known)) })
+    Arc::new(Access { user, known: Arc::new(Known { objects, now: inside.now }) })
 }
 
 impl Access {
     fn decide(&self, attributes: &Attributes) -> Decision {
-        match Rules::of(&*self.known, &self.user, &attributes.namespace) {
-            Ok(rules) => {
-                let (allowed, reason) = rules.decide(attributes);
-                Decision { allowed, reason, error: String::new() }
-            }
-            Err(status) => Decision { error: status.message, ..Decision::default() },
-        }
+        let rules = Rules::of(&*self.known, &self.user, &attributes.namespace);
+        let (allowed, reason) = rules.decide(attributes);
+        Decision { allowed, reason, error: String::new() }
     }
 }
 

@@ -75,10 +75,7 @@ impl Admission<'_> {
         let kind = json!({"group": resource.group, "version": resource.version, "kind": resource.kind});
         let plural = json!({"group": resource.group, "version": resource.version, "resource": resource.plural});
         let object = self.any();
-        let user = match &self.options.user {
-            Object::Null => User::admin().to_object(),
-            user => user.clone(),
-        };
+        let user = self.options.user.clone().unwrap_or_else(User::admin).to_object();
         json!({
             "kind": kind, "resource": plural, "subResource": self.subresource(),
             "requestKind": kind, "requestResource": plural, "requestSubResource": self.subresource(),
