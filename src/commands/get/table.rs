@@ -28,7 +28,10 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
         .await?;
     let mut found: Vec<Found> = Vec::new();
     let result = plan.visit(|info| {
-        found.push(Found::new(info)?);
+        let object = info.object.unwrap_or_default();
+        if let Some(object) = settings.keep(object) {
+            found.push(Found::new(Info { object: Some(object), ..info })?);
+        }
         Ok(())
     });
     let errors = not_ignored(result.await, args.ignore_not_found);
