@@ -41,7 +41,8 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let with_kind = args.show_kind || several_kinds(&found);
     let namespaced = !args.all_namespaces && found.iter().all(Found::namespaced);
     let written = print(ctx, settings, found, with_kind)?;
-    if !written && !args.ignore_not_found && errors.is_empty() {
+    let chosen = settings.filter.as_ref().is_none_or(|filter| filter.finish().is_ok());
+    if !written && !args.ignore_not_found && errors.is_empty() && chosen {
         ctx.streams.say(if namespaced {
             format!("No resources found in {} namespace.", settings.namespace)
         } else {

@@ -126,21 +126,13 @@ pub trait Variables<'v> {
     fn get(&self, name: &str) -> Option<Eval<'v>>;
 }
 
-impl<'v> Variables<'v> for [(&str, Value<'v>)] {
-    fn get(&self, name: &str) -> Option<Eval<'v>> {
-        self.iter().find(|(known, _)| *known == name).map(|(_, value)| Ok(value.clone()))
-    }
-}
+/// Variables with their values.
+#[derive(Clone, Debug, Default)]
+pub struct Named<'v>(pub Vec<(&'static str, Value<'v>)>);
 
-impl<'v, const N: usize> Variables<'v> for [(&str, Value<'v>); N] {
+impl<'v> Variables<'v> for Named<'v> {
     fn get(&self, name: &str) -> Option<Eval<'v>> {
-        Variables::get(self.as_slice(), name)
-    }
-}
-
-impl<'v> Variables<'v> for Vec<(&str, Value<'v>)> {
-    fn get(&self, name: &str) -> Option<Eval<'v>> {
-        Variables::get(self.as_slice(), name)
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| Ok(value.clone()))
     }
 }
 

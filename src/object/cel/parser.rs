@@ -269,8 +269,7 @@ impl Parser {
         let Some(operators) = [RELATIONS, SUMS, PRODUCTS].get(level) else { return self.unary() };
         let mut left = self.chain(level + 1)?;
         let mut length = 0;
-        loop {
-            let Token::Symbol(symbol) = self.peek() else { break };
+        while let Token::Symbol(symbol) = self.peek() {
             let Some((_, function)) = operators.iter().find(|(known, _)| *known == symbol) else { break };
             length += 1;
             if length >= DEEPEST {
@@ -297,7 +296,7 @@ impl Parser {
             self.begin(&[])?;
         }
         let operand = self.member()?;
-        if count % 2 == 0 { Ok(operand) } else { Ok(self.call(at, function, None, vec![operand])) }
+        if count.is_multiple_of(2) { Ok(operand) } else { Ok(self.call(at, function, None, vec![operand])) }
     }
 
     fn member(&mut self) -> Read {

@@ -42,11 +42,10 @@ fn data() -> Json {
     })
 }
 
-fn values(data: &Json) -> Vec<(&'static str, Value<'_>)> {
-    VARIABLES
-        .iter()
-        .map(|(name, of)| (*name, Value::of_json(&data[*name], &types::parse(of).expect("a type"))))
-        .collect()
+fn values(data: &Json) -> Named<'_> {
+    let values =
+        VARIABLES.iter().map(|(name, of)| (*name, Value::of_json(&data[*name], &types::parse(of).expect("a type"))));
+    Named(values.collect())
 }
 
 /// A value with its type, in one text.

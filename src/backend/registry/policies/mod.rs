@@ -3,6 +3,7 @@
 
 pub mod check;
 mod environment;
+pub mod typing;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};

@@ -48,12 +48,28 @@ pub(super) static ADMISSION_POLICY: Rules = Rules {
         policy.or_set(&["spec", "failurePolicy"], "Fail");
         policy.with(&["spec", "matchConstraints"], matching);
     },
+    // What a controller finds out elsewhere is known at once here.
+    create: |policy, _| {
+        policy.set_at(&["status"], policies::typing::status(policy, 1));
+        Ok(())
+    },
+    update: |new, old, _| {
+        if new.at(&["spec"]) != old.at(&["spec"]) {
+            new.set_at(&["status"], policies::typing::status(new, old.generation() + 1));
+        }
+        Ok(())
+    },
     validate: policies::check::validating,
     ..Rules::CLUSTER
 };
 
-pub(super) static MUTATING_ADMISSION_POLICY: Rules =
-    Rules { status: false, validate: policies::check::mutating, ..ADMISSION_POLICY };
+pub(super) static MUTATING_ADMISSION_POLICY: Rules = Rules {
+    status: false,
+    create: |_, _| Ok(()),
+    update: |_, _, _| Ok(()),
+    validate: policies::check::mutating,
+    ..ADMISSION_POLICY
+};
 
 pub(super) static ADMISSION_BINDING: Rules = Rules {
     generation_of: SPEC,

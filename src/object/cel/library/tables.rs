@@ -156,6 +156,10 @@ pub(in crate::object::cel) static TABLE: &[Function] = &[
         }
         _ => mismatch(),
     }),
+    // Patches.
+    define("jsonpatch.escapeKey", &["(string) -> string"], |budget, args| {
+        text(budget, args, |text| Ok(text.replace('~', "~0").replace('/', "~1").into()))
+    }),
     // Formats.
     define("format.named", &["(string) -> optional_type(kubernetes.NamedFormat)"], |_, args| match args {
         [Value::String(name)] => {

@@ -3,7 +3,7 @@
 use super::{Rule, Rules};
 use crate::backend::registry::field_error::{FieldError, FieldErrorKind, FieldErrors};
 use crate::object::Object;
-use crate::object::cel::{Budget, EvalError, Program, Value};
+use crate::object::cel::{Budget, EvalError, Named, Program, Value};
 
 /// What one rule may cost, and all rules of one object together.
 const COST_OF_ONE: u64 = 1_000_000;
@@ -124,11 +124,7 @@ impl Run {
         self.outcome.errors.push(error);
     }
 
-    fn evaluate<'v>(
-        &mut self,
-        program: &'v Program,
-        variables: &Vec<(&str, Value<'v>)>,
-    ) -> Result<Value<'v>, EvalError> {
+    fn evaluate<'v>(&mut self, program: &'v Program, variables: &Named<'v>) -> Result<Value<'v>, EvalError> {
         let granted = COST_OF_ONE.min(self.left);
         let mut budget = Budget::new(granted);
         let result = program.eval(variables, &mut budget);
@@ -151,11 +147,11 @@ impl Run {
         if rule.uses_old && old.is_none() && !rule.optional_old {
             return Ok(());
         }
-        let mut variables = vec![("self", Value::of_json(place.new, of))];
+        let mut variables = Named(vec![("self", Value::of_json(place.new, of))]);
         let old = old.map(|old| Value::of_json(old, of));
         match (rule.optional_old, old) {
-            (true, old) => variables.push(("oldSelf", Value::Optional(old.map(Into::into)))),
-            (false, Some(old)) => variables.push(("oldSelf", old)),
+            (true, old) => variables.0.push(("oldSelf", Value::Optional(old.map(Into::into)))),
+            (false, Some(old)) => variables.0.push(("oldSelf", old)),
             (false, None) => {}
         }
         if self.left == 0 {
@@ -188,7 +184,7 @@ impl Run {
         rule: &'v Rule,
         rules: &Rules,
         place: Place<'v>,
-        variables: &Vec<(&str, Value<'v>)>,
+        variables: &Named<'v>,
     ) -> Result<(), Stop> {
         let mut detail = match rule.message.as_str() {
             "" => format!("failed rule: {}", rule.rule),

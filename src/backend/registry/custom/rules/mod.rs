@@ -78,11 +78,11 @@ impl Rules {
             return None;
         }
         let of = types::declared(schema, true, "selfType");
-        Self::read(schema, schema, of, true)
+        Self::read(schema, schema, of)
     }
 
     /// `rules` is where the rules stand, `schema` what describes the values: within `allOf` they differ.
-    fn read(rules: &Object, schema: &Object, of: Option<Type>, root: bool) -> Option<Self> {
+    fn read(rules: &Object, schema: &Object, of: Option<Type>) -> Option<Self> {
         let mut read = Self { kind: schema.str_at(&["type"]).to_owned(), of: of.clone(), ..Self::default() };
         if let Some(of) = &of {
             read.rules = rules.list_at(&[FIELD]).iter().filter_map(|rule| Rule::read(of, rule, schema)).collect();
@@ -94,7 +94,7 @@ impl Rules {
             _ => None,
         };
         if let (Some(inner), Some(own)) = (rules.get("items"), schema.get("items")) {
-            read.items = Self::read(inner, own, item(&of), embedded(own)).map(Box::new);
+            read.items = Self::read(inner, own, item(&of)).map(Box::new);
         }
         for (name, inner) in rules.get("properties").and_then(Object::as_object).into_iter().flatten() {
             let Some(own) = schema.at(&["properties", name]) else { continue };
@@ -105,17 +105,17 @@ impl Rules {
             };
             // What has no type is not looked at.
             if field.is_some()
-                && let Some(inner) = Self::read(inner, own, field, embedded(own))
+                && let Some(inner) = Self::read(inner, own, field)
             {
                 read.properties.push((name.to_string(), inner));
             }
         }
         let values = |schema: &'_ Object| schema.get("additionalProperties").filter(|inner| inner.is_object()).cloned();
         if let (Some(inner), Some(own)) = (values(rules), values(schema)) {
-            read.values = Self::read(&inner, &own, item(&of), embedded(&own)).map(Box::new);
+            read.values = Self::read(&inner, &own, item(&of)).map(Box::new);
         }
         let all_of = rules.list_at(&["allOf"]).iter();
-        read.all_of = all_of.filter_map(|inner| Self::read(inner, schema, of.clone(), root)).collect();
+        read.all_of = all_of.filter_map(|inner| Self::read(inner, schema, of.clone())).collect();
         if schema.str_at(&["x-kubernetes-list-type"]) == "map" {
             let keys = schema.list_at(&["x-kubernetes-list-map-keys"]).iter();
             read.keys = keys.filter_map(Object::as_str).map(str::to_owned).collect();
