@@ -21,6 +21,7 @@ mod import;
 mod list;
 mod openapi;
 mod patch;
+mod policies;
 mod query;
 mod random;
 mod review;
