@@ -4,7 +4,6 @@
 use serde_json::json;
 
 use super::rules::{Defaults, Rules, SPEC};
-use crate::backend::registry::custom;
 use crate::backend::registry::validation::Faults;
 use crate::backend::registry::{custom, policies};
 use crate::object::{Meta, Object, names};
