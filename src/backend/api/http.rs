@@ -582,10 +582,15 @@ impl Call<'_> {
     }
 
     fn delete(&self) -> Result<Response<Body>, Status> {
-        let options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
-        match self.api.delete_with(self.storage, &self.route.namespace, &self.route.name, &options)? {
-            Deleted::Marked(object) => self.show(StatusCode::OK, object, &[]),
-            Deleted::Gone(object) if RETURN_DELETED.contains(&self.key()) => self.show(StatusCode::OK, object, &[]),
+        let mut options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
+        options.user = Some(self.user.clone());
+        let (namespace, name) = (&*self.route.namespace, &*self.route.name);
+        let (deleted, warnings) = self.api.delete_warned(self.storage, namespace, name, &options)?;
+        match deleted {
+            Deleted::Marked(object) => self.show(StatusCode::OK, object, &warnings),
+            Deleted::Gone(object) if RETURN_DELETED.contains(&self.key()) => {
+                self.show(StatusCode::OK, object, &warnings)
+            }
             Deleted::Gone(object) => {
                 let mut status = success();
                 status["details"] = json!({
@@ -594,13 +599,18 @@ impl Call<'_> {
                 if !self.route.resource.group.is_empty() {
                     status["details"]["group"] = self.route.resource.group.into();
                 }
-                Ok(ok(&status))
+                let mut response = ok(&status);
+                for warning in &warnings {
+                    warn(&mut response, warning);
+                }
+                Ok(response)
             }
         }
     }
 
     fn delete_collection(&self) -> Result<Response<Body>, Status> {
-        let options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
+        let mut options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
+        options.user = Some(self.user.clone());
         let selection = Selection::parse(self.storage, &self.query)?;
         let namespace = (!self.route.namespace.is_empty()).then_some(&*self.route.namespace);
         let page = self.api.store().list(self.key(), &ListOptions { namespace, ..ListOptions::default() })?;
@@ -694,6 +704,7 @@ fn delete_options(object: &Object, query: &Query) -> Result<DeleteOptions, Statu
         grace_period_seconds: object.int_at(&["gracePeriodSeconds"]),
         propagation: text(&["propagationPolicy"]),
         dry_run: query.dry_run()? || object.list_at(&["dryRun"]).iter().any(|value| value == "All"),
+        user: None,
     };
     if options.grace_period_seconds.is_none() {
         options.grace_period_seconds = query.number("gracePeriodSeconds")?;

@@ -22,6 +22,7 @@ mod layout;
 mod list;
 mod openapi;
 mod patch;
+mod policies;
 mod query;
 mod random;
 mod review;

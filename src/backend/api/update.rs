@@ -2,6 +2,7 @@
 
 use super::access::escalation;
 use super::catalog::DEFINITIONS;
+use super::policies::Admission;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
 use crate::backend::registry::strategies::admission;
@@ -170,7 +171,10 @@ impl Inside<'_, '_> {
                 None => drop(new.remove_at(&["metadata", field])),
             }
         }
+        let admission = Admission { resource, operation: "UPDATE", object: None, old: Some(&old), options };
+        self.mutate_by_policies(&admission, &mut new)?;
         let mut errors = FieldErrors::new();
+        let mut warnings = Vec::new();
         if part == Part::Whole {
             strategy.default(&mut new);
         }
@@ -206,13 +210,14 @@ impl Inside<'_, '_> {
         }
         if let Some(custom) = options.version.or(custom::of(resource)) {
             custom.default(&mut new);
-            errors.extend(custom.validate(&new));
+            errors.extend(custom.validate(&new, Some(&old), &mut warnings));
         }
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.gvk().group_kind(), name, &errors));
         }
-        let mut warnings = strategy.warnings(&new, Some(&old));
+        warnings.extend(strategy.warnings(&new, Some(&old)));
         warnings.extend(self.pod_security_warning(key, &new, Some(&old)));
+        warnings.extend(self.validate_by_policies(&Admission { object: Some(&new), ..admission })?);
         if options.dry_run {
             return Ok(Written { object: new, warnings });
         }

@@ -12,7 +12,7 @@ mod target;
 mod timeout;
 
 pub use check::{ConfigInvalid, Problem};
-pub use client::ClientConfig;
+pub use client::{ClientConfig, Provider, SystemAuthorities};
 pub use impersonation::Impersonation;
 pub use kubeconfig::Kubeconfig;
 pub use load::{ConfigNotFound, Loaded, LoadingRules, in_cluster_possible};

@@ -8,7 +8,8 @@ use super::impersonation::impersonate;
 use super::kubeconfig::{Cluster, Context, User};
 use super::load::SERVICE_ACCOUNT;
 use super::timeout::parse_timeout;
-use super::{ClientConfig, Impersonation, Kubeconfig, Overrides, put, set};
+use super::{ClientConfig, Impersonation, Kubeconfig, Overrides, Provider, put, set};
+use crate::object::Object;
 
 /// The server that kubectl assumes where none is configured.
 const DEFAULT_SERVER: &str = "http://localhost:8080";
@@ -181,7 +182,11 @@ impl Resolver<'_> {
         }
         // Credentials go over TLS only.
         if client.server.starts_with("https://") {
+            let file = user.location.clone();
             identify(&mut client, &cluster, user)?;
+            if let Some(provider) = &mut client.provider {
+                (provider.user, provider.file) = (self.user_name().0, file);
+            }
         }
         Ok(client)
     }
@@ -208,6 +213,36 @@ impl Resolver<'_> {
     }
 }
 
+/// Removed kinds of login, and what to use instead.
+const REMOVED: [(&str, &str); 2] = [
+    (
+        "azure",
+        "The azure auth plugin has been removed.\nPlease use the https://github.com/Azure/kubelogin kubectl/client-go credential plugin instead.\nSee https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins for further details",
+    ),
+    (
+        "gcp",
+        "The gcp auth plugin has been removed.\nPlease use the \"gke-gcloud-auth-plugin\" kubectl/client-go credential plugin instead.\nSee https://cloud.google.com/blog/products/containers-kubernetes/kubectl-auth-changes-in-gke for further details",
+    ),
+];
+
+/// The extension of a cluster that is for its credential program.
+const EXEC_CONFIG: &str = "client.authentication.k8s.io/exec";
+
+/// An identity provider's settings.
+fn identity_provider(provider: &Object) -> anyhow::Result<Provider> {
+    let name = provider.get("name").and_then(Object::as_str).unwrap_or_default();
+    if let Some((_, words)) = REMOVED.iter().find(|(removed, _)| *removed == name) {
+        anyhow::bail!("{words}");
+    }
+    if name != "oidc" {
+        anyhow::bail!("no Auth Provider found for name {name:?}");
+    }
+    let settings = provider.get("config").and_then(Object::as_object);
+    let text = |value: &Object| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let settings = settings.into_iter().flatten().map(|(key, value)| (key.clone(), text(value)));
+    Ok(Provider { settings: settings.collect(), ..Provider::default() })
+}
+
 /// Takes over who the client is and how the server proves who it is.
 fn identify(client: &mut ClientConfig, cluster: &Cluster, user: User) -> anyhow::Result<()> {
     client.tls_server_name.clone_from(&cluster.tls_server_name);
@@ -219,6 +254,7 @@ fn identify(client: &mut ClientConfig, cluster: &Cluster, user: User) -> anyhow:
     if !user.client_certificate.is_empty() || !user.client_certificate_data.is_empty() {
         client.client_certificate = pem(&user.client_certificate_data, &user.client_certificate)?;
         client.client_key = pem(&user.client_key_data, &user.client_key)?;
+        client.identity_in_files = user.client_certificate_data.is_empty();
     }
     client.token = user.token;
     if !user.token_file.is_empty() {
@@ -230,9 +266,9 @@ fn identify(client: &mut ClientConfig, cluster: &Cluster, user: User) -> anyhow:
     }
     (client.username, client.password) = (user.username, user.password);
     client.exec = user.exec;
-    if let Some(provider) = user.auth_provider {
-        let name = provider.get("name").and_then(|name| name.as_str()).unwrap_or_default();
-        anyhow::bail!("no Auth Provider found for name {name:?}");
+    client.exec_config = cluster.extension(EXEC_CONFIG);
+    if let Some(provider) = &user.auth_provider {
+        client.provider = Some(identity_provider(provider)?);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Go's `sort.Sort`, a pattern-defeating quicksort. It is not stable, and where values are equal (or
 //! compare strangely) the order that users see is the one that its steps leave; so they are the same
-//! steps here.
+//! steps here. Unlike Rust's own, it takes any `less`, also one that contradicts itself.
 
 /// Lengths up to this are sorted by insertion.
 const MAX_INSERTION: usize = 12;
