@@ -36,7 +36,11 @@ impl<'a> Pages<'a> {
             return Ok(None);
         }
         let call = Call::list(&self.endpoint, &self.params).accept(self.accept);
-        let page = self.client.json(call.text("includeObject", self.include_object)).await?;
+        let mut page = self.client.json(call.text("includeObject", self.include_object)).await?;
+        // Lists of metadata have no items rather than an empty list of them.
+        if let Some(items @ Object::Null) = page.get_mut("items") {
+            *items = Object::Array(Vec::new());
+        }
         page.str_at(&["metadata", "continue"]).clone_into(&mut self.params.continue_token);
         self.done = self.params.continue_token.is_empty();
         Ok(Some(page))
@@ -95,5 +99,16 @@ mod tests {
         let items = Pages::new(&client, endpoint, params, Accept::Json).items().await.expect("items");
         let names: Vec<_> = items.iter().map(|item| (item.name(), item.kind(), item.api_version())).collect();
         assert_eq!(names, [("a", "Pod", "v1"), ("b", "Pod", "v1"), ("c", "Own", "v1")]);
+    }
+
+    #[tokio::test]
+    async fn no_items_are_an_empty_list() {
+        let recorded = Recorded::parse(
+            r#"[{"uri": "/api/v1/pods", "response": {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": null}}]"#,
+        );
+        let client = Client::new(Arc::new(recorded.expect("a recording")), "test", Box::new(|_| {}));
+        let endpoint = Endpoint::collection(&GroupVersionResource::new("", "v1", "pods"), "");
+        let page = Pages::new(&client, endpoint, ListParams::default(), Accept::PartialMetadataList).next().await;
+        assert_eq!(page.expect("a page").expect("one")["items"], serde_json::json!([]));
     }
 }
