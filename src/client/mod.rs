@@ -36,6 +36,8 @@ pub struct Client {
     user_agent: HeaderValue,
     warn: WarningSink,
     warned: RefCell<HashSet<String>>,
+    /// What was said of words with several meanings; it does not count as a server's warning.
+    words_warned: RefCell<HashSet<String>>,
     known: discovery::Known,
 }
 
@@ -43,7 +45,14 @@ impl Client {
     /// A client over a transport, which says `user_agent` of itself and hands warnings to `warn`.
     pub fn new(transport: Arc<dyn Transport>, user_agent: &str, warn: WarningSink) -> Self {
         let user_agent = HeaderValue::from_str(user_agent).unwrap_or(HeaderValue::from_static("kctl"));
-        Self { transport, user_agent, warn, warned: RefCell::default(), known: discovery::Known::default() }
+        Self {
+            transport,
+            user_agent,
+            warn,
+            warned: RefCell::default(),
+            words_warned: RefCell::default(),
+            known: discovery::Known::default(),
+        }
     }
 
     /// The transport underneath, for tasks that outlive a borrow of the client.
@@ -114,6 +123,13 @@ impl Client {
         let mut request = call.build()?;
         request.headers_mut().entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
         self.transport.upgrade(request).await.map_err(from_box)
+    }
+
+    /// Says of a word what else it could mean, once.
+    fn warn_of_word(&self, text: &str) {
+        if self.words_warned.borrow_mut().insert(text.to_owned()) {
+            (self.warn)(text);
+        }
     }
 
     fn note_warnings(&self, headers: &HeaderMap) {

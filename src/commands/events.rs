@@ -116,6 +116,10 @@ async fn about(ctx: &Context, object: &str) -> anyhow::Result<String> {
         }
         Err(error) => return Err(error),
     };
+    if name.is_empty() {
+        // As kubectl has it, no name is all objects, of whatever kind.
+        return Ok(String::new());
+    }
     let (kind, version) = (&mapping.kind.kind, mapping.kind.api_version());
     let name = fields::escape(name);
     Ok(format!("involvedObject.kind={kind},involvedObject.apiVersion={version},involvedObject.name={name}"))

@@ -132,6 +132,18 @@ impl Context {
         self.env.is_on("KCTL_OFFLINE")
     }
 
+    /// Whether a flag names a part of the kubeconfig. One that is not there is a mistake, whichever
+    /// cluster is used; so is a file of `KUBECONFIG` that cannot be read.
+    fn names_configuration(&self) -> anyhow::Result<bool> {
+        if self.env.get("KUBECONFIG").is_some() {
+            self.kubeconfig()?;
+        }
+        let flags = &self.overrides;
+        let context = flags.context.as_deref().filter(|name| *name != config::OFFLINE);
+        let named = [context, flags.cluster.as_deref(), flags.user.as_deref(), flags.kubeconfig.as_deref()];
+        Ok(!named.into_iter().flatten().all(str::is_empty))
+    }
+
     fn choice(&self) -> anyhow::Result<Choice> {
         if self.forced_offline() {
             return Ok(Choice::OfflineAsked);
@@ -155,6 +167,9 @@ impl Context {
             Choice::Server => self.resolver()?.namespace(),
             // The bundled cluster may still be given a namespace by a context of its name.
             Choice::OfflineAsked | Choice::OfflineByDefault => {
+                if self.names_configuration()? {
+                    self.resolver()?.namespace()?;
+                }
                 let flag = self.overrides.namespace.clone().filter(|namespace| !namespace.is_empty());
                 let explicit = flag.is_some();
                 Ok((flag.unwrap_or_else(|| "default".to_owned()), explicit))
@@ -167,6 +182,9 @@ impl Context {
         match self.choice()? {
             Choice::Server => Ok(Target::Server(Box::new(self.resolver()?.client_config()?))),
             Choice::OfflineAsked | Choice::OfflineByDefault => {
+                if self.names_configuration()? {
+                    self.resolver()?.client_config()?;
+                }
                 let impersonate = config::Impersonation::of_flags(&self.overrides)?;
                 // Nothing here takes so long that it has to be given up.
                 self.overrides.request_timeout.as_deref().map(config::parse_timeout).transpose()?;
@@ -294,5 +312,15 @@ mod tests {
         let overrides = Overrides { kubeconfig: Some("/nonexistent/x".into()), ..Overrides::default() };
         let error = context(&[], overrides).namespace().expect_err("no file");
         assert_eq!(error.to_string(), "stat /nonexistent/x: no such file or directory");
+    }
+
+    #[test]
+    fn offline_names_must_exist_too() {
+        let offline = [("HOME", "/nonexistent"), ("KCTL_OFFLINE", "1"), ("KCTL_OFFLINE_DIR", "/state")];
+        let overrides = Overrides { context: Some("nosuch".into()), ..Overrides::default() };
+        let error = context(&offline, overrides).namespace().expect_err("no context");
+        assert_eq!(error.to_string(), "invalid configuration: context was not found for specified context: nosuch");
+        let overrides = Overrides { context: Some("offline".into()), ..Overrides::default() };
+        assert!(context(&offline, overrides).target().is_ok());
     }
 }

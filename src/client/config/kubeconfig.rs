@@ -221,7 +221,7 @@ impl Kubeconfig {
     fn check_data(&self) -> Result<(), String> {
         let users = self.users.values().flat_map(|user| [&user.client_certificate_data, &user.client_key_data]);
         let clusters = self.clusters.values().map(|cluster| &cluster.certificate_authority_data);
-        clusters.chain(users).try_for_each(|data| super::resolve::decode(data).map(drop))
+        clusters.chain(users).try_for_each(|data| super::files::decode(data).map(drop))
     }
 
     /// The document as it is written: entries in order of their names.

@@ -45,7 +45,7 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
             "No resources found".to_owned()
         });
     }
-    Many::collect(errors)
+    plan.outcome(errors)
 }
 
 /// One answer: a table, or an object that the server made none of.
@@ -108,9 +108,14 @@ fn print(ctx: &Context, settings: &Settings<'_>, found: Vec<Found>, with_kind: b
     let mut printer = TablePrinter::new(Out(&ctx.streams), Options::default());
     let mut last: Option<GroupVersionResource> = None;
     let mut any = false;
+    // As kubectl has it, the column of namespaces stays once it was there.
+    let mut with_namespace = false;
     for answer in found {
         if !any || answer.resource().is_none() || answer.resource() != last.as_ref() {
-            printer.next_group(options(settings, answer.mapping.as_ref(), with_kind))?;
+            let mut options = options(settings, answer.mapping.as_ref(), with_kind);
+            with_namespace |= options.with_namespace;
+            options.with_namespace = with_namespace;
+            printer.next_group(options)?;
             last = answer.resource().cloned();
             any = true;
         }

@@ -37,6 +37,25 @@ impl std::fmt::Display for Stop {
 
 impl std::error::Error for Stop {}
 
+/// A manifest's object is not in the namespace that was asked for.
+#[derive(Debug)]
+struct OtherNamespace {
+    object: String,
+    given: String,
+}
+
+impl std::fmt::Display for OtherNamespace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { object, given } = self;
+        write!(
+            f,
+            "the namespace from the provided object {object:?} does not match the namespace {given:?}. You must pass '--namespace={object}' to perform this operation."
+        )
+    }
+}
+
+impl std::error::Error for OtherNamespace {}
+
 /// What came of it.
 enum Outcome<'a> {
     Infos(Vec<anyhow::Result<Info>>),
@@ -133,6 +152,16 @@ impl Plan<'_> {
         });
         let result = result.await;
         (infos, result)
+    }
+
+    /// The errors of a command that went on after them. A single one of reading manifests reaches kubectl
+    /// as an aggregate in an aggregate, which is worded without `error: `.
+    pub fn outcome(&self, errors: Vec<anyhow::Error>) -> anyhow::Result<()> {
+        let manifests = self.sources.iter().any(|source| matches!(source, Source::Manifest(_)));
+        match errors.as_slice() {
+            [only] if manifests && !only.is::<OtherNamespace>() => Err(Many(vec![Many(errors).into()]).into()),
+            _ => Many::collect(errors),
+        }
     }
 
     fn settle(&self, result: anyhow::Result<()>, errors: &mut Vec<anyhow::Error>) -> anyhow::Result<()> {
@@ -250,7 +279,15 @@ impl Plan<'_> {
 
     async fn mapping(&self, object: &Object) -> anyhow::Result<Mapping> {
         match self.client {
-            Some(client) => client.mapping(&object.gvk()).await,
+            Some(client) => {
+                let kind = object.gvk();
+                let mut mapping = client.mapping(&kind).await?;
+                if kind.version.is_empty() {
+                    // The address is made of what the manifest says: no server has a resource there.
+                    mapping.resource.version.clear();
+                }
+                Ok(mapping)
+            }
             None => anyhow::bail!("local operation only"),
         }
     }
@@ -365,6 +402,10 @@ impl Plan<'_> {
 
     /// A named object, fetched where objects are required.
     async fn complete(&self, mut info: Info) -> anyhow::Result<Info> {
+        if info.name.is_empty() {
+            // The address would be that of the whole collection.
+            anyhow::bail!("resource name may not be empty");
+        }
         if let Some(client) = self.client.filter(|_| self.builder.require_object) {
             info.fetch(client, self.builder.accept, self.builder.include_object).await?;
         }
@@ -390,12 +431,7 @@ impl Builder<'_> {
                 self.default_into(&mut info);
             }
             if self.require_namespace && info.namespace != self.namespace {
-                anyhow::bail!(
-                    "the namespace from the provided object {:?} does not match the namespace {:?}. You must pass '--namespace={}' to perform this operation.",
-                    info.namespace,
-                    self.namespace,
-                    info.namespace
-                );
+                return Err(OtherNamespace { object: info.namespace, given: self.namespace.clone() }.into());
             }
         } else {
             info.namespace.clear();
@@ -446,9 +482,7 @@ fn not_an_object(value: &Object) -> Option<String> {
         Object::Bool(_) => "bool",
         Object::Null => "null",
     };
-    Some(format!(
-        "json: cannot unmarshal {kind} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
-    ))
+    Some(format!("json: cannot unmarshal {kind} into Go value of type unstructured.detector"))
 }
 
 /// A resource as Go prints it: `apps/v1, Resource=deployments`.
