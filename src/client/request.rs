@@ -283,6 +283,18 @@ impl Call {
         Self { subject: Some(Subject::of(endpoint)), ..Self::new(method, endpoint.path()) }
     }
 
+    /// The same with another method.
+    #[must_use]
+    pub fn with_method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// The value of a parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// Reads one object.
     pub fn get(endpoint: &Endpoint) -> Self {
         Self::to(Method::GET, endpoint)
