@@ -53,7 +53,7 @@ pub enum Session {
     /// Over a websocket.
     Web {
         /// The connection.
-        socket: WebSocketStream<Box<dyn Duplex>>,
+        socket: Box<WebSocketStream<Box<dyn Duplex>>>,
         /// Whether the end of standard input can be told.
         closes: bool,
     },
@@ -74,7 +74,7 @@ impl Session {
     /// before it; output that could not be written here.
     pub async fn run(self, flow: Flow<'_>) -> anyhow::Result<()> {
         match self {
-            Self::Web { socket, closes } => channel::carry(socket, closes, flow).await,
+            Self::Web { socket, closes } => channel::carry(*socket, closes, flow).await,
             Self::Plain { connection, wanted } => plain::carry(connection, wanted, flow).await,
         }
     }
@@ -86,7 +86,7 @@ impl Session {
 /// The server refuses, or speaks none of the protocols.
 pub async fn open(client: &Client, call: Call) -> anyhow::Result<Session> {
     if let Some((socket, protocol)) = websocket(client, call.clone(), &PROTOCOLS).await? {
-        return Ok(Session::Web { socket, closes: protocol == PROTOCOLS[0] });
+        return Ok(Session::Web { socket: Box::new(socket), closes: protocol == PROTOCOLS[0] });
     }
     let on = |name| call.parameter(name).is_some_and(|value| value == "true");
     let wanted = Wanted { stdin: on("stdin"), stdout: on("stdout"), stderr: on("stderr"), tty: on("tty") };
