@@ -1,11 +1,12 @@
 //! Requests that got no answer, and answers that are not the API's own.
 
 use std::error::Error as StdError;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io;
 
 use http::{Method, StatusCode};
 
+use super::request::Subject;
 use crate::object::Status;
 use crate::object::status::{StatusCause, StatusDetails};
 
@@ -82,50 +83,18 @@ impl ConnectionError {
     }
 }
 
-/// Adds to a status that was made up what the request was about, as client-go does: `(get pods x)`.
-/// Statuses of the server's own, and requests that are about no resource, stay as they are.
-pub fn about(error: anyhow::Error, method: &Method, path: &str) -> anyhow::Error {
-    let mut status = match error.downcast::<Status>() {
-        Ok(status) => status,
-        Err(other) => return other,
-    };
-    let made_up = status
-        .details
-        .as_ref()
-        .is_some_and(|details| details.causes.iter().any(|cause| cause.reason == "UnexpectedServerResponse"));
-    let resource = resource_of(path).filter(|_| made_up);
-    if let Some((resource, name)) = resource {
-        let space = if name.is_empty() { "" } else { " " };
-        let verb = method.as_str().to_ascii_lowercase();
-        status.message.push_str(&format!(" ({verb} {resource}{space}{name})"));
-    }
-    status.into()
-}
-
-/// The resource (`deployments.apps`) and the name that a path leads to.
-fn resource_of(path: &str) -> Option<(String, &str)> {
-    let mut parts = path.trim_matches('/').split('/');
-    let group = match parts.next()? {
-        "api" => "",
-        "apis" => parts.next()?,
-        _ => return None,
-    };
-    parts.next()?;
-    let mut rest: Vec<&str> = parts.collect();
-    if let ["namespaces", _, _, ..] = rest.as_slice() {
-        rest.drain(..2);
-    }
-    let plural = rest.first().filter(|plural| !plural.is_empty())?;
-    let dot = if group.is_empty() { "" } else { "." };
-    Some((format!("{plural}{dot}{group}"), rest.get(1).copied().unwrap_or("")))
-}
-
 /// The status that client-go makes of an error response that holds none: `text` is the body where it
-/// is text.
-pub fn generic_status(method: &Method, code: StatusCode, text: Option<&str>, retry_after: Option<i64>) -> Status {
+/// is text. `subject` is what was asked for.
+pub fn generic_status(
+    method: &Method,
+    subject: Option<&Subject>,
+    code: StatusCode,
+    text: Option<&str>,
+    retry_after: Option<i64>,
+) -> Status {
     let said = text.map_or("unknown", str::trim);
     let code = code.as_u16();
-    let (reason, message) = match code {
+    let (reason, mut message) = match code {
         409 if method == Method::POST => ("AlreadyExists", "the server reported a conflict".to_owned()),
         409 => ("Conflict", "the server reported a conflict".to_owned()),
         404 => ("NotFound", "the server could not find the requested resource".to_owned()),
@@ -157,8 +126,17 @@ pub fn generic_status(method: &Method, code: StatusCode, text: Option<&str>, ret
     };
     let cause =
         StatusCause { reason: "UnexpectedServerResponse".into(), message: said.to_owned(), field: String::new() };
+    let mut details =
+        StatusDetails { causes: vec![cause], retry_after_seconds: retry_after, ..StatusDetails::default() };
+    if let Some(Subject { group, resource, name }) = subject {
+        let _ = write!(message, " ({} {resource}", method.as_str().to_ascii_lowercase());
+        for (before, part) in [('.', group), (' ', name)].into_iter().filter(|(_, part)| !part.is_empty()) {
+            let _ = write!(message, "{before}{part}");
+        }
+        message.push(')');
+        (details.group, details.kind, details.name) = (group.clone(), resource.clone(), name.clone());
+    }
     let mut status = Status::failure(code, reason, message);
-    let details = StatusDetails { causes: vec![cause], retry_after_seconds: retry_after, ..StatusDetails::default() };
     status.details = Some(Box::new(details));
     status
 }

@@ -27,7 +27,7 @@ use http_body_util::BodyExt;
 use crate::object::{Object, Status, yaml};
 pub use error::{BodyError, ConnectionError};
 use log::Log;
-use request::Call;
+use request::{Call, Subject};
 use retry::retry_after;
 use transport::{Body, BoxError, Transport, Upgrade};
 
@@ -101,13 +101,14 @@ impl Client {
 
     /// Sends a request; an error status is an error.
     pub async fn send(&self, call: Call) -> anyhow::Result<Response<Body>> {
+        let subject = call.subject().cloned();
         let request = call.build()?;
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let method = request.method().clone();
         let response = self.persist(self.named(request), true).await?;
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(error::about(refusal(&method, response).await, &method, &path))
+        Err(refusal(&method, subject.as_ref(), response).await)
     }
 
     /// Sends a request and reads the whole answer.
@@ -122,9 +123,11 @@ impl Client {
 
     /// Sends a request that asks to switch protocols; an answer with an error status is an error.
     pub async fn upgrade(&self, call: Call) -> anyhow::Result<Upgrade> {
-        let method = call.method().clone();
+        let (method, subject) = (call.method().clone(), call.subject().cloned());
         match self.switch(call).await? {
-            Upgrade::Refused(response) if !response.status().is_success() => Err(refusal(&method, response).await),
+            Upgrade::Refused(response) if !response.status().is_success() => {
+                Err(refusal(&method, subject.as_ref(), response).await)
+            }
             answer => Ok(answer),
         }
     }
@@ -212,8 +215,9 @@ pub fn from_box(error: BoxError) -> anyhow::Error {
     }
 }
 
-/// The error in a response: its status object, or the one that client-go makes up.
-pub async fn refusal(method: &Method, response: Response<Body>) -> anyhow::Error {
+/// The error in a response: its status object, or the one that client-go makes up, which names what the
+/// request was about.
+pub async fn refusal(method: &Method, subject: Option<&Subject>, response: Response<Body>) -> anyhow::Error {
     let (head, body) = response.into_parts();
     let body = match collect(body).await {
         Ok(body) => body,
@@ -233,12 +237,14 @@ pub async fn refusal(method: &Method, response: Response<Body>) -> anyhow::Error
         .is_none_or(|kind| kind.to_str().is_ok_and(|kind| kind.trim_start().starts_with("text/")));
     let text = is_text.then(|| String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(&body)).into_owned());
     let retry = retry_after(&head.headers).and_then(|seconds| i64::try_from(seconds).ok());
-    error::generic_status(method, head.status, text.as_deref(), retry).into()
+    error::generic_status(method, subject, head.status, text.as_deref(), retry).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::GroupVersionResource;
+    use request::Endpoint;
     use std::rc::Rc;
     use transport::recorded::Recorded;
 
@@ -260,7 +266,9 @@ mod tests {
             {"uri": "/c", "status": 500, "response": "oh \"no\"\n"},
             {"uri": "/d", "status": 403, "response": "go away"},
             {"uri": "/e", "status": 418, "response": {}},
-            {"uri": "/f", "method": "POST", "status": 409, "response": {}}
+            {"uri": "/f", "method": "POST", "status": 409, "response": {}},
+            {"uri": "/api/v1/pods", "status": 404, "response": "404 page not found\n"},
+            {"uri": "/apis/apps/v1/namespaces/x/deployments/web", "status": 503, "response": ""}
         ]"#,
         );
         for (method, path, reason, message) in [
@@ -284,6 +292,18 @@ mod tests {
             let error = client.json(Call::new(method, path)).await.expect_err("refused");
             let status = error.downcast_ref::<Status>().expect("a status");
             assert_eq!((status.reason.as_str(), status.message.as_str()), (reason, message), "{path}");
+        }
+        let pods = GroupVersionResource::new("", "v1", "pods");
+        let deployments = GroupVersionResource::new("apps", "v1", "deployments");
+        for (endpoint, message) in [
+            (Endpoint::collection(&pods, ""), "the server could not find the requested resource (get pods)"),
+            (
+                Endpoint::object(&deployments, "x", "web"),
+                "the server is currently unable to handle the request (get deployments.apps web)",
+            ),
+        ] {
+            let error = client.json(Call::get(&endpoint)).await.expect_err("refused");
+            assert_eq!(error.to_string(), message);
         }
     }
 

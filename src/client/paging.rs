@@ -54,7 +54,11 @@ impl<'a> Pages<'a> {
                 return parse(&part).and_then(typed).map(Some);
             }
         }
-        let page = parse(&splitter.finish()).and_then(typed)?;
+        let mut page = parse(&splitter.finish()).and_then(typed)?;
+        // Lists of metadata have no items rather than an empty list of them.
+        if let Some(items @ Object::Null) = page.get_mut("items") {
+            *items = Object::Array(Vec::new());
+        }
         page.str_at(&["metadata", "continue"]).clone_into(&mut self.params.continue_token);
         self.done = self.params.continue_token.is_empty();
         Ok(Some(page))
@@ -113,5 +117,16 @@ mod tests {
         let items = Pages::new(&client, endpoint, params, Accept::Json).items().await.expect("items");
         let names: Vec<_> = items.iter().map(|item| (item.name(), item.kind(), item.api_version())).collect();
         assert_eq!(names, [("a", "Pod", "v1"), ("b", "Pod", "v1"), ("c", "Own", "v1")]);
+    }
+
+    #[tokio::test]
+    async fn no_items_are_an_empty_list() {
+        let recorded = Recorded::parse(
+            r#"[{"uri": "/api/v1/pods", "response": {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": null}}]"#,
+        );
+        let client = Client::new(Arc::new(recorded.expect("a recording")), "test", Box::new(|_| {}));
+        let endpoint = Endpoint::collection(&GroupVersionResource::new("", "v1", "pods"), "");
+        let page = Pages::new(&client, endpoint, ListParams::default(), Accept::PartialMetadataList).next().await;
+        assert_eq!(page.expect("a page").expect("one")["items"], serde_json::json!([]));
     }
 }

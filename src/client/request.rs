@@ -223,11 +223,30 @@ impl DeleteParams {
     }
 }
 
+/// What a request is about, for errors that the server did not put into words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// API group; empty for the core's.
+    pub group: String,
+    /// The resource, in plural.
+    pub resource: String,
+    /// The object's name; empty for the collection.
+    pub name: String,
+}
+
+impl Subject {
+    fn of(endpoint: &Endpoint) -> Self {
+        let GroupVersionResource { group, resource, .. } = endpoint.resource.clone();
+        Self { group, resource, name: endpoint.name.clone() }
+    }
+}
+
 /// A request in the making.
 #[derive(Clone, Debug)]
 pub struct Call {
     method: Method,
     path: String,
+    subject: Option<Subject>,
     query: Vec<(Cow<'static, str>, String)>,
     accept: Cow<'static, str>,
     content_type: Option<&'static str>,
@@ -241,6 +260,7 @@ impl Call {
         Self {
             method,
             path: path.into(),
+            subject: None,
             query: Vec::new(),
             accept: Accept::Json.header().into(),
             content_type: None,
@@ -254,9 +274,30 @@ impl Call {
         &self.method
     }
 
+    /// What the request is about, where it was made for an object or a collection.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.subject.as_ref()
+    }
+
+    fn to(method: Method, endpoint: &Endpoint) -> Self {
+        Self { subject: Some(Subject::of(endpoint)), ..Self::new(method, endpoint.path()) }
+    }
+
+    /// The same with another method.
+    #[must_use]
+    pub fn with_method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// The value of a parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// Reads one object.
     pub fn get(endpoint: &Endpoint) -> Self {
-        Self::new(Method::GET, endpoint.path())
+        Self::to(Method::GET, endpoint)
     }
 
     /// Reads one page of a collection.
@@ -284,22 +325,22 @@ impl Call {
 
     /// Creates an object in a collection (or posts to a subresource).
     pub fn create(endpoint: &Endpoint, object: &Object, params: &WriteParams) -> Self {
-        Self::new(Method::POST, endpoint.path()).write(params).json(object)
+        Self::to(Method::POST, endpoint).write(params).json(object)
     }
 
     /// Replaces an object.
     pub fn update(endpoint: &Endpoint, object: &Object, params: &WriteParams) -> Self {
-        Self::new(Method::PUT, endpoint.path()).write(params).json(object)
+        Self::to(Method::PUT, endpoint).write(params).json(object)
     }
 
     /// Changes an object.
     pub fn patch(endpoint: &Endpoint, kind: PatchType, patch: impl Into<Bytes>, params: &WriteParams) -> Self {
-        Self::new(Method::PATCH, endpoint.path()).write(params).body(kind.media_type(), patch)
+        Self::to(Method::PATCH, endpoint).write(params).body(kind.media_type(), patch)
     }
 
     /// Deletes an object, or a collection.
     pub fn delete(endpoint: &Endpoint, params: &DeleteParams) -> Self {
-        Self::new(Method::DELETE, endpoint.path()).json(&params.to_object())
+        Self::to(Method::DELETE, endpoint).json(&params.to_object())
     }
 
     fn write(self, params: &WriteParams) -> Self {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 
+use super::error::ConnectionError;
 use super::request::{Accept, Call, Endpoint, ListParams, WatchParams};
 use super::transport::Body;
 use super::{Client, from_box, paging};
@@ -210,7 +211,11 @@ impl<'a> Watcher<'a> {
     pub async fn next_of_connection(&mut self) -> anyhow::Result<Option<Event>> {
         self.connect().await?;
         let Some(stream) = &mut self.stream else { return Ok(None) };
-        let event = stream.next().await;
+        // A connection that breaks has ended, as for client-go.
+        let event = match stream.next().await {
+            Err(error) if error.is::<ConnectionError>() => Ok(None),
+            event => event,
+        };
         match &event {
             Ok(Some(event)) => {
                 self.heard = true;

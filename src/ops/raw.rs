@@ -31,7 +31,7 @@ pub async fn send(ctx: &Context, method: Method, target: String, file: &str) -> 
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json, */*"));
     let response = ctx.client().await?.send_raw(request).await?;
     if !response.status().is_success() {
-        return Err(crate::client::refusal(&method, response).await);
+        return Err(crate::client::refusal(&method, None, response).await);
     }
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {

@@ -152,46 +152,8 @@ impl Sandbox {
     }
 
     /// Runs a prepared command.
-    pub fn finish(&self, mut command: Command, input: &str) -> Outcome {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let (mut to, out, err) = (
-            child.stdin.take().expect("piped"),
-            child.stdout.take().expect("piped"),
-            child.stderr.take().expect("piped"),
-        );
-        let input = input.as_bytes().to_vec();
-        let writer = std::thread::spawn(move || {
-            let _ = to.write_all(&input);
-        });
-        let read = |mut from: Box<dyn Read + Send>| {
-            std::thread::spawn(move || {
-                let mut bytes = Vec::new();
-                let _ = from.read_to_end(&mut bytes);
-                String::from_utf8_lossy(&bytes).into_owned()
-            })
-        };
-        let mut take = Vec::new();
-        take.push(read(Box::new(out)));
-        take.push(read(Box::new(err)));
-        let started = Instant::now();
-        let code = loop {
-            match child.try_wait().expect("a child") {
-                Some(status) => break status.code().unwrap_or(-1),
-                None if started.elapsed() > PATIENCE => {
-                    let _ = child.kill();
-                    panic!("{command:?} did not end");
-                }
-                None => std::thread::sleep(Duration::from_millis(2)),
-            }
-        };
-        let _ = writer.join();
-        let stderr = take.pop().expect("two").join().expect("read");
-        let stdout = take.pop().expect("two").join().expect("read");
+    pub fn finish(&self, command: Command, input: &str) -> Outcome {
+        let Outcome { stdout, stderr, code } = finish(command, input);
         Outcome { stdout: self.mask(&stdout), stderr: self.mask(&stderr), code }
     }
 
@@ -201,6 +163,47 @@ impl Sandbox {
             Regex::new(pattern).expect("a pattern").replace_all(&text, *with).into_owned()
         })
     }
+}
+
+/// Runs a prepared command with standard input, to its end.
+pub fn finish(mut command: Command, input: &str) -> Outcome {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (mut to, out, err) =
+        (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+    let input = input.as_bytes().to_vec();
+    let writer = std::thread::spawn(move || {
+        let _ = to.write_all(&input);
+    });
+    let read = |mut from: Box<dyn Read + Send>| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = from.read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    };
+    let mut take = Vec::new();
+    take.push(read(Box::new(out)));
+    take.push(read(Box::new(err)));
+    let started = Instant::now();
+    let code = loop {
+        match child.try_wait().expect("a child") {
+            Some(status) => break status.code().unwrap_or(-1),
+            None if started.elapsed() > PATIENCE => {
+                let _ = child.kill();
+                panic!("{command:?} did not end");
+            }
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    let _ = writer.join();
+    let stderr = take.pop().expect("two").join().expect("read");
+    let stdout = take.pop().expect("two").join().expect("read");
+    Outcome { stdout, stderr, code }
 }
 
 impl Drop for Sandbox {
@@ -362,7 +365,8 @@ fn step(sandbox: &Sandbox, line: &str, input: &[String]) -> Outcome {
     }
 }
 
-fn is_assignment(word: &str) -> bool {
+/// Whether a word sets a variable: `NAME=value`.
+pub fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.chars().all(|c| c == '_' || c.is_ascii_uppercase() || c.is_ascii_digit())
     })

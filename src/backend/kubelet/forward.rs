@@ -4,14 +4,16 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::object::spdy::{self, Decoder, Encoder, Frame};
 
+/// The protocol where SPDY is spoken without a websocket around it.
+pub const PLAIN: &str = "portforward.k8s.io";
 /// Bytes read from a port at a time.
 const CHUNK: usize = 32 * 1024;
 /// How many streams are open at most.
@@ -29,26 +31,58 @@ pub async fn serve<T>(socket: WebSocketStream<T>, connect: impl Fn(u16) -> Resul
 where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (mut sink, mut source) = socket.split();
+    let (sink, source) = socket.split();
+    let sink = sink.with(|bytes: Bytes| std::future::ready(Ok::<_, tungstenite::Error>(Message::Binary(bytes))));
+    // Pings are answered by the library, on the way.
+    let source = source.take_while(|message| std::future::ready(!matches!(message, Ok(Message::Close(_)) | Err(_))));
+    let source = source.filter_map(|message| {
+        std::future::ready(match message {
+            Ok(Message::Binary(bytes)) => Some(bytes),
+            _ => None,
+        })
+    });
+    carry(sink, source, connect).await;
+}
+
+/// Serves a connection that speaks SPDY itself.
+pub async fn serve_plain<T>(connection: T, connect: impl Fn(u16) -> Result<DuplexStream, String>)
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (reader, writer) = tokio::io::split(connection);
+    let sink = futures_util::sink::unfold(writer, async |mut writer, bytes: Bytes| {
+        writer.write_all(&bytes).await?;
+        writer.flush().await?;
+        Ok::<_, std::io::Error>(writer)
+    });
+    let source = futures_util::stream::unfold((reader, vec![0; CHUNK]), async |(mut reader, mut buffer)| {
+        let count = reader.read(&mut buffer).await.ok().filter(|count| *count > 0)?;
+        Some((Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default()), (reader, buffer)))
+    });
+    carry(sink, source, connect).await;
+}
+
+async fn carry(
+    sink: impl Sink<Bytes> + Send + 'static,
+    source: impl Stream<Item = Bytes> + Send,
+    connect: impl Fn(u16) -> Result<DuplexStream, String>,
+) {
     let (frames, mut outgoing) = mpsc::channel::<Frame>(16);
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(async move {
+        let mut sink = std::pin::pin!(sink);
         let mut encoder = Encoder::default();
         while let Some(frame) = outgoing.recv().await {
-            if sink.send(Message::Binary(encoder.encode(&frame))).await.is_err() {
+            if sink.send(encoder.encode(&frame)).await.is_err() {
                 return;
             }
         }
     });
+    let mut source = std::pin::pin!(source);
     let mut decoder = Decoder::default();
     let mut inputs: HashMap<u32, mpsc::Sender<Bytes>> = HashMap::new();
     let mut pairs: HashMap<(String, u16), Pair> = HashMap::new();
-    while let Some(Ok(message)) = source.next().await {
-        let data = match message {
-            Message::Binary(data) => data,
-            Message::Close(_) => return,
-            _ => continue,
-        };
+    while let Some(data) = source.next().await {
         decoder.feed(&data);
         loop {
             let frame = match decoder.next_frame() {

@@ -31,6 +31,7 @@ pub mod images;
 pub mod logs;
 pub mod network;
 pub mod nodes;
+pub mod plain;
 mod pod;
 pub mod probes;
 pub mod process;

@@ -24,6 +24,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::access::{Body, refuse};
+use super::plain;
 use crate::object::{Meta, Object, Status};
 
 /// The subprotocols, best first.
@@ -73,6 +74,9 @@ where
     S: FnOnce() -> F + Send + 'static,
     F: Future<Output = Result<Process, String>> + Send + 'static,
 {
+    if plain::is_spdy(request.headers()) {
+        return plain::upgrade(request, start);
+    }
     switch(request, &PROTOCOLS, |socket, protocol| async move {
         let process = start().await;
         serve(socket, protocol == PROTOCOLS[0], process).await;
@@ -226,14 +230,20 @@ async fn receive(
         }
         Some((&CLOSE, [STDIN])) if closes => *input = None,
         Some((&RESIZE, bytes)) => {
-            if let (Some(resize), Ok(size)) = (resize, serde_json::from_slice::<Object>(bytes)) {
-                let number = |name: &str| size.int_at(&[name]).and_then(|value| u16::try_from(value).ok());
-                if let (Some(width), Some(height)) = (number("Width"), number("Height")) {
-                    resize(width, height);
-                }
+            if let Some(set) = resize {
+                self::resize(set, bytes);
             }
         }
         _ => {}
+    }
+}
+
+/// Sets a terminal's size as the client tells it: `{"Width":80,"Height":24}`.
+pub(super) fn resize(set: &(dyn Fn(u16, u16) + Send + Sync), text: &[u8]) {
+    let Ok(size) = serde_json::from_slice::<Object>(text) else { return };
+    let number = |name: &str| size.int_at(&[name]).and_then(|value| u16::try_from(value).ok());
+    if let (Some(width), Some(height)) = (number("Width"), number("Height")) {
+        set(width, height);
     }
 }
 
@@ -265,7 +275,7 @@ async fn read(mut stream: Box<dyn AsyncRead + Send + Unpin>, channel: u8, output
     }
 }
 
-async fn write(mut stream: Box<dyn AsyncWrite + Send + Unpin>, mut input: mpsc::Receiver<Bytes>) {
+pub(super) async fn write(mut stream: Box<dyn AsyncWrite + Send + Unpin>, mut input: mpsc::Receiver<Bytes>) {
     while let Some(bytes) = input.recv().await {
         if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
             return;
@@ -274,7 +284,7 @@ async fn write(mut stream: Box<dyn AsyncWrite + Send + Unpin>, mut input: mpsc::
     let _ = stream.shutdown().await;
 }
 
-fn exit_status(command: &[String], code: i32) -> Object {
+pub(super) fn exit_status(command: &[String], code: i32) -> Object {
     let command = command.join(" ");
     json!({
         "metadata": {},
@@ -285,7 +295,7 @@ fn exit_status(command: &[String], code: i32) -> Object {
     })
 }
 
-fn internal(error: &str) -> Object {
+pub(super) fn internal(error: &str) -> Object {
     let message = format!("error executing command in container: {error}");
     json!({
         "metadata": {},

@@ -16,7 +16,7 @@ use super::logs::{self, LogFiles, LogOptions, choose};
 use super::programs::{Asked, Place};
 use super::remote::{self, Process};
 use super::sandbox::Launcher;
-use super::{conditions, forward, network, nodes, process};
+use super::{conditions, forward, network, nodes, plain, process};
 use crate::object::{Meta, Object, Status, spdy};
 
 /// The nodes' streams.
@@ -175,19 +175,20 @@ impl Streams {
         let streams = self.clone();
         let (namespace, name, uid) = (pod.namespace().to_owned(), pod.name().to_owned(), pod.uid().to_owned());
         let waiter = request.extensions_mut().remove::<Waiter>();
-        Ok(remote::switch(request, &[spdy::PORT_FORWARD], move |socket, _| async move {
-            let _waiter = waiter;
-            let connect = move |port: u16| {
-                // As it is now: containers may have been started anew.
-                let pod = streams.access.object("pods", &namespace, &name).filter(|pod| pod.uid() == uid);
-                pod.and_then(|pod| network::connect(&pod, port, &streams.access, &streams.logs)).ok_or_else(|| {
-                    format!(
-                        "error forwarding port {port} to pod {uid}: failed to connect to localhost:{port} inside the pod: dial tcp4 127.0.0.1:{port}: connect: connection refused"
-                    )
-                })
-            };
-            forward::serve(socket, connect).await;
-        }))
+        let connect = move |port: u16| {
+            let _waiter = &waiter;
+            // As it is now: containers may have been started anew.
+            let pod = streams.access.object("pods", &namespace, &name).filter(|pod| pod.uid() == uid);
+            pod.and_then(|pod| network::connect(&pod, port, &streams.access, &streams.logs)).ok_or_else(|| {
+                format!(
+                    "error forwarding port {port} to pod {uid}: failed to connect to localhost:{port} inside the pod: dial tcp4 127.0.0.1:{port}: connect: connection refused"
+                )
+            })
+        };
+        if plain::is_spdy(request.headers()) {
+            return Ok(plain::switch(request, forward::PLAIN, |connection| forward::serve_plain(connection, connect)));
+        }
+        Ok(remote::switch(request, &[spdy::PORT_FORWARD], move |socket, _| forward::serve(socket, connect)))
     }
 
     /// Answers an HTTP request in the place of the pod's program.

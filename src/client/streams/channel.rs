@@ -12,7 +12,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::{Flow, Session, Sink, Size, status};
+use super::{Flow, Sink, Size, status};
 
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
@@ -29,18 +29,8 @@ const SILENCE: Duration = Duration::from_secs(61);
 /// How long the connection may stay open after the process's end was told.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-impl Session {
-    /// Carries the streams until the process has ended.
-    ///
-    /// # Errors
-    /// [`super::Failed`] where it ended with another code than 0; why it could not be run; a connection
-    /// that ended before it; output that could not be written here.
-    pub async fn run(self, flow: Flow<'_>) -> anyhow::Result<()> {
-        carry(self.socket, self.closes, flow).await
-    }
-}
-
-async fn carry<T>(socket: WebSocketStream<T>, closes: bool, flow: Flow<'_>) -> anyhow::Result<()>
+/// Carries the streams over a websocket until the process has ended.
+pub(super) async fn carry<T>(socket: WebSocketStream<T>, closes: bool, flow: Flow<'_>) -> anyhow::Result<()>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
@@ -53,7 +43,7 @@ where
     }
 }
 
-fn lost() -> anyhow::Error {
+pub(super) fn lost() -> anyhow::Error {
     anyhow::anyhow!("the connection ended before the command did")
 }
 
@@ -147,7 +137,7 @@ async fn send<T>(
 }
 
 /// The next value; never where there is no channel.
-async fn next<T>(channel: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+pub(super) async fn next<T>(channel: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
     match channel {
         Some(channel) => channel.recv().await,
         None => std::future::pending().await,

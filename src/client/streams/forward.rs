@@ -1,5 +1,5 @@
-//! Port forwarding, the client's side: all connections to a pod's ports over one websocket, each as a pair
-//! of SPDY streams, one that carries it and one that tells why it failed.
+//! Port forwarding, the client's side: all connections to a pod's ports over one websocket (or, where the
+//! server speaks none, over one SPDY connection), each as a pair of SPDY streams, one that carries it and one that tells why it failed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
@@ -27,6 +27,9 @@ const CHUNK: usize = 32 * 1024;
 const PING: Duration = Duration::from_secs(5);
 /// How long the server may take to accept a stream, and to say why a connection failed.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The protocol where SPDY is spoken without a websocket around it.
+const PLAIN: &str = "portforward.k8s.io";
 
 type Socket = WebSocketStream<Box<dyn Duplex>>;
 type Table = Arc<Mutex<HashMap<u32, mpsc::Sender<Event>>>>;
@@ -54,16 +57,22 @@ impl Tunnel {
     /// # Errors
     /// The server refuses, or does not speak the protocol.
     pub async fn open(client: &Client, call: Call) -> anyhow::Result<Self> {
-        let (socket, _) = websocket(client, call, &[spdy::PORT_FORWARD]).await?;
-        let (sink, source) = socket.split();
         let (frames, outgoing) = mpsc::channel(16);
         let (gone, lost) = watch::channel(false);
         let table = Table::default();
         let mut tasks = JoinSet::new();
-        tasks.spawn(send(sink, outgoing));
+        let way = if let Some((socket, _)) = websocket(client, call.clone(), &[spdy::PORT_FORWARD]).await? {
+            let (sink, source) = socket.split();
+            tasks.spawn(send(sink, outgoing));
+            Way::Web(source)
+        } else {
+            let (reader, writer) = tokio::io::split(super::spdy(client, call, PLAIN).await?);
+            tasks.spawn(write(writer, outgoing));
+            Way::Plain(reader, vec![0; CHUNK])
+        };
         let (own, answers) = (Arc::clone(&table), frames.clone());
         tasks.spawn(async move {
-            receive(source, &own, &answers).await;
+            receive(way, &own, &answers).await;
             own.lock().unwrap_or_else(PoisonError::into_inner).clear();
             let _ = gone.send(true);
         });
@@ -192,15 +201,51 @@ async fn send(mut sink: SplitSink<Socket, Message>, mut frames: mpsc::Receiver<F
     }
 }
 
-async fn receive(mut source: SplitStream<Socket>, table: &Table, answers: &mpsc::Sender<Frame>) {
+async fn write(mut writer: WriteHalf<Box<dyn Duplex>>, mut frames: mpsc::Receiver<Frame>) {
+    let mut encoder = Encoder::default();
+    while let Some(frame) = frames.recv().await {
+        if writer.write_all(&encoder.encode(&frame)).await.is_err() || writer.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Where frames come from.
+enum Way {
+    /// The messages of a websocket.
+    Web(SplitStream<Socket>),
+    /// A connection that speaks SPDY itself, and what is read into.
+    Plain(ReadHalf<Box<dyn Duplex>>, Vec<u8>),
+}
+
+impl Way {
+    /// Hands the next bytes to the decoder; false at the end.
+    async fn feed(&mut self, decoder: &mut Decoder) -> bool {
+        match self {
+            Self::Web(source) => loop {
+                match source.next().await {
+                    Some(Ok(Message::Binary(data))) => {
+                        decoder.feed(&data);
+                        return true;
+                    }
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return false,
+                    Some(Ok(_)) => {}
+                }
+            },
+            Self::Plain(reader, buffer) => match reader.read(buffer).await {
+                Ok(count @ 1..) => {
+                    decoder.feed(buffer.get(..count).unwrap_or_default());
+                    true
+                }
+                _ => false,
+            },
+        }
+    }
+}
+
+async fn receive(mut way: Way, table: &Table, answers: &mpsc::Sender<Frame>) {
     let mut decoder = Decoder::default();
-    while let Some(Ok(message)) = source.next().await {
-        let data = match message {
-            Message::Binary(data) => data,
-            Message::Close(_) => return,
-            _ => continue,
-        };
-        decoder.feed(&data);
+    while way.feed(&mut decoder).await {
         loop {
             let (stream, events) = match decoder.next_frame() {
                 Ok(Some(Frame::Reply { stream, fin, .. })) => {

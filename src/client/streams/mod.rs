@@ -2,17 +2,18 @@
 //!
 //! A request asks to switch to a websocket with one of the subprotocols in [`PROTOCOLS`]; [`open`] makes
 //! it, [`Session::run`] then carries standard input, output, error output and sizes of the terminal until
-//! the process has ended, and returns how.
+//! the process has ended, and returns how. A server that does not switch is asked for SPDY/3.1 instead.
 
 mod channel;
 pub mod forward;
+mod plain;
 mod status;
 
 use std::io;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
@@ -24,6 +25,7 @@ use super::Client;
 use super::request::Call;
 use super::transport::{Body, Duplex, Upgrade};
 use crate::object::Status;
+pub use plain::Wanted;
 pub use status::Failed;
 
 /// The subprotocols, best first. The first can tell the process that its input has ended.
@@ -47,10 +49,35 @@ pub struct Flow<'a> {
 }
 
 /// An open connection to a process.
-pub struct Session {
-    socket: WebSocketStream<Box<dyn Duplex>>,
-    /// Whether the end of standard input can be told.
-    closes: bool,
+pub enum Session {
+    /// Over a websocket.
+    Web {
+        /// The connection.
+        socket: Box<WebSocketStream<Box<dyn Duplex>>>,
+        /// Whether the end of standard input can be told.
+        closes: bool,
+    },
+    /// As streams of SPDY/3.1.
+    Plain {
+        /// The connection.
+        connection: Box<dyn Duplex>,
+        /// The streams that were asked for.
+        wanted: Wanted,
+    },
+}
+
+impl Session {
+    /// Carries the streams until the process has ended.
+    ///
+    /// # Errors
+    /// [`Failed`] where it ended with another code than 0; why it could not be run; a connection that ended
+    /// before it; output that could not be written here.
+    pub async fn run(self, flow: Flow<'_>) -> anyhow::Result<()> {
+        match self {
+            Self::Web { socket, closes } => channel::carry(*socket, closes, flow).await,
+            Self::Plain { connection, wanted } => plain::carry(connection, wanted, flow).await,
+        }
+    }
 }
 
 /// Asks for the streams of a process.
@@ -58,16 +85,34 @@ pub struct Session {
 /// # Errors
 /// The server refuses, or speaks none of the protocols.
 pub async fn open(client: &Client, call: Call) -> anyhow::Result<Session> {
-    let (socket, protocol) = websocket(client, call, &PROTOCOLS).await?;
-    Ok(Session { socket, closes: protocol == PROTOCOLS[0] })
+    if let Some((socket, protocol)) = websocket(client, call.clone(), &PROTOCOLS).await? {
+        return Ok(Session::Web { socket: Box::new(socket), closes: protocol == PROTOCOLS[0] });
+    }
+    let on = |name| call.parameter(name).is_some_and(|value| value == "true");
+    let wanted = Wanted { stdin: on("stdin"), stdout: on("stdout"), stderr: on("stderr"), tty: on("tty") };
+    Ok(Session::Plain { connection: spdy(client, call, plain::PROTOCOL).await?, wanted })
 }
 
-/// Switches to a websocket with one of the protocols, and tells which.
+/// Switches to SPDY/3.1, the way of before there were websockets.
+async fn spdy(client: &Client, call: Call, protocol: &'static str) -> anyhow::Result<Box<dyn Duplex>> {
+    let call = call
+        .with_method(Method::POST)
+        .header(CONNECTION, HeaderValue::from_static("Upgrade"))
+        .header(UPGRADE, HeaderValue::from_static("SPDY/3.1"))
+        .header(HeaderName::from_static("x-stream-protocol-version"), HeaderValue::from_static(protocol));
+    match client.switch(call).await? {
+        Upgrade::Switched(_, stream) => Ok(stream),
+        Upgrade::Refused(response) => Err(refusal(response).await),
+    }
+}
+
+/// Switches to a websocket with one of the protocols, and tells which; none where the server does not
+/// switch, whatever it says: it is to say that once more to a request for SPDY, which may be granted.
 async fn websocket(
     client: &Client,
     call: Call,
     protocols: &'static [&'static str],
-) -> anyhow::Result<(WebSocketStream<Box<dyn Duplex>>, &'static str)> {
+) -> anyhow::Result<Option<(WebSocketStream<Box<dyn Duplex>>, &'static str)>> {
     let key = generate_key();
     let header = |name: &'static str| HeaderName::from_static(name);
     let call = call
@@ -78,7 +123,7 @@ async fn websocket(
         .header(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_str(&protocols.join(", "))?);
     let (head, stream) = match client.switch(call).await? {
         Upgrade::Switched(head, stream) => (head, stream),
-        Upgrade::Refused(response) => return Err(refusal(response).await),
+        Upgrade::Refused(_) => return Ok(None),
     };
     let accepted = head.headers().get("sec-websocket-accept").and_then(|value| value.to_str().ok());
     if accepted != Some(derive_accept_key(key.as_bytes()).as_str()) {
@@ -90,7 +135,7 @@ async fn websocket(
             "unable to upgrade connection: invalid protocol, expected one of {protocols:?}, got {protocol:?}"
         );
     };
-    Ok((WebSocketStream::from_raw_socket(stream, Role::Client, None).await, protocol))
+    Ok(Some((WebSocketStream::from_raw_socket(stream, Role::Client, None).await, protocol)))
 }
 
 /// Why a server did not switch: its status, else its words.

@@ -28,7 +28,7 @@ pub(super) async fn run(ctx: &Context, args: &GetArgs) -> anyhow::Result<()> {
     let client = ctx.client().await?;
     let response = client.send_raw(request).await?;
     if !response.status().is_success() {
-        return Err(crate::client::refusal(&Method::GET, response).await);
+        return Err(crate::client::refusal(&Method::GET, None, response).await);
     }
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
