@@ -22,7 +22,7 @@ impl Suffixes {
     }
 
     /// The next one, of five characters.
-    pub fn next(&mut self) -> String {
+    pub fn draw(&mut self) -> String {
         let letter = |_| ALPHABET.get(self.0.usize(..ALPHABET.len())).copied().map(char::from);
         (0..5).filter_map(letter).collect()
     }

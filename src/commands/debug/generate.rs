@@ -36,7 +36,7 @@ impl Debug<'_> {
         }
         let mut suffixes = Suffixes::new(self.ctx, pod.name());
         let name = loop {
-            let name = format!("debugger-{}", suffixes.next());
+            let name = format!("debugger-{}", suffixes.draw());
             if pods::container(pod, &name).is_none() {
                 break name;
             }
@@ -107,7 +107,7 @@ impl Debug<'_> {
             name => name,
         };
         let node = node.name();
-        let name = format!("node-debugger-{node}-{}", Suffixes::new(self.ctx, node).next());
+        let name = format!("node-debugger-{node}-{}", Suffixes::new(self.ctx, node).draw());
         self.tell(&format!("Creating debugging pod {name} with container {container} on node {node}."))?;
         let mut pod = json!({
             "apiVersion": "v1",
