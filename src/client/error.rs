@@ -18,6 +18,8 @@ pub struct ConnectionError {
     pub refused: bool,
     /// What happened, in Go's words where they are known.
     pub message: String,
+    /// Whether asking again may help: the connection broke before an answer came.
+    pub transient: bool,
 }
 
 impl fmt::Display for ConnectionError {
@@ -33,6 +35,36 @@ impl fmt::Display for ConnectionError {
 
 impl StdError for ConnectionError {}
 
+/// An answer that broke off.
+#[derive(Debug)]
+pub struct BodyError {
+    /// What happened, in Go's words where they are known.
+    pub message: String,
+    /// Whether the server broke off this answer only, not the connection.
+    pub stream: bool,
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for BodyError {}
+
+impl BodyError {
+    /// What client-go says where it wanted the whole answer.
+    pub fn whole(&self) -> String {
+        let message = &self.message;
+        if self.stream {
+            return format!(
+                "stream error when reading response body, may be caused by closed connection. Please retry. Original error: {message}"
+            );
+        }
+        format!("unexpected error when reading response body. Please retry. Original error: {message}")
+    }
+}
+
 impl ConnectionError {
     /// Sorts an error of a connection to `server` (host and port).
     pub fn new(server: &str, error: &(dyn StdError + 'static)) -> Self {
@@ -41,13 +73,51 @@ impl ConnectionError {
         let io = chain.iter().filter_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
         let refused = io.into_iter().any(|kind| kind == io::ErrorKind::ConnectionRefused);
         let message = chain.last().map(ToString::to_string).unwrap_or_default();
-        Self { server: server.to_owned(), refused, message }
+        Self { server: server.to_owned(), refused, message, transient: false }
     }
 
     /// One whose words are known.
     pub fn says(server: &str, message: impl Into<String>) -> Self {
-        Self { server: server.to_owned(), refused: false, message: message.into() }
+        Self { server: server.to_owned(), refused: false, message: message.into(), transient: false }
     }
+}
+
+/// Adds to a status that was made up what the request was about, as client-go does: `(get pods x)`.
+/// Statuses of the server's own, and requests that are about no resource, stay as they are.
+pub fn about(error: anyhow::Error, method: &Method, path: &str) -> anyhow::Error {
+    let mut status = match error.downcast::<Status>() {
+        Ok(status) => status,
+        Err(other) => return other,
+    };
+    let made_up = status
+        .details
+        .as_ref()
+        .is_some_and(|details| details.causes.iter().any(|cause| cause.reason == "UnexpectedServerResponse"));
+    let resource = resource_of(path).filter(|_| made_up);
+    if let Some((resource, name)) = resource {
+        let space = if name.is_empty() { "" } else { " " };
+        let verb = method.as_str().to_ascii_lowercase();
+        status.message.push_str(&format!(" ({verb} {resource}{space}{name})"));
+    }
+    status.into()
+}
+
+/// The resource (`deployments.apps`) and the name that a path leads to.
+fn resource_of(path: &str) -> Option<(String, &str)> {
+    let mut parts = path.trim_matches('/').split('/');
+    let group = match parts.next()? {
+        "api" => "",
+        "apis" => parts.next()?,
+        _ => return None,
+    };
+    parts.next()?;
+    let mut rest: Vec<&str> = parts.collect();
+    if let ["namespaces", _, _, ..] = rest.as_slice() {
+        rest.drain(..2);
+    }
+    let plural = rest.first().filter(|plural| !plural.is_empty())?;
+    let dot = if group.is_empty() { "" } else { "." };
+    Some((format!("{plural}{dot}{group}"), rest.get(1).copied().unwrap_or("")))
 }
 
 /// The status that client-go makes of an error response that holds none: `text` is the body where it

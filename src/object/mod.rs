@@ -4,8 +4,10 @@
 //! every object has; everything else is read by path.
 
 pub mod builtin;
+pub mod cel;
 pub mod clock;
 pub mod fields;
+pub mod go_sort;
 pub mod gvk;
 pub mod intstr;
 pub mod labels;

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH};
 use http::{Method, Request, Response, StatusCode};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::json;
 
 use super::accept::{self, Form};
-use super::access::{Attributes, Rules, User};
+use super::access::{AlwaysAllow, Attributes, Caller, Rules, User, unauthorized, user_of};
 use super::form::{self, FieldValidation, Source};
 use super::list::list_kind;
 use super::patch::{APPLY, Patch};
@@ -15,12 +16,13 @@ use super::query::Query;
 use super::route::{self, ResourceRoute, Route};
 use super::selection::Selection;
 use super::table::{Include, Printer, partial};
+use super::transaction::Outside;
 use super::{Api, Body, DeleteOptions, Deleted, Manager, Nodes, Part, WriteOptions, Written};
-use super::{body, discovery, openapi, review, scale};
+use super::{body, discovery, health, openapi, review, scale, token, usage};
 use crate::backend::registry::custom::{self, Custom};
 use crate::backend::registry::{convert, managed, storage_of};
 use crate::backend::store::ListOptions;
-use crate::object::builtin::Resource;
+use crate::object::builtin::{self, Resource};
 use crate::object::{GroupVersion, GroupVersionKind, Meta, Object, Status};
 use crate::output::columns;
 
@@ -70,10 +72,34 @@ const LONGEST_MANAGER: usize = 128;
 
 /// Answers a request. Errors are answers too.
 pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
+    let for_people = is_for_people(&request);
+    let response = respond(api, nodes, request).await;
+    if for_people { lay_out(response).await } else { response }
+}
+
+async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
+    let built_in = is_built_in(request.uri().path());
     match answer(api, nodes, request).await {
         Ok(response) => response,
+        // What leads nowhere is answered by no API, and not in its form.
+        Err(status) if !built_in && status == Status::no_such_path() => {
+            let mut response = text("404 page not found\n");
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
         Err(status) => failure(&status),
     }
+}
+
+/// Whether a path is below a group and version of the built-in types.
+fn is_built_in(path: &str) -> bool {
+    let mut segments = path.trim_start_matches('/').split('/');
+    let (group, version) = match segments.next() {
+        Some("api") => ("", segments.next()),
+        Some("apis") => (segments.next().unwrap_or_default(), segments.next()),
+        _ => return false,
+    };
+    version.is_some_and(|version| builtin::resources().iter().any(|r| r.group == group && r.version == version))
 }
 
 /// Whether a request is for a watch, which lasts and wants the cluster to move meanwhile.
@@ -84,17 +110,125 @@ pub fn is_watch(request: &Request<Bytes>) -> bool {
         .is_some_and(|query| query.split('&').any(|p| matches!(p, "watch=true" | "watch=1" | "watch" | "follow=true")))
 }
 
+/// Programs at a terminal, whose answers are for people to read unless they say otherwise.
+const PEOPLES_AGENTS: &[&str] = &["curl", "Wget", "Mozilla/5.0"];
+
+/// Whether an answer is to be laid out for people.
+fn is_for_people(request: &Request<Bytes>) -> bool {
+    match Query::parse(request.uri().query()).as_ref().map(|query| query.get("pretty")) {
+        Ok("") | Err(_) => {
+            let agent = request.headers().get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
+            agent.is_some_and(|agent| PEOPLES_AGENTS.iter().any(|people| agent.starts_with(people)))
+        }
+        Ok(pretty) => !matches!(pretty, "false" | "0"),
+    }
+}
+
+/// Lays a JSON body out with two spaces a level. One that streams stays as it is.
+async fn lay_out(response: Response<Body>) -> Response<Body> {
+    let is_json =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if !is_json || response.body().size_hint().exact().is_none() {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let Ok(bytes) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+        return failure(&Status::internal("a body that ended early"));
+    };
+    // Numbers, strings and the order of fields stay as they are.
+    let laid_out = match serde_json::from_slice::<Box<serde_json::value::RawValue>>(&bytes) {
+        Ok(raw) => indent(raw.get()),
+        Err(_) => bytes.to_vec(),
+    };
+    Response::from_parts(parts, whole(laid_out))
+}
+
+/// Lays JSON out, token by token.
+fn indent(json: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() * 2);
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    let mut bytes = json.bytes().peekable();
+    let line = |out: &mut Vec<u8>, depth: usize| {
+        out.push(b'\n');
+        out.extend(std::iter::repeat_n(b' ', depth * 2));
+    };
+    while let Some(byte) = bytes.next() {
+        if quoted {
+            out.push(byte);
+            quoted = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        match byte {
+            b' ' | b'\n' | b'\r' | b'\t' => {}
+            b'{' | b'[' => {
+                out.push(byte);
+                while bytes.next_if(u8::is_ascii_whitespace).is_some() {}
+                match bytes.next_if(|next| matches!(next, b'}' | b']')) {
+                    Some(end) => out.push(end),
+                    None => {
+                        depth += 1;
+                        line(&mut out, depth);
+                    }
+                }
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                line(&mut out, depth);
+            }
+            b':' => out.extend(b": "),
+            _ => {
+                quoted = byte == b'"';
+                out.push(byte);
+            }
+        }
+    }
+    out.push(b'\n');
+    out
+}
+
 async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Result<Response<Body>, Status> {
     let path = request.uri().path().to_owned();
     let find = |group: &str, version: &str, plural: &str| api.resource_at(group, version, plural);
-    let user = User::impersonated(request.headers())?;
-    let route = route::parse(&path, &find)?;
-    if let Some(user) = &user {
-        allow(api, user, &request, &route)?;
+    let user = user_of(api, &request)?;
+    let route = route::parse(&path, &find);
+    let unknown = request.extensions().get::<Caller>() == Some(&Caller::Anonymous);
+    let always = request.extensions().get::<AlwaysAllow>().is_some();
+    if !user.is_master() && (unknown || !always) {
+        let refused = allow(api, &user, &request, route.as_ref().ok());
+        // Who does not say who they are is asked to.
+        refused.map_err(|status| if unknown { unauthorized() } else { status })?;
     }
+    let route = route?;
     match route {
         Route::Version => Ok(ok(&discovery::version())),
-        Route::Health => Ok(text("ok")),
+        Route::TokenKeys => {
+            let mut response = ok(&token::keys(api)?);
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+            Ok(response)
+        }
+        Route::TokenIssuer => {
+            let mut response = ok(&token::issuer(&request));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+            Ok(response)
+        }
+        Route::Health { of, check } => {
+            health::answer(of, check, Query::parse(request.uri().query())?.is_true("verbose"))
+                .map(text)
+                .ok_or_else(Status::no_such_path)
+        }
+        Route::Metrics => {
+            let mut response = text(health::metrics(api)?);
+            let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            Ok(response)
+        }
         Route::OpenApi2 => {
             let accept = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
             if accept.is_some_and(|accept| accept.contains("protobuf")) {
@@ -102,7 +236,7 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openapi::VERSION_2));
                 return Ok(response);
             }
-            Ok(ok(&openapi::version_2()))
+            Ok(ok(&openapi::version_2(&api.resources()?)))
         }
         Route::OpenApi(version) => {
             if request.method() != Method::GET {
@@ -115,24 +249,26 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
                 return Err(Status::method_not_allowed());
             }
             let form = accept::negotiate(request.headers())?;
-            let mut response = ok(&discovery::document(&api.resources()?, core, &group, &version, form)?);
+            let document = discovery::document(&api.resources()?, core, &group, &version, form)?;
+            let mut response = json_response(StatusCode::OK, document);
             if form == Form::Discovery {
                 let media_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
             }
             Ok(response)
         }
-        Route::Resource(route) => resource(api, nodes, user.unwrap_or_else(User::admin), request, &route).await,
+        Route::Resource(route) => resource(api, nodes, user, request, &route).await,
     }
 }
 
 /// Refuses what the roles do not allow.
-fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: &Route<'_>) -> Result<(), Status> {
+fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: Option<&Route<'_>>) -> Result<(), Status> {
     let attributes = match route {
-        Route::Resource(route) => Attributes::of_route(verb(request, route)?, route, request.uri().query()),
+        Some(Route::Resource(route)) => Attributes::of_route(verb(request, route)?, route, request.uri().query()),
         _ => Attributes::of_path(request),
     };
-    match Rules::of(api, user, &attributes.namespace)?.decide(&attributes) {
+    let rules = Rules::of(&Outside(api), user, &attributes.namespace);
+    match rules.decide(&attributes) {
         (true, _) => Ok(()),
         (false, reason) => Err(attributes.refused(user, &reason)),
     }
@@ -142,6 +278,8 @@ fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: &Route<'_>) ->
 struct Call<'a> {
     api: &'a Api,
     user: User,
+    /// Whether roles and bindings count for nobody.
+    always_allow: bool,
     route: &'a ResourceRoute<'a>,
     /// In which version objects are stored.
     storage: &'static Resource,
@@ -166,9 +304,14 @@ async fn resource(
     if matches!(&*route.subresource, "log" | "exec" | "attach" | "portforward" | "proxy") {
         return connect(api, nodes, request, route).await;
     }
+    if route.resource.group == usage::GROUP {
+        return measured(api, &request, route);
+    }
+    let always_allow = request.extensions().get::<AlwaysAllow>().is_some();
     let call = Call {
         api,
         user,
+        always_allow,
         route,
         storage: storage_of(route.resource),
         custom: custom::of(route.resource),
@@ -194,6 +337,23 @@ async fn resource(
         warn(&mut response, text);
     }
     Ok(response)
+}
+
+/// What nodes or pods use.
+fn measured(api: &Api, request: &Request<Bytes>, route: &ResourceRoute<'_>) -> Result<Response<Body>, Status> {
+    let query = Query::parse(request.uri().query())?;
+    let items = api.usage(route, &query)?;
+    let metadata = json!({});
+    if accept::negotiate(request.headers())? == Form::Table {
+        let printer = Printer::new(route.resource, Include::parse(query.get("includeObject"))?, api.clock().now());
+        let rows = items.into_iter().map(|item| printer.row(item)).collect();
+        return Ok(ok(&printer.table(metadata, rows, true)));
+    }
+    if let (false, Some(item)) = (route.name.is_empty(), items.first()) {
+        return Ok(ok(item));
+    }
+    let version = route.resource.group_version().to_string();
+    Ok(ok(&json!({"kind": list_kind(route.resource), "apiVersion": version, "metadata": metadata, "items": items})))
 }
 
 /// The program's name in a client's `User-Agent`: what stands before the version.
@@ -332,14 +492,14 @@ impl Call<'_> {
     fn create(&self) -> Result<Response<Body>, Status> {
         let resource = self.route.resource;
         let options = self.write_options()?;
-        let mut object = body::decode(&self.media_type, &self.body)?;
+        let mut object = body::decode_as(&self.media_type, &self.body, resource.kind)?;
         if let Some(part) = resource.subresource(&self.route.subresource) {
             body::expect_kind(&mut object, part.group, part.version, part.kind)?;
             return self.create_part(&object, &options);
         }
         body::expect_kind(&mut object, resource.group, resource.version, resource.kind)?;
         if review::is_review(resource) {
-            let answer = review::answer(self.api, resource, &self.user, object)?;
+            let answer = review::answer(self.api, resource, &self.user, self.always_allow, object)?;
             return Ok(json_response(StatusCode::CREATED, answer.to_string().into_bytes()));
         }
         if resource.plural == "bindings" {
@@ -367,7 +527,7 @@ impl Call<'_> {
             }
             "token" => {
                 let account = self.api.get("serviceaccounts", namespace, name)?;
-                let token = review::token(self.api, &account, object.clone())?;
+                let token = token::request(self.api, &account, object.clone())?;
                 return Ok(json_response(StatusCode::CREATED, token.to_string().into_bytes()));
             }
             _ => return Err(Status::method_not_allowed()),
@@ -388,7 +548,7 @@ impl Call<'_> {
     fn update(&self) -> Result<Response<Body>, Status> {
         let resource = self.route.resource;
         let options = self.write_options()?;
-        let mut object = body::decode(&self.media_type, &self.body)?;
+        let mut object = body::decode_as(&self.media_type, &self.body, resource.kind)?;
         if self.route.subresource == "scale" {
             body::expect_kind(&mut object, "autoscaling", "v1", "Scale")?;
             body::place(&mut object, resource, &self.route.namespace, &self.route.name)?;
@@ -505,10 +665,15 @@ impl Call<'_> {
     }
 
     fn delete(&self) -> Result<Response<Body>, Status> {
-        let options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
-        match self.api.delete_with(self.storage, &self.route.namespace, &self.route.name, &options)? {
-            Deleted::Marked(object) => self.show(StatusCode::OK, object, &[]),
-            Deleted::Gone(object) if RETURN_DELETED.contains(&self.key()) => self.show(StatusCode::OK, object, &[]),
+        let mut options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
+        options.user = Some(self.user.clone());
+        let (namespace, name) = (&*self.route.namespace, &*self.route.name);
+        let (deleted, warnings) = self.api.delete_warned(self.storage, namespace, name, &options)?;
+        match deleted {
+            Deleted::Marked(object) => self.show(StatusCode::OK, object, &warnings),
+            Deleted::Gone(object) if RETURN_DELETED.contains(&self.key()) => {
+                self.show(StatusCode::OK, object, &warnings)
+            }
             Deleted::Gone(object) => {
                 let mut status = success();
                 status["details"] = json!({
@@ -517,13 +682,18 @@ impl Call<'_> {
                 if !self.route.resource.group.is_empty() {
                     status["details"]["group"] = self.route.resource.group.into();
                 }
-                Ok(ok(&status))
+                let mut response = ok(&status);
+                for warning in &warnings {
+                    warn(&mut response, warning);
+                }
+                Ok(response)
             }
         }
     }
 
     fn delete_collection(&self) -> Result<Response<Body>, Status> {
-        let options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
+        let mut options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
+        options.user = Some(self.user.clone());
         let selection = Selection::parse(self.storage, &self.query)?;
         let namespace = (!self.route.namespace.is_empty()).then_some(&*self.route.namespace);
         let page = self.api.store().list(self.key(), &ListOptions { namespace, ..ListOptions::default() })?;
@@ -559,7 +729,8 @@ impl Call<'_> {
             subresource: self.route.subresource.clone().into_owned(),
             applies: self.media_type == APPLY,
         };
-        Ok(WriteOptions { dry_run: self.query.dry_run()?, version: self.custom, manager: Some(manager) })
+        let user = Some(self.user.clone()).filter(|user| !user.is_master() && !self.always_allow);
+        Ok(WriteOptions { dry_run: self.query.dry_run()?, version: self.custom, manager: Some(manager), user })
     }
 
     /// Brings a body into its kind's form. Returns warnings.
@@ -616,6 +787,7 @@ fn delete_options(object: &Object, query: &Query) -> Result<DeleteOptions, Statu
         grace_period_seconds: object.int_at(&["gracePeriodSeconds"]),
         propagation: text(&["propagationPolicy"]),
         dry_run: query.dry_run()? || object.list_at(&["dryRun"]).iter().any(|value| value == "All"),
+        user: None,
     };
     if options.grace_period_seconds.is_none() {
         options.grace_period_seconds = query.number("gracePeriodSeconds")?;
@@ -648,8 +820,8 @@ fn ok(object: &Object) -> Response<Body> {
     json_response(StatusCode::OK, object.to_string().into_bytes())
 }
 
-fn text(text: &'static str) -> Response<Body> {
-    let mut response = Response::new(whole(text.as_bytes().to_vec()));
+fn text(text: impl Into<Vec<u8>>) -> Response<Body> {
+    let mut response = Response::new(whole(text.into()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

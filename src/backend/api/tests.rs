@@ -223,6 +223,9 @@ async fn refusals_say_what_the_real_server_says() {
     assert_eq!((answer.code, answer.body["reason"].as_str()), (415, Some("UnsupportedMediaType")));
     let answer = send(&handle, "GET", MAPS, &[("accept", "text/html")], "").await;
     assert_eq!((answer.code, answer.body["reason"].as_str()), (406, Some("NotAcceptable")));
+    // What leads nowhere is no API's to answer.
+    let answer = send(&handle, "GET", "/apis/none.example.org/v1/nothing", &[], "").await;
+    assert_eq!((answer.code, answer.body), (404, Object::Null));
 }
 
 #[tokio::test]

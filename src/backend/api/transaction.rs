@@ -14,6 +14,8 @@ pub(super) struct Inside<'a, 'b> {
     pub transaction: &'a mut Transaction<'b>,
     pub now: Timestamp,
     pub rng: RefCell<Rng>,
+    /// Texts for `Warning` headers, of writes that give nothing else back for them.
+    pub warnings: RefCell<Vec<String>>,
 }
 
 impl Api {
@@ -22,8 +24,29 @@ impl Api {
         self.ensure_seed()?;
         self.store().transact(|transaction| {
             let rng = RefCell::new(self.rng(transaction.revision())?);
-            work(&mut Inside { transaction, now: self.clock().now(), rng })
+            work(&mut Inside { transaction, now: self.clock().now(), rng, warnings: RefCell::default() })
         })
+    }
+}
+
+/// The cluster outside of a transaction: what is not there and what cannot be read are the same.
+pub(super) struct Outside<'a>(pub &'a Api);
+
+impl Cluster for Outside<'_> {
+    fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Object> {
+        self.0.get(resource, namespace, name).ok()
+    }
+
+    fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Object> {
+        self.0.list(resource, namespace).unwrap_or_default()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock().now()
+    }
+
+    fn random(&self) -> u64 {
+        fastrand::u64(..)
     }
 }
 

@@ -17,7 +17,8 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let args = settings.args;
     let by_name = matches!(settings.format, Format::Name);
     // Of names alone the metadata is enough; a subresource may be of another kind.
-    let metadata = by_name && settings.sort_by.is_empty() && text(&args.subresource).is_empty();
+    let metadata =
+        by_name && settings.sort_by.is_empty() && settings.filter.is_none() && text(&args.subresource).is_empty();
     let mut printer = args.print.printer(settings.format.clone(), "")?;
     let mut plan =
         settings.builder(ctx).subresource(text(&args.subresource)).page(settings.page()).continue_on_error().flatten();
@@ -36,7 +37,8 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let mut failure = None;
     let result = plan.visit(|info| {
         if failure.is_none()
-            && let Err(error) = sink.list().and_then(|list| list.item(info.object.unwrap_or_default()))
+            && let Some(object) = settings.keep(info.object.unwrap_or_default())
+            && let Err(error) = sink.list().and_then(|list| list.item(object))
         {
             failure = Some(error);
         }
@@ -87,7 +89,11 @@ fn print_held(
     if infos.is_empty() && settings.args.ignore_not_found {
         return Many::collect(errors);
     }
-    let mut objects: Vec<Object> = infos.into_iter().filter_map(|info| info.object).collect();
+    let mut objects: Vec<Object> =
+        infos.into_iter().filter_map(|info| settings.keep(info.object.unwrap_or_default())).collect();
+    if single && objects.is_empty() {
+        return Many::collect(errors);
+    }
     let printed = match objects.pop() {
         Some(only) if single && objects.is_empty() => printer.print(only, out),
         last => {

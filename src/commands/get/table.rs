@@ -28,7 +28,10 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
         .await?;
     let mut found: Vec<Found> = Vec::new();
     let result = plan.visit(|info| {
-        found.push(Found::new(info)?);
+        let object = info.object.unwrap_or_default();
+        if let Some(object) = settings.keep(object) {
+            found.push(Found::new(Info { object: Some(object), ..info })?);
+        }
         Ok(())
     });
     let errors = not_ignored(result.await, args.ignore_not_found);
@@ -38,7 +41,8 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let with_kind = args.show_kind || several_kinds(&found);
     let namespaced = !args.all_namespaces && found.iter().all(Found::namespaced);
     let written = print(ctx, settings, found, with_kind)?;
-    if !written && !args.ignore_not_found && errors.is_empty() {
+    let chosen = settings.filter.as_ref().is_none_or(|filter| filter.finish().is_ok());
+    if !written && !args.ignore_not_found && errors.is_empty() && chosen {
         ctx.streams.say(if namespaced {
             format!("No resources found in {} namespace.", settings.namespace)
         } else {

@@ -12,6 +12,7 @@ use crate::client::discovery::{Mapping, NoKindMatch};
 use crate::client::paging::{self, Pages};
 use crate::client::request::{Accept, Call, Endpoint, ListParams};
 use crate::client::transport::http::download;
+use crate::client::typed;
 use crate::error::Many;
 use crate::object::{GroupVersionResource, Meta, Object, Status};
 use crate::ops::manifests::{self, Place};
@@ -69,7 +70,7 @@ impl Info {
         let endpoint = self.endpoint();
         endpoint.check()?;
         let call = Call::get(&endpoint).accept(accept).text("includeObject", include_object);
-        match client.json(call).await {
+        match client.json(call).await.and_then(typed) {
             Ok(object) => {
                 self.object = Some(with_type(object, self.mapping.as_ref()));
                 Ok(())
