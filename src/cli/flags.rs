@@ -6,6 +6,8 @@ use std::any::TypeId;
 use clap::{Arg, ArgAction};
 use jiff::SignedDuration;
 
+use crate::ops::pair::Pair;
+
 /// What a flag's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -23,6 +25,8 @@ pub enum Kind {
     Text,
     /// Text of a form of its own; its default is shown without quotes.
     Other,
+    /// `KEY=VALUE`, several separated by commas (pflag's `StringToString`).
+    Pairs,
     /// A list, whose values split at commas (pflag's `StringSlice`).
     List,
     /// A list of values that do not split (pflag's `StringArray`).
@@ -82,7 +86,7 @@ impl<'a> Flag<'a> {
         }
         let values: Vec<_> = self.arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
         match (self.kind, values.as_slice()) {
-            (Kind::List | Kind::Array, values) => format!("[{}]", values.join(",")),
+            (Kind::List | Kind::Array | Kind::Pairs, values) => format!("[{}]", values.join(",")),
             (Kind::Bool, []) => "false".to_owned(),
             (Kind::Int(_) | Kind::Uint(_) | Kind::Float, []) => "0".to_owned(),
             (Kind::Duration, []) => "0s".to_owned(),
@@ -111,6 +115,9 @@ impl<'a> Flag<'a> {
 }
 
 fn kind(arg: &Arg) -> Kind {
+    if arg.get_value_parser().type_id() == TypeId::of::<Pair>() {
+        return Kind::Pairs;
+    }
     match arg.get_action() {
         ArgAction::SetTrue | ArgAction::SetFalse => return Kind::Bool,
         ArgAction::Append => return if arg.get_value_delimiter().is_some() { Kind::List } else { Kind::Array },

@@ -5,7 +5,7 @@
 //! Its errors come in the order of the line. clap then sees only `--name=value`, checked.
 
 use super::flags::{Flag, Flags, Kind};
-use super::values::{parse_bool, parse_csv, parse_duration, parse_float, parse_int, parse_uint, quote};
+use super::values::{parse_bool, parse_csv, parse_duration, parse_float, parse_int, parse_pairs, parse_uint, quote};
 
 /// What the line says.
 #[derive(Debug, Default)]
@@ -164,6 +164,7 @@ fn read(flag: Flag<'_>, value: &str) -> Result<Given, String> {
         Kind::Duration => Given::One(parse_duration(value)?.to_string()),
         Kind::Text | Kind::Other => Given::One(value.to_owned()),
         Kind::List => Given::Many(parse_csv(value)?),
+        Kind::Pairs => Given::Many(parse_pairs(value)?),
         Kind::Array => Given::Many(vec![value.to_owned()]),
     })
 }

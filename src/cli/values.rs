@@ -202,6 +202,20 @@ pub fn parse_csv(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
+/// The pairs in one value of a flag of `KEY=VALUE`, as pflag's `StringToString` reads it: where there is
+/// but one `=`, commas belong to the value.
+pub fn parse_pairs(text: &str) -> Result<Vec<String>, String> {
+    let pairs = match text.matches('=').count() {
+        0 | 1 => vec![text.trim_matches('"').to_owned()],
+        _ => parse_csv(text)?,
+    };
+    match pairs.iter().find(|pair| !pair.contains('=')) {
+        Some(_) if !text.contains('=') => Err(format!("{text} must be formatted as key=value")),
+        Some(pair) => Err(format!("{pair} must be formatted as key=value")),
+        None => Ok(pairs),
+    }
+}
+
 fn at(_text: &str, column: usize, why: &str) -> String {
     format!("parse error on line 1, column {}: {why}", column + 1)
 }
@@ -280,6 +294,23 @@ mod tests {
     }
 
     #[test]
+    fn reads_pairs() {
+        for (text, want) in [
+            ("a=b", Ok(vec!["a=b"])),
+            ("a=b,c", Ok(vec!["a=b,c"])),
+            ("a=b,c=d", Ok(vec!["a=b", "c=d"])),
+            ("\"a=b,c\"", Ok(vec!["a=b,c"])),
+            ("a=b,\"c=d,e\"", Ok(vec!["a=b", "c=d,e"])),
+            ("a=b=c,d", Err("d must be formatted as key=value")),
+            ("a", Err("a must be formatted as key=value")),
+            ("", Err(" must be formatted as key=value")),
+        ] {
+            let want = want.map(|v| v.into_iter().map(str::to_owned).collect()).map_err(str::to_owned);
+            assert_eq!(parse_pairs(text), want, "{text}");
+        }
+    }
+
+    #[test]
     fn quotes_as_go_does() {
         assert_eq!(quote("a\"b\\c\n\u{1}é"), "\"a\\\"b\\\\c\\n\\x01é\"");
     }
@@ -287,7 +318,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_panics(text in "\\PC{0,24}", bits in 1u32..=64) {
-            let _ = (parse_int(&text, bits), parse_uint(&text, bits), parse_duration(&text), parse_csv(&text), quote(&text));
+            let _ = (parse_int(&text, bits), parse_uint(&text, bits), parse_duration(&text), parse_csv(&text), parse_pairs(&text), quote(&text));
         }
 
         #[test]

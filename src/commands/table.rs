@@ -4,8 +4,8 @@ use super::config::{clusters, contexts, property, users, view};
 use super::entry::{Action, Builtin, Completes, Entry, Group};
 use super::{
     annotate, api_resources, api_versions, apply, attach, auth, autoscale, certificate, cluster_info, cordon, cp,
-    create, delete, describe, diff, drain, edit, events, exec, explain, expose, get, kuberc, kustomize, label, logs,
-    offline, patch, port_forward, proxy, replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
+    create, debug, delete, describe, diff, drain, edit, events, exec, explain, expose, get, kuberc, kustomize, label,
+    logs, offline, patch, port_forward, proxy, replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
 };
 use crate::{call, run};
 
@@ -160,6 +160,7 @@ pub static COMMANDS: &[Entry] = &[
         "(POD | TYPE[[.VERSION].GROUP]/NAME) [ -- COMMAND [args...] ]",
         "Start a container or a pod to look into another pod or a node",
     )
+    .action(run!(debug::DebugArgs, debug::run))
     .group(Troubleshooting)
     .completes(Resources),
     Entry::new(

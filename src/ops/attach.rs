@@ -2,14 +2,18 @@
 //! pod that they made.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use anyhow::anyhow;
+use http_body_util::BodyExt;
 
 use super::context::Context;
 use super::pods;
 use super::remote::{self, Session};
+use crate::client::from_box;
 use crate::client::request::{Call, Endpoint};
-use crate::object::{Meta, Object};
+use crate::client::watch::{TimedOut, until};
+use crate::object::{Meta, Object, Status};
 use crate::terminal::detach::DetachKeys;
 
 /// The keys that leave a session, unless others are named.
@@ -63,4 +67,47 @@ pub async fn to_container(ctx: &Context, pod: &Object, container: &Object, wish:
         writeln!(ctx.streams.out(), "{line}")?;
     }
     Ok(())
+}
+
+/// Prints the log of a container as far as there is one.
+///
+/// # Errors
+/// What the server refuses, and what keeps it from being printed.
+pub async fn print_log(ctx: &Context, pod: &Object, container: &str) -> anyhow::Result<()> {
+    let endpoint = Endpoint::object(&pods::resource(), pod.namespace(), pod.name()).subresource("log");
+    let call = Call::get(&endpoint).text("container", container);
+    let mut body = ctx.client().await?.send(call).await?.into_body();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(from_box)?.into_data() {
+            ctx.streams.out().write_all(&data)?;
+        }
+    }
+    Ok(())
+}
+
+/// Follows a pod until it is as wanted.
+///
+/// # Errors
+/// It is gone, the time is over, and what `wanted` fails with.
+pub async fn wait_for(
+    ctx: &Context,
+    endpoint: &Endpoint,
+    limit: Option<Duration>,
+    mut wanted: impl FnMut(&Object) -> anyhow::Result<bool>,
+) -> anyhow::Result<Object> {
+    let mut seen = false;
+    let found = until(ctx.client().await?, endpoint, limit, |pod| {
+        let Some(pod) = pod else {
+            if seen {
+                return Err(Status::not_found("pods", "").into());
+            }
+            return Ok(None);
+        };
+        seen = true;
+        Ok(wanted(pod)?.then(|| pod.clone()))
+    });
+    found.await.map_err(|error| match error.is::<TimedOut>() {
+        true => anyhow!("timed out waiting for the condition"),
+        false => error,
+    })
 }

@@ -6,6 +6,7 @@ use super::policies::Admission;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
 use crate::backend::registry::strategies::admission;
+use crate::backend::registry::validation::{Faults, ephemeral};
 use crate::backend::registry::{FieldErrors, custom, managed, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status};
@@ -203,6 +204,11 @@ impl Inside<'_, '_> {
             Part::EphemeralContainers | Part::Resize => {
                 strategy.default(&mut new);
                 errors = strategy.validate(&new);
+                if part == Part::EphemeralContainers {
+                    let mut faults = Faults::default();
+                    ephemeral::update(&new, &old, &mut faults);
+                    errors.append(&mut faults.0);
+                }
                 if new.at(&["spec"]) != old.at(&["spec"]) && old.generation() > 0 {
                     new.set_at(&["metadata", "generation"], old.generation() + 1);
                 }

@@ -198,7 +198,7 @@ fn names(kind: &str, prefix: &str, before: &str, except: &[String]) -> Want {
 fn complete_flag(plan: &mut Plan, typed: &str, given: &[String], local: &Flags<'_>, global: &Flags<'_>) {
     let inherited = global.sorted().into_iter().filter(|flag| local.long(flag.name).is_none());
     for flag in local.sorted().into_iter().chain(inherited).filter(|flag| !flag.arg.is_hide_set()) {
-        let again = matches!(flag.kind, Kind::List | Kind::Array);
+        let again = matches!(flag.kind, Kind::List | Kind::Array | Kind::Pairs);
         if !again && given.iter().any(|name| name == flag.name) {
             continue;
         }

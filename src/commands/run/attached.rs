@@ -4,15 +4,12 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::bail;
-use http_body_util::BodyExt;
 
 use super::RunArgs;
-use crate::client::from_box;
 use crate::client::request::{Call, DeleteParams, Endpoint};
-use crate::client::watch::{TimedOut, until};
 use crate::error::Exit;
 use crate::object::{Meta, Object, Status};
-use crate::ops::attach::{Wish, to_container};
+use crate::ops::attach::{Wish, print_log, to_container, wait_for};
 use crate::ops::context::Context;
 use crate::ops::pods;
 
@@ -25,9 +22,9 @@ pub(super) async fn follow(ctx: &Context, args: &RunArgs, restart: &str, pod: &O
     let limit = Duration::try_from(args.pod_running_timeout).ok();
     let running = wait_for(ctx, &endpoint, limit, |pod| Ok(is_completed(pod) || is_ready(pod))).await?;
     if is_completed(&running) {
-        print_log(ctx, &endpoint, &running).await?;
+        print_log(ctx, &running, first_container(&running)).await?;
     } else {
-        connect(ctx, args, &endpoint, &running).await?;
+        connect(ctx, args, &running).await?;
     }
     if args.leave_stdin_open || restart == "Always" {
         return Ok(());
@@ -41,8 +38,8 @@ pub(super) async fn follow(ctx: &Context, args: &RunArgs, restart: &str, pod: &O
 }
 
 /// Shows what the container wrote so far and connects to it; where that fails its log has to do.
-async fn connect(ctx: &Context, args: &RunArgs, endpoint: &Endpoint, pod: &Object) -> anyhow::Result<()> {
-    let written = tokio::time::timeout(LOG_LIMIT, print_log(ctx, endpoint, pod)).await;
+async fn connect(ctx: &Context, args: &RunArgs, pod: &Object) -> anyhow::Result<()> {
+    let written = tokio::time::timeout(LOG_LIMIT, print_log(ctx, pod, first_container(pod))).await;
     if let Ok(Err(error)) = written {
         ctx.streams.say(format!("warning: couldn't fetch pre-attach logs: {error:#}"));
     }
@@ -57,25 +54,15 @@ async fn connect(ctx: &Context, args: &RunArgs, endpoint: &Endpoint, pod: &Objec
             let name = pod.name();
             ctx.streams
                 .say(format!("warning: couldn't attach to pod/{name}, falling back to streaming logs: {error:#}"));
-            print_log(ctx, endpoint, pod).await
+            print_log(ctx, pod, first_container(pod)).await
         }
         // How the process ended is read from the pod.
         _ => Ok(()),
     }
 }
 
-/// The container's log as far as there is one, and what is added to it until it ends.
-async fn print_log(ctx: &Context, endpoint: &Endpoint, pod: &Object) -> anyhow::Result<()> {
-    let container =
-        pod.list_at(&["spec", "containers"]).first().map(|first| first.str_at(&["name"])).unwrap_or_default();
-    let call = Call::get(&endpoint.clone().subresource("log")).text("container", container);
-    let mut body = ctx.client().await?.send(call).await?.into_body();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(from_box)?.into_data() {
-            ctx.streams.out().write_all(&data)?;
-        }
-    }
-    Ok(())
+fn first_container(pod: &Object) -> &str {
+    pod.list_at(&["spec", "containers"]).first().map(|first| first.str_at(&["name"])).unwrap_or_default()
 }
 
 /// The code with which a pod's only container ended.
@@ -131,30 +118,6 @@ pub(super) async fn remove(ctx: &Context, args: &RunArgs, created: &[Object]) ->
         }
     }
     Ok(())
-}
-
-/// Follows the pod until it is as wanted.
-async fn wait_for(
-    ctx: &Context,
-    endpoint: &Endpoint,
-    limit: Option<Duration>,
-    mut wanted: impl FnMut(&Object) -> anyhow::Result<bool>,
-) -> anyhow::Result<Object> {
-    let mut seen = false;
-    let found = until(ctx.client().await?, endpoint, limit, |pod| {
-        let Some(pod) = pod else {
-            if seen {
-                return Err(Status::not_found("pods", "").into());
-            }
-            return Ok(None);
-        };
-        seen = true;
-        Ok(wanted(pod)?.then(|| pod.clone()))
-    });
-    found.await.map_err(|error| match error.is::<TimedOut>() {
-        true => anyhow::anyhow!("timed out waiting for the condition"),
-        false => error,
-    })
 }
 
 fn is_completed(pod: &Object) -> bool {

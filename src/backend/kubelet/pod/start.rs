@@ -75,7 +75,13 @@ impl<'a> Sync<'a> {
             return Step::Waits;
         }
         let has = |field: &str| container.at(&[field]).is_some();
-        let status = container::started(self.pod, container, own, self.now, has("startupProbe"), has("readinessProbe"));
+        let mut status =
+            container::started(self.pod, container, own, self.now, has("startupProbe"), has("readinessProbe"));
+        if kind == Kind::Ephemeral {
+            // Nothing asks whether such a container is ready: it serves nobody.
+            status.set_at(&["ready"], false);
+            status.remove_at(&["started"]);
+        }
         self.set_container(kind, status);
         self.report("started", Some((kind, container)), &[]);
         if !restart {

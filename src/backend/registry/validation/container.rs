@@ -53,7 +53,8 @@ pub fn init_containers(spec: &Object, volumes: &BTreeSet<&str>, base: &str, faul
     }
 }
 
-fn common(container: &Object, volumes: &BTreeSet<&str>, path: &str, faults: &mut Faults) {
+/// What containers of all lists have in common.
+pub(super) fn common(container: &Object, volumes: &BTreeSet<&str>, path: &str, faults: &mut Faults) {
     let name = container.str_at(&["name"]);
     if name.is_empty() {
         faults.required(child(path, "name"), "");

@@ -13,6 +13,7 @@
 pub mod affinity;
 pub mod container;
 pub mod cron;
+pub mod ephemeral;
 pub mod meta;
 pub mod pod;
 pub mod warnings;

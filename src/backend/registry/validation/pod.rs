@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Faults, affinity, child, container, indexed, is_set, meta};
+use super::{Faults, affinity, child, container, ephemeral, indexed, is_set, meta};
 use crate::object::{Meta, Object, names};
 
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
@@ -15,6 +15,7 @@ pub fn pod_spec(spec: &Object, base: &str, faults: &mut Faults) {
     let volumes = volumes(spec, base, faults);
     container::containers(spec, &volumes, base, faults);
     container::init_containers(spec, &volumes, base, faults);
+    ephemeral::containers(spec, &volumes, base, faults);
     if spec.bool_at(&["hostNetwork"]) {
         host_network_ports(spec, base, faults);
     }
