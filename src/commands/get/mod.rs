@@ -2,6 +2,7 @@
 
 mod objects;
 mod raw;
+mod rows;
 mod table;
 mod watch;
 
@@ -184,10 +185,12 @@ impl Settings<'_> {
         let args = self.args;
         if self.is_table() && args.server_print {
             let labels = args.show_labels || !args.label_columns.is_empty();
-            return match (self.sort_by.is_empty(), args.all_namespaces || labels) {
-                (false, _) => (Accept::Table, "Object"),
-                (true, true) => (Accept::Table, "Metadata"),
-                (true, false) => (Accept::Table, "None"),
+            let metadata = args.all_namespaces || labels;
+            return match self.sort_by {
+                "" if metadata => (Accept::Table, "Metadata"),
+                "" => (Accept::Table, "None"),
+                field if rows::by_metadata(field) => (Accept::Table, "Metadata"),
+                _ => (Accept::Table, "Object"),
             };
         }
         (Accept::Json, "")

@@ -1,8 +1,17 @@
 //! Lists, page by page: each page is handed on as it comes, and nothing of it is kept.
+//!
+//! A page is read as an [`Object`], or as its items' [`text`](Page): whoever prints items one by one
+//! reads of each no more than is printed. While the items of a page are being printed, the server makes
+//! the next one.
+
+mod page;
+mod split;
 
 use super::Client;
 use super::request::{Accept, Call, Endpoint, ListParams};
 use crate::object::{Meta, Object};
+use page::Ahead;
+pub use page::{Page, kind_of_items};
 
 /// Items a page where nothing else is asked for (kubectl's `--chunk-size`).
 pub const DEFAULT_PAGE: u64 = 500;
@@ -15,12 +24,13 @@ pub struct Pages<'a> {
     accept: Accept,
     include_object: &'static str,
     done: bool,
+    ahead: Option<Ahead<'a>>,
 }
 
 impl<'a> Pages<'a> {
     /// A list of a collection; nothing is asked yet.
     pub fn new(client: &'a Client, endpoint: Endpoint, params: ListParams, accept: Accept) -> Self {
-        Self { client, endpoint, params, accept, include_object: "", done: false }
+        Self { client, endpoint, params, accept, include_object: "", done: false, ahead: None }
     }
 
     /// Of tables: what comes with each row, `None`, `Metadata` (the server's default) or `Object`.
@@ -35,11 +45,16 @@ impl<'a> Pages<'a> {
         if self.done {
             return Ok(None);
         }
-        let call = Call::list(&self.endpoint, &self.params).accept(self.accept);
-        let page = self.client.json(call.text("includeObject", self.include_object)).await?;
+        let page = self.client.json(self.call()).await?;
         page.str_at(&["metadata", "continue"]).clone_into(&mut self.params.continue_token);
         self.done = self.params.continue_token.is_empty();
         Ok(Some(page))
+    }
+
+    /// The request for the page that is due.
+    fn call(&self) -> Call {
+        let call = Call::list(&self.endpoint, &self.params).accept(self.accept);
+        call.text("includeObject", self.include_object)
     }
 
     /// All items of all pages.
