@@ -15,6 +15,10 @@ check:
 test FILTER='':
     cargo test --no-fail-fast -- {{FILTER}}
 
+# Run every fuzz target for SECONDS (needs cargo-fuzz and a nightly toolchain).
+fuzz SECONDS='60':
+    .ci/fuzz {{SECONDS}}
+
 # Accept what the program prints now as what it should print; review the diff before committing.
 bless:
     KCTL_BLESS=1 cargo test --test transcripts --test generated

@@ -25,18 +25,6 @@ const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/golden");
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How many different lines are shown of a case that fails.
 const SHOWN: usize = 3;
-/// Flags that choose a connection. Cases with one of these, or with a kubeconfig of their own, run with
-/// a kubeconfig instead of the bundled cluster: they are about configuration.
-const CHOOSING: &[&str] = &["--cluster", "--context", "--kubeconfig", "--user"];
-/// A server at which nobody listens.
-const NOWHERE: &str = r#"
-apiVersion: v1
-kind: Config
-current-context: nowhere
-clusters: [{name: nowhere, cluster: {server: "http://127.0.0.1:9"}}]
-contexts: [{name: nowhere, context: {cluster: nowhere, user: admin}}]
-users: [{name: admin, user: {}}]
-"#;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,7 +59,6 @@ impl Place {
         for name in ["state", "home", "streams"] {
             fs::create_dir_all(root.join(name)).expect("a folder");
         }
-        fs::write(root.join("nowhere"), NOWHERE).expect("a kubeconfig");
         Self { root }
     }
 
@@ -95,6 +82,7 @@ impl Place {
             .env("LANG", "C.UTF-8")
             .env("TERM", "dumb")
             .env("KCTL_COMPAT", "kubectl")
+            .env("KCTL_OFFLINE", "1")
             .env("KCTL_OFFLINE_DIR", self.root.join("state"))
             .env("KCTL_NOW", now);
         command
@@ -102,7 +90,7 @@ impl Place {
 
     fn import(&self, file: &str) {
         let mut command = self.command("2026-11-24T00:07:00Z");
-        command.env("KCTL_OFFLINE", "1").args(["offline", "import", file, "--paused"]).stdout(Stdio::null());
+        command.args(["offline", "import", file, "--paused"]).stdout(Stdio::null());
         assert!(command.status().expect("the program").success(), "the cluster was not imported");
     }
 
@@ -120,11 +108,6 @@ impl Place {
         let (input, out, err) = (streams.join("in"), streams.join("out"), streams.join("err"));
         fs::write(&input, &case.stdin).expect("a file");
         let mut command = self.command(&case.now);
-        if case.env.contains_key("KUBECONFIG") || chooses(&case.args) {
-            command.env("KUBECONFIG", self.root.join("nowhere"));
-        } else {
-            command.env("KCTL_OFFLINE", "1");
-        }
         let mut child = command
             .envs(&case.env)
             .args(&case.args)
@@ -166,15 +149,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.root);
     }
-}
-
-/// Whether a command line is about its connection. Groups without a user are refused in the words of the
-/// kubeconfig's user.
-fn chooses(args: &[String]) -> bool {
-    let has = |flags: &[&str]| {
-        args.iter().any(|arg| flags.contains(&arg.split_once('=').map_or(arg.as_str(), |(flag, _)| flag)))
-    };
-    has(CHOOSING) || (has(&["--as-group"]) && !has(&["--as"]))
 }
 
 /// The text with a case's own substitutions.

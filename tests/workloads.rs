@@ -36,7 +36,7 @@ impl Cluster {
         let _ = std::fs::remove_dir_all(&folder);
         let handle =
             Handle::open(Options { dir: None, clock: clock.clone(), seed: Some(7), nodes: 3 }).expect("a cluster");
-        let mut all = controllers::all("");
+        let mut all = controllers::all(&kctl::backend::trust::Trust::default());
         all.push(Box::new(Kubelet::new()));
         let bundle = Bundle {
             store: handle.api().store().clone(),

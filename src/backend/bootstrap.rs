@@ -4,14 +4,25 @@ use serde_json::json;
 
 use super::api::{Api, WriteOptions};
 use super::kubelet::nodes;
-use crate::object::{Object, Status, Timestamp};
+use crate::object::{Meta, Object, Status, Timestamp};
 
 /// Says in the store that the objects were made.
 pub const DONE: &str = "bootstrapped";
 
+/// Says in the store that the roles and bindings were made.
+pub const ROLES_DONE: &str = "bootstrapped-roles";
+/// The roles and bindings that every cluster has.
+const ROLES: &str = include_str!("rbac.json");
+const RBAC: &str = "rbac.authorization.k8s.io";
+
 /// Makes the objects of a new cluster; an older one stays as it is.
 pub fn run(api: &Api, nodes: usize, seed: Option<u64>) -> Result<(), Status> {
     if api.store().meta_get(DONE)?.is_some() {
+        // A cluster that was made before there were roles gets them.
+        if api.store().meta_get(ROLES_DONE)?.is_none() {
+            api.create_all(roles(), &WriteOptions::default())?;
+            api.store().meta_set(ROLES_DONE, "1")?;
+        }
         return Ok(());
     }
     if let Some(seed) = seed
@@ -19,9 +30,51 @@ pub fn run(api: &Api, nodes: usize, seed: Option<u64>) -> Result<(), Status> {
     {
         api.store().meta_set("seed", &seed.to_string())?;
     }
-    api.create_all(objects(nodes, api.clock().now()), &WriteOptions::default())?;
+    let mut all = objects(nodes, api.clock().now());
+    all.extend(roles());
+    api.create_all(all, &WriteOptions::default())?;
+    api.store().meta_set(ROLES_DONE, "1")?;
     api.store().meta_set(DONE, "1")?;
     Ok(())
+}
+
+/// The roles and bindings that every cluster has, with their resources.
+fn roles() -> Vec<(&'static str, Object)> {
+    let all: Vec<Object> = serde_json::from_str(ROLES).unwrap_or_default();
+    all.into_iter().filter_map(role).collect()
+}
+
+fn role(mut short: Object) -> Option<(&'static str, Object)> {
+    let resource = match short.kind() {
+        "ClusterRole" => "clusterroles.rbac.authorization.k8s.io",
+        "ClusterRoleBinding" => "clusterrolebindings.rbac.authorization.k8s.io",
+        "Role" => "roles.rbac.authorization.k8s.io",
+        "RoleBinding" => "rolebindings.rbac.authorization.k8s.io",
+        _ => return None,
+    };
+    let mut labels = json!({"kubernetes.io/bootstrapping": "rbac-defaults"});
+    if let Some(Object::Object(more)) = short.remove_at(&["labels"]) {
+        labels.as_object_mut()?.extend(more);
+    }
+    let mut metadata = json!({
+        "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"},
+        "labels": labels,
+    });
+    for field in ["name", "namespace"] {
+        if let Some(value) = short.remove_at(&[field]) {
+            metadata[field] = value;
+        }
+    }
+    if short.get("roleRef").is_some() {
+        short.set_at(&["roleRef", "apiGroup"], RBAC);
+    }
+    for subject in short.get_mut("subjects").and_then(Object::as_array_mut).into_iter().flatten() {
+        if subject.kind() != "ServiceAccount" {
+            subject.set_at(&["apiGroup"], RBAC);
+        }
+    }
+    short.set_at(&["metadata"], metadata);
+    Some((resource, short))
 }
 
 fn objects(count: usize, now: Timestamp) -> Vec<(&'static str, Object)> {

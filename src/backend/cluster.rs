@@ -18,22 +18,20 @@ use crate::object::clock::Clock;
 /// # Errors
 /// A state folder that cannot be used, or a store that is not ours or damaged.
 pub fn open(options: Options) -> anyhow::Result<Handle> {
-    open_with(options, "", |_| Vec::new())
+    open_with(options, |_| Vec::new())
 }
 
-/// Opens the cluster with more controllers than it has by itself. `certificate` (PEM) is what pods may
-/// trust the API server by; empty for none.
+/// Opens the cluster with more controllers than it has by itself.
 ///
 /// # Errors
 /// As for [`open`].
 pub(super) fn open_with(
     options: Options,
-    certificate: &str,
     more: impl FnOnce(&Handle) -> Vec<Box<dyn Controller>>,
 ) -> anyhow::Result<Handle> {
     let (folder, clock, seed) = (options.dir.clone(), options.clock.clone(), options.seed);
     let handle = Handle::open(options)?;
-    let mut controllers: Vec<Box<dyn Controller>> = all(certificate);
+    let mut controllers: Vec<Box<dyn Controller>> = all(handle.api().trust());
     controllers.push(Box::new(Kubelet::new()));
     controllers.extend(more(&handle));
     if let Some(folder) = &folder {

@@ -21,6 +21,7 @@ pub mod registry;
 pub mod scheduler;
 pub mod serve;
 pub mod store;
+pub mod trust;
 
 pub use cluster::open;
 pub use handle::{Engine, Handle, Options};

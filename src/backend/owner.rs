@@ -21,6 +21,9 @@ const CONTENTS: &[&str] = &[
     "cluster.db-wal",
     "cluster.db-shm",
     "engine.lock",
+    "ca.crt",
+    "ca.key",
+    "sa.key",
     serve::FILE,
     "serve.kubeconfig",
     "serve.lock",
@@ -74,6 +77,7 @@ pub fn import(options: &Options, objects: Vec<Object>, paused: bool) -> anyhow::
     let objects = if whole {
         let count = api.restore(objects)?;
         api.store().meta_set(bootstrap::DONE, "1")?;
+        api.store().meta_set(bootstrap::ROLES_DONE, "1")?;
         count
     } else {
         bootstrap::run(&api, options.nodes, options.seed)?;

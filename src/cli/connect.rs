@@ -8,6 +8,8 @@ use anyhow::anyhow;
 use http::HeaderMap;
 
 use crate::backend::{self, Handle, Options, serve};
+use crate::client::ConnectionError;
+use crate::client::auth::Persist;
 use crate::client::config::{ClientConfig, Impersonation, Target};
 use crate::client::transport::Transport;
 use crate::client::transport::http::HttpTransport;
@@ -15,6 +17,7 @@ use crate::client::transport::in_process::InProcess;
 use crate::object::clock::Clock;
 use crate::ops::Connector;
 use crate::ops::environment::Environment;
+use crate::ops::kubeconfig;
 use crate::ops::offline::Bundled;
 use crate::ops::preferences::Preferences;
 
@@ -35,14 +38,17 @@ impl Connector for Connect {
     fn connect(&self, target: &Target) -> anyhow::Result<Arc<dyn Transport>> {
         match target {
             Target::Server(config) => {
-                if let Some(exec) = &config.exec {
-                    self.preferences.allow(&exec.command, self.env.get("PATH"))?;
+                let mut own = (**config).clone();
+                if let Some(exec) = &mut own.exec {
+                    let allowed = self.preferences.allow(&exec.command, self.env.get("PATH"));
+                    exec.command = allowed
+                        .map_err(|why| ConnectionError::says(&config.server, format!("getting credentials: {why}")))?;
                 }
-                Ok(Arc::new(HttpTransport::new((**config).clone())?))
+                Ok(Arc::new(HttpTransport::new(own, persist(config))?))
             }
             // The one that serves this state folder, or else one in this process.
             Target::Offline { dir, impersonate } => match serve::find(dir) {
-                Some(running) => Ok(Arc::new(HttpTransport::new(served(&running, impersonate))?)),
+                Some(running) => Ok(Arc::new(HttpTransport::new(served(&running, impersonate), None)?)),
                 None => {
                     let mut headers = HeaderMap::new();
                     impersonate.put(&mut headers)?;
@@ -67,6 +73,13 @@ impl Connect {
         let seed = seed.map_err(|_| anyhow!("KCTL_SEED is not a whole number"))?;
         Ok(Options { dir: Some(dir.to_owned()), clock: self.clock.clone(), seed, nodes: NODES })
     }
+}
+
+/// Keeps an identity provider's new tokens in the kubeconfig that they came from.
+fn persist(config: &ClientConfig) -> Option<Persist> {
+    let provider = config.provider.as_ref()?;
+    let (file, user) = (provider.file.clone()?, provider.user.clone());
+    Some(Arc::new(move |settings| kubeconfig::keep_provider(&file, &user, settings)))
 }
 
 /// The way to a server of this program.

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 use super::scan::{Given, parse};
 use crate::client::config::Overrides;
+use crate::client::log::Verbosity;
 use crate::commands::entry::bare;
 
 /// The global flags.
@@ -99,21 +100,25 @@ pub struct GlobalArgs {
     warnings_as_errors: bool,
 }
 
-/// The value of `--vmodule`: read for compatibility, since there are no source files to log by.
+/// The value of `--vmodule`: names of client-go's source files, each with its level.
 #[derive(Clone, Debug)]
-struct Vmodule;
+struct Vmodule(Vec<(String, u8)>);
 
 fn parse_vmodule(text: &str) -> Result<Vmodule, String> {
+    const WRONG: &str = "syntax error: expect comma-separated list of filename=N";
+    let mut files = Vec::new();
     for part in text.split(',').filter(|part| !part.is_empty()) {
-        let level = part.split_once('=').filter(|(pattern, _)| !pattern.is_empty()).map(|(_, level)| level);
-        let level = level.ok_or("syntax error: expect comma-separated list of filename=N")?;
-        let level = super::values::parse_int(level, 32)
-            .map_err(|_| "syntax error: expect comma-separated list of filename=N")?;
+        let (pattern, level) = part.split_once('=').filter(|(pattern, _)| !pattern.is_empty()).ok_or(WRONG)?;
+        let level = super::values::parse_int(level, 32).map_err(|_| WRONG)?;
         if level < 0 {
             return Err("negative value for vmodule level".to_owned());
         }
+        // As in klog: what nothing is logged for is not kept.
+        if level > 0 {
+            files.push((pattern.to_owned(), u8::try_from(level).unwrap_or(u8::MAX)));
+        }
     }
-    Ok(Vmodule)
+    Ok(Vmodule(files))
 }
 
 /// The kinds of profile that kubectl can record.
@@ -164,7 +169,10 @@ pub fn overrides(given: &[(String, Given)]) -> Result<Overrides, String> {
         disable_compression: args.disable_compression,
         match_server_version: args.match_server_version,
         cache_dir: args.cache_dir,
-        verbosity: u8::try_from(args.verbosity.clamp(0, 255)).unwrap_or(u8::MAX),
+        verbosity: Verbosity {
+            level: u8::try_from(args.verbosity.clamp(0, 255)).unwrap_or(u8::MAX),
+            files: args.vmodule.0,
+        },
         warnings_as_errors: args.warnings_as_errors,
     })
 }

@@ -143,6 +143,8 @@ fn run(
             bind_address: serve.bind_address,
             secure_port: serve.secure_port,
             allow_remote: serve.allow_remote,
+            token_auth_file: serve.token_auth_file,
+            client_ca_file: serve.client_ca_file,
             kubeconfig: serve.kubeconfig.map(std::path::absolute).transpose()?,
             // Clients check certificates against their own clocks.
             ..server::Options::new(serve.dir.clone(), Clock::System.now())

@@ -235,7 +235,7 @@ mod tests {
                 1,
             ),
             (
-                ConnectionError { server: "h:1".into(), refused: true, message: String::new() }.into(),
+                ConnectionError { refused: true, ..ConnectionError::says("h:1", "") }.into(),
                 "The connection to the server h:1 was refused - did you specify the right host or port?\n",
                 1,
             ),

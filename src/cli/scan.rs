@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(probe.args, ["pods", "web"]);
         assert_eq!(probe.command, ["ls", "-l", "--all"]);
         let overrides = global::overrides(&scanned.global).expect("global flags");
-        assert_eq!((overrides.namespace.as_deref(), overrides.verbosity), (Some("harbor"), 6));
+        assert_eq!((overrides.namespace.as_deref(), overrides.verbosity.level), (Some("harbor"), 6));
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct ConnectionError {
     pub refused: bool,
     /// What happened, in Go's words where they are known.
     pub message: String,
+    /// Whether asking again may help: the connection broke before an answer came.
+    pub transient: bool,
 }
 
 impl fmt::Display for ConnectionError {
@@ -33,6 +35,36 @@ impl fmt::Display for ConnectionError {
 
 impl StdError for ConnectionError {}
 
+/// An answer that broke off.
+#[derive(Debug)]
+pub struct BodyError {
+    /// What happened, in Go's words where they are known.
+    pub message: String,
+    /// Whether the server broke off this answer only, not the connection.
+    pub stream: bool,
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for BodyError {}
+
+impl BodyError {
+    /// What client-go says where it wanted the whole answer.
+    pub fn whole(&self) -> String {
+        let message = &self.message;
+        if self.stream {
+            return format!(
+                "stream error when reading response body, may be caused by closed connection. Please retry. Original error: {message}"
+            );
+        }
+        format!("unexpected error when reading response body. Please retry. Original error: {message}")
+    }
+}
+
 impl ConnectionError {
     /// Sorts an error of a connection to `server` (host and port).
     pub fn new(server: &str, error: &(dyn StdError + 'static)) -> Self {
@@ -41,12 +73,12 @@ impl ConnectionError {
         let io = chain.iter().filter_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
         let refused = io.into_iter().any(|kind| kind == io::ErrorKind::ConnectionRefused);
         let message = chain.last().map(ToString::to_string).unwrap_or_default();
-        Self { server: server.to_owned(), refused, message }
+        Self { server: server.to_owned(), refused, message, transient: false }
     }
 
     /// One whose words are known.
     pub fn says(server: &str, message: impl Into<String>) -> Self {
-        Self { server: server.to_owned(), refused: false, message: message.into() }
+        Self { server: server.to_owned(), refused: false, message: message.into(), transient: false }
     }
 }
 

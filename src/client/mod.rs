@@ -4,8 +4,11 @@ pub mod auth;
 pub mod config;
 pub mod discovery;
 pub mod error;
+mod items;
+pub mod log;
 pub mod paging;
 pub mod request;
+mod retry;
 pub mod streams;
 pub mod transport;
 pub mod warnings;
@@ -17,13 +20,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT, WARNING};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT, WARNING};
+use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 
-use crate::object::{Object, Status};
-pub use error::ConnectionError;
+use crate::object::{Object, Status, yaml};
+pub use error::{BodyError, ConnectionError};
+use log::Log;
 use request::Call;
+use retry::retry_after;
 use transport::{Body, BoxError, Transport, Upgrade};
 
 /// What becomes of a server's warnings: called once for each different text.
@@ -36,14 +41,27 @@ pub struct Client {
     user_agent: HeaderValue,
     warn: WarningSink,
     warned: RefCell<HashSet<String>>,
+    /// What was said of words with several meanings; it does not count as a server's warning.
+    words_warned: RefCell<HashSet<String>>,
     known: discovery::Known,
+    timeout: Option<Duration>,
+    log: Option<Log>,
 }
 
 impl Client {
     /// A client over a transport, which says `user_agent` of itself and hands warnings to `warn`.
     pub fn new(transport: Arc<dyn Transport>, user_agent: &str, warn: WarningSink) -> Self {
         let user_agent = HeaderValue::from_str(user_agent).unwrap_or(HeaderValue::from_static("kctl"));
-        Self { transport, user_agent, warn, warned: RefCell::default(), known: discovery::Known::default() }
+        Self {
+            transport,
+            user_agent,
+            warn,
+            warned: RefCell::default(),
+            words_warned: RefCell::default(),
+            known: discovery::Known::default(),
+            timeout: None,
+            log: None,
+        }
     }
 
     /// The transport underneath, for tasks that outlive a borrow of the client.
@@ -56,31 +74,36 @@ impl Client {
         self.warned.borrow().len()
     }
 
+    /// Gives up on a request after this time, and all its repetitions.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Logs what is worth it.
+    #[must_use]
+    pub fn with_log(mut self, log: Option<Log>) -> Self {
+        self.log = log;
+        self
+    }
+
     /// Sends a request and returns the answer, whatever its status. A server that is busy and says when
     /// to come back is asked again.
-    pub async fn send_raw(&self, mut request: Request<Bytes>) -> anyhow::Result<Response<Body>> {
-        /// As often as client-go.
-        const RETRIES: usize = 10;
+    pub async fn send_raw(&self, request: Request<Bytes>) -> anyhow::Result<Response<Body>> {
+        self.persist(self.named(request), false).await
+    }
+
+    fn named(&self, mut request: Request<Bytes>) -> Request<Bytes> {
         request.headers_mut().entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
-        for _ in 0..RETRIES {
-            let response = self.transport.send(request.clone()).await.map_err(from_box)?;
-            self.note_warnings(response.headers());
-            let busy = response.status() == StatusCode::TOO_MANY_REQUESTS || response.status().is_server_error();
-            match retry_after(response.headers()) {
-                Some(seconds) if busy => tokio::time::sleep(Duration::from_secs(seconds)).await,
-                _ => return Ok(response),
-            }
-        }
-        let response = self.transport.send(request).await.map_err(from_box)?;
-        self.note_warnings(response.headers());
-        Ok(response)
+        request
     }
 
     /// Sends a request; an error status is an error.
     pub async fn send(&self, call: Call) -> anyhow::Result<Response<Body>> {
         let request = call.build()?;
         let method = request.method().clone();
-        let response = self.send_raw(request).await?;
+        let response = self.persist(self.named(request), true).await?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -108,9 +131,15 @@ impl Client {
 
     /// Sends a request that asks to switch protocols, and returns the answer, whatever it is.
     pub async fn switch(&self, call: Call) -> anyhow::Result<Upgrade> {
-        let mut request = call.build()?;
-        request.headers_mut().entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        let request = self.named(call.build()?);
         self.transport.upgrade(request).await.map_err(from_box)
+    }
+
+    /// Says of a word what else it could mean, once.
+    fn warn_of_word(&self, text: &str) {
+        if self.words_warned.borrow_mut().insert(text.to_owned()) {
+            (self.warn)(text);
+        }
     }
 
     fn note_warnings(&self, headers: &HeaderMap) {
@@ -124,14 +153,17 @@ impl Client {
     }
 }
 
-/// Seconds after which a busy server wants to be asked again.
-fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
+/// An error in the midst of an answer that was wanted as a whole.
+fn whole(error: BoxError) -> anyhow::Error {
+    match error.downcast::<BodyError>() {
+        Ok(broken) => anyhow::anyhow!(broken.whole()),
+        Err(other) => from_box(other),
+    }
 }
 
 /// Reads a body to its end.
 pub async fn collect(body: Body) -> anyhow::Result<Bytes> {
-    Ok(body.collect().await.map_err(from_box)?.to_bytes())
+    Ok(body.collect().await.map_err(whole)?.to_bytes())
 }
 
 /// Reads JSON from a server.
@@ -139,8 +171,34 @@ pub fn parse(text: &[u8]) -> anyhow::Result<Object> {
     if text.is_empty() {
         return Ok(Object::Null);
     }
-    serde_json::from_slice(text)
-        .map_err(|error| anyhow::anyhow!("couldn't get version/kind; json parse error: {error}"))
+    serde_json::from_slice(text).map_err(|error| {
+        let mistake = yaml::json_mistake(text).unwrap_or_else(|| error.to_string());
+        anyhow::anyhow!("couldn't get version/kind; json parse error: {mistake}")
+    })
+}
+
+/// An answer that must be an object of the API.
+///
+/// # Errors
+/// It is something else; client-go's words.
+pub fn typed(answer: Object) -> anyhow::Result<Object> {
+    /// Of an answer this much is shown.
+    const SHOWN: usize = 200;
+    let found = match &answer {
+        Object::Object(fields) if fields.contains_key("kind") || fields.contains_key("metadata") => return Ok(answer),
+        Object::Object(_) => {
+            let text: String = answer.to_string().chars().take(SHOWN).collect();
+            anyhow::bail!("Object 'Kind' is missing in '{text}'")
+        }
+        Object::Null => anyhow::bail!("unexpected end of JSON input"),
+        Object::Array(_) => "array",
+        Object::String(_) => "string",
+        Object::Bool(_) => "bool",
+        Object::Number(_) => "number",
+    };
+    anyhow::bail!(
+        "couldn't get version/kind; json parse error: json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
+    )
 }
 
 /// A transport's error as it travels on: what it is underneath decides the words.

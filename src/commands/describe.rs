@@ -11,7 +11,6 @@ use crate::client::Client;
 use crate::client::discovery::Mapping;
 use crate::client::paging::{DEFAULT_PAGE, Pages};
 use crate::client::request::{Accept, Call, Endpoint, ListParams};
-use crate::error::Many;
 use crate::object::{GroupVersionResource, Object, Status, Timestamp};
 use crate::ops::context::Context;
 use crate::ops::local_time::local_zone;
@@ -87,7 +86,8 @@ pub async fn run(ctx: &Context, args: DescribeArgs) -> anyhow::Result<()> {
         .types_or_names(true, &args.args)
         .page(page)
         .flatten();
-    let (infos, result) = plan.plan().await?.infos().await;
+    let plan = plan.plan().await?;
+    let (infos, result) = plan.infos().await;
     let single = result.is_ok() && infos.len() <= 1;
     let scribe = Scribe {
         ctx,
@@ -114,7 +114,7 @@ pub async fn run(ctx: &Context, args: DescribeArgs) -> anyhow::Result<()> {
             false => format!("No resources found in {namespace} namespace."),
         });
     }
-    Many::collect(errors)
+    plan.outcome(errors)
 }
 
 fn is_not_found(error: &anyhow::Error) -> bool {

@@ -9,14 +9,13 @@ use crate::client::paging::{DEFAULT_PAGE, Pages};
 use crate::client::request::{Accept, Endpoint, ListParams, WatchParams};
 use crate::client::watch::{Event, Watcher};
 use crate::error::Exit;
-use crate::object::{GroupVersionResource, Meta, Object, Timestamp, fields, time};
+use crate::object::{GroupVersionResource, Meta, Object, Timestamp, fields, go_sort, time};
 use crate::ops::change::OutputArgs;
 use crate::ops::context::Context;
 use crate::ops::print::Out;
 use crate::ops::resources::about_list;
 use crate::output::format::Format;
 use crate::output::print::Printer;
-use crate::output::sort::go_sort;
 use crate::output::table::escape_terminal;
 use crate::output::tabwriter::{Settings, TabWriter};
 use crate::output::type_order;
@@ -116,6 +115,10 @@ async fn about(ctx: &Context, object: &str) -> anyhow::Result<String> {
         }
         Err(error) => return Err(error),
     };
+    if name.is_empty() {
+        // As kubectl has it, no name is all objects, of whatever kind.
+        return Ok(String::new());
+    }
     let (kind, version) = (&mapping.kind.kind, mapping.kind.api_version());
     let name = fields::escape(name);
     Ok(format!("involvedObject.kind={kind},involvedObject.apiVersion={version},involvedObject.name={name}"))

@@ -8,10 +8,8 @@ use serde_json::json;
 
 use crate::client::request::Call;
 use crate::object::Object;
-use crate::ops::context::{Context, Program};
+use crate::ops::context::{COMPATIBLE, Context, Program};
 
-/// The release of kubectl whose behaviour this program has.
-pub const COMPATIBLE: &str = "v1.36.2";
 /// The commit of that release.
 const COMMIT: &str = "98b35193b2ac7a23a673325f5e9b830ecd5ba406";
 /// The release of kustomize whose behaviour `-k` has.

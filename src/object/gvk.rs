@@ -31,7 +31,9 @@ impl GroupVersion {
 
     /// The path under which a server serves this group version: `/api/v1` or `/apis/GROUP/VERSION`.
     pub fn path(&self) -> String {
-        if self.group.is_empty() {
+        if self.group.is_empty() && self.version.is_empty() {
+            "/api".to_owned()
+        } else if self.group.is_empty() {
             format!("/api/{}", self.version)
         } else {
             format!("/apis/{}/{}", self.group, self.version)

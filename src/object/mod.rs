@@ -6,6 +6,7 @@
 pub mod builtin;
 pub mod clock;
 pub mod fields;
+pub mod go_sort;
 pub mod gvk;
 pub mod intstr;
 pub mod labels;

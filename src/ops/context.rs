@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::fmt;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,12 +11,20 @@ use super::environment::Environment;
 use super::offline::{self, Bundled};
 use crate::client::Client;
 use crate::client::config::{
-    self, Choice, InCluster, Kubeconfig, LoadingRules, Overrides, Resolver, Target, in_cluster_possible,
+    self, Choice, ClientConfig, InCluster, Kubeconfig, LoadingRules, Overrides, Resolver, SystemAuthorities, Target,
+    in_cluster_possible,
 };
 use crate::client::discovery::Cache;
+use crate::client::log::Log;
+use crate::client::request::Call;
 use crate::client::transport::Transport;
+use crate::client::transport::logged::{Logged, REQUESTS};
 use crate::object::clock::Clock;
+use crate::object::{Meta as _, Object};
 use crate::terminal::Streams;
+
+/// The release of Kubernetes whose client this is.
+pub const COMPATIBLE: &str = "v1.36.2";
 
 /// How messages name the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,7 +124,13 @@ impl Context {
         if let Some(config) = self.config.get() {
             return Ok(config);
         }
-        let loaded = self.loading_rules().load()?;
+        let rules = self.loading_rules();
+        let loaded = rules.load()?;
+        if let Some(log) = self.log().filter(|log| log.level("loader") >= 6) {
+            for file in rules.files().iter().filter(|file| !loaded.missing.contains(file)) {
+                log.plain("loader.go:407", &format!("Config loaded from file:  {}", file.display()));
+            }
+        }
         Ok(self.config.get_or_init(|| loaded.config))
     }
 
@@ -130,6 +145,18 @@ impl Context {
 
     fn forced_offline(&self) -> bool {
         self.env.is_on("KCTL_OFFLINE")
+    }
+
+    /// Whether a flag names a part of the kubeconfig. One that is not there is a mistake, whichever
+    /// cluster is used; so is a file of `KUBECONFIG` that cannot be read.
+    fn names_configuration(&self) -> anyhow::Result<bool> {
+        if self.env.get("KUBECONFIG").is_some() {
+            self.kubeconfig()?;
+        }
+        let flags = &self.overrides;
+        let context = flags.context.as_deref().filter(|name| *name != config::OFFLINE);
+        let named = [context, flags.cluster.as_deref(), flags.user.as_deref(), flags.kubeconfig.as_deref()];
+        Ok(!named.into_iter().flatten().all(str::is_empty))
     }
 
     fn choice(&self) -> anyhow::Result<Choice> {
@@ -155,6 +182,9 @@ impl Context {
             Choice::Server => self.resolver()?.namespace(),
             // The bundled cluster may still be given a namespace by a context of its name.
             Choice::OfflineAsked | Choice::OfflineByDefault => {
+                if self.names_configuration()? {
+                    self.resolver()?.namespace()?;
+                }
                 let flag = self.overrides.namespace.clone().filter(|namespace| !namespace.is_empty());
                 let explicit = flag.is_some();
                 Ok((flag.unwrap_or_else(|| "default".to_owned()), explicit))
@@ -165,14 +195,62 @@ impl Context {
     /// Where requests go.
     pub fn target(&self) -> anyhow::Result<Target> {
         match self.choice()? {
-            Choice::Server => Ok(Target::Server(Box::new(self.resolver()?.client_config()?))),
+            Choice::Server => {
+                let mut config = self.resolver()?.client_config()?;
+                config.system_authorities = SystemAuthorities {
+                    file: self.env.path("SSL_CERT_FILE"),
+                    folders: self
+                        .env
+                        .get("SSL_CERT_DIR")
+                        .map_or_else(Vec::new, |list| std::env::split_paths(list).collect()),
+                };
+                if config.lacks_identity() {
+                    self.ask_who_it_is(&mut config)?;
+                }
+                Ok(Target::Server(Box::new(config)))
+            }
             Choice::OfflineAsked | Choice::OfflineByDefault => {
+                if self.names_configuration()? {
+                    self.resolver()?.client_config()?;
+                }
                 let impersonate = config::Impersonation::of_flags(&self.overrides)?;
                 // Nothing here takes so long that it has to be given up.
                 self.overrides.request_timeout.as_deref().map(config::parse_timeout).transpose()?;
                 Ok(Target::Offline { dir: offline::folder(self)?, impersonate })
             }
         }
+    }
+
+    /// Asks at the terminal for a name and a password, as kubectl does where a server that speaks TLS is
+    /// to be told nothing else.
+    fn ask_who_it_is(&self, config: &mut ClientConfig) -> anyhow::Result<()> {
+        let ask = |what: &str| -> anyhow::Result<()> {
+            let mut out = self.streams.out();
+            write!(out, "Please enter {what}: ")?;
+            Ok(out.flush()?)
+        };
+        ask("Username")?;
+        // One word, byte by byte: what follows is not ours to read.
+        let mut name = Vec::new();
+        let mut byte = [0];
+        while self.streams.input().read(&mut byte)? == 1 {
+            match byte {
+                [space] if space.is_ascii_whitespace() && name.is_empty() && space != b'\n' => {}
+                [space] if space.is_ascii_whitespace() => break,
+                [other] => name.push(other),
+            }
+        }
+        if name.is_empty() {
+            anyhow::bail!("EOF");
+        }
+        ask("Password")?;
+        let password = match self.streams.read_password()? {
+            Some(password) => password,
+            None => anyhow::bail!("error reading input for Password"),
+        };
+        config.username = String::from_utf8_lossy(&name).into_owned();
+        config.password = password;
+        Ok(())
     }
 
     /// The client, connected when first asked for.
@@ -184,18 +262,46 @@ impl Context {
         if self.choice()? == Choice::OfflineByDefault && self.streams.err_is_terminal {
             self.streams.say("No cluster is configured: using the offline cluster (kctl offline --help).");
         }
-        let transport = self.connector.connect(&target)?;
-        let mut client = self.client_over(transport);
+        let transport = self.connect(&target)?;
+        let mut client = self.client_over(transport).with_log(self.log());
+        if let Target::Server(config) = &target {
+            client = client.with_timeout(config.timeout);
+        }
         if let (Target::Server(config), Some(folder)) = (&target, self.cache_dir()) {
             let server = config.server.split_once("://").map_or(config.server.as_str(), |(_, server)| server);
             client = client.with_discovery_cache(Cache::new(&folder, server, self.clock.clone()));
+        }
+        if self.overrides.match_server_version {
+            check_version(&client).await?;
         }
         Ok(self.client.get_or_init(|| client))
     }
 
     /// A connection of its own to a target, for commands that change how requests go.
     pub fn connect(&self, target: &Target) -> anyhow::Result<Arc<dyn Transport>> {
-        self.connector.connect(target)
+        let transport = self.connector.connect(target)?;
+        let Some(log) = self.log() else { return Ok(transport) };
+        if log.level("round_trippers") < REQUESTS && log.level("request") < REQUESTS {
+            return Ok(transport);
+        }
+        let (base, scheme, impersonate) = match target {
+            Target::Offline { impersonate, .. } => ("https://offline", None, impersonate.clone()),
+            Target::Server(config) => {
+                let basic = !config.username.is_empty() || !config.password.is_empty();
+                let scheme = if basic { Some("Basic") } else { (!config.token.is_empty()).then_some("Bearer") };
+                (config.server.as_str(), scheme, config.impersonate.clone())
+            }
+        };
+        Ok(Arc::new(Logged::new(transport, log, base, scheme, impersonate)))
+    }
+
+    /// The log; none where nothing is to be logged.
+    fn log(&self) -> Option<Log> {
+        let verbosity = &self.overrides.verbosity;
+        if verbosity.level == 0 && verbosity.files.is_empty() {
+            return None;
+        }
+        Some(Log::new(verbosity.clone(), self.clock.clone(), Arc::new(Streams::say_from_anywhere)))
     }
 
     /// The bundled cluster, to its owner.
@@ -255,6 +361,42 @@ impl Context {
     }
 }
 
+/// Fails where the server is of another version (`--match-server-version`).
+async fn check_version(client: &Client) -> anyhow::Result<()> {
+    /// The fields of Go's `version.Info`, as its errors show them, and as servers name them.
+    const FIELDS: [(&str, &str); 13] = [
+        ("Major", "major"),
+        ("Minor", "minor"),
+        ("EmulationMajor", "emulationMajor"),
+        ("EmulationMinor", "emulationMinor"),
+        ("MinCompatibilityMajor", "minCompatibilityMajor"),
+        ("MinCompatibilityMinor", "minCompatibilityMinor"),
+        ("GitVersion", "gitVersion"),
+        ("GitCommit", "gitCommit"),
+        ("GitTreeState", "gitTreeState"),
+        ("BuildDate", "buildDate"),
+        ("GoVersion", "goVersion"),
+        ("Compiler", "compiler"),
+        ("Platform", "platform"),
+    ];
+    let theirs = client
+        .json(Call::new(http::Method::GET, "/version"))
+        .await
+        .map_err(|error| anyhow::anyhow!("couldn't read version from server: {error}"))?;
+    if theirs.str_at(&["gitVersion"]) == COMPATIBLE {
+        return Ok(());
+    }
+    let mut number = COMPATIBLE.trim_start_matches('v').split('.');
+    let (major, minor) = (number.next().unwrap_or_default(), number.next().unwrap_or_default());
+    let ours = serde_json::json!({"major": major, "minor": minor, "gitVersion": COMPATIBLE});
+    let shown = |version: &Object| {
+        let fields: Vec<String> =
+            FIELDS.iter().map(|(go, name)| format!("{go}:{:?}", version.str_at(&[name]))).collect();
+        format!("version.Info{{{}}}", fields.join(", "))
+    };
+    anyhow::bail!("server version (&{}) differs from client version ({})", shown(&theirs), shown(&ours))
+}
+
 /// A server's text without what would steer a terminal.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
@@ -294,5 +436,15 @@ mod tests {
         let overrides = Overrides { kubeconfig: Some("/nonexistent/x".into()), ..Overrides::default() };
         let error = context(&[], overrides).namespace().expect_err("no file");
         assert_eq!(error.to_string(), "stat /nonexistent/x: no such file or directory");
+    }
+
+    #[test]
+    fn offline_names_must_exist_too() {
+        let offline = [("HOME", "/nonexistent"), ("KCTL_OFFLINE", "1"), ("KCTL_OFFLINE_DIR", "/state")];
+        let overrides = Overrides { context: Some("nosuch".into()), ..Overrides::default() };
+        let error = context(&offline, overrides).namespace().expect_err("no context");
+        assert_eq!(error.to_string(), "invalid configuration: context was not found for specified context: nosuch");
+        let overrides = Overrides { context: Some("offline".into()), ..Overrides::default() };
+        assert!(context(&offline, overrides).target().is_ok());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::kustomize;
 use crate::client::config::go_error;
@@ -180,7 +180,8 @@ fn walk(root: &Path, recursive: bool, files: &mut Vec<PathBuf>) -> Result<(), St
         for entry in fs::read_dir(&path).map_err(|error| said(&path, error))? {
             let entry = entry.map_err(|error| said(&path, error))?;
             let is_dir = entry.file_type().map_err(|error| said(&path, error))?.is_dir();
-            let file = entry.path();
+            // As Go joins paths: `.` and `x` are `x`.
+            let file: PathBuf = entry.path().components().filter(|part| *part != Component::CurDir).collect();
             let wanted = file.extension().is_some_and(|have| EXTENSIONS.iter().any(|want| have == *want));
             if if is_dir { recursive } else { wanted } {
                 entries.push((file, is_dir));

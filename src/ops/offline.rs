@@ -70,6 +70,10 @@ pub struct Serve {
     pub secure_port: u16,
     /// Whether other machines may reach it.
     pub allow_remote: bool,
+    /// Users' tokens, in the form of kube-apiserver's `--token-auth-file`.
+    pub token_auth_file: Option<PathBuf>,
+    /// Further authorities whose client certificates are taken, in PEM.
+    pub client_ca_file: Option<PathBuf>,
     /// Where to write the kubeconfig; none for the state folder.
     pub kubeconfig: Option<PathBuf>,
 }
@@ -86,6 +90,8 @@ impl Serve {
             bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             secure_port: 0,
             allow_remote: false,
+            token_auth_file: None,
+            client_ca_file: None,
             kubeconfig: None,
         }
     }

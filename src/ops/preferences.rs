@@ -183,38 +183,95 @@ impl Preferences {
             ("Allowlist", Some(list)) if list.is_empty() => bail!(
                 "credential plugin policy set to \"Allowlist\", but allowlist is empty; use \"DenyAll\" policy instead"
             ),
-            ("Allowlist", Some(_)) => Ok(()),
+            ("Allowlist", Some(list)) => list.iter().enumerate().try_for_each(|(at, entry)| {
+                let program = entry.program();
+                let normal = clean(program);
+                if program.is_empty() {
+                    bail!("misconfigured credential plugin allowlist: empty allowlist entry #{}", at + 1);
+                }
+                if normal != program {
+                    bail!("non-normalized file path: {program:?} vs {normal:?}");
+                }
+                Ok(())
+            }),
             _ => bail!("unknown plugin policy: {policy:?}"),
         }
     }
 
-    /// Whether this program may hand out credentials. Names are looked up in the folders of `path`.
+    /// Which program is run to hand out credentials, if it may be: with an allowlist, the very file that
+    /// was compared with it. Names are looked up in the folders of `path`.
     ///
     /// # Errors
-    /// It may not.
-    pub fn allow(&self, program: &str, path: Option<&str>) -> anyhow::Result<()> {
+    /// It may not; kubectl's words.
+    pub fn allow(&self, program: &str, path: Option<&str>) -> anyhow::Result<String> {
         match self.credential_plugin_policy.as_str() {
             "DenyAll" => bail!("plugin {program:?} not allowed: policy set to \"DenyAll\""),
             "Allowlist" => {
-                let wanted = resolve(program, path);
                 let list = self.credential_plugin_allowlist.iter().flatten();
-                let mut allowed = list.map(|entry| if entry.command.is_empty() { &entry.name } else { &entry.command });
-                if wanted.is_some() && allowed.any(|entry| resolve(entry, path) == wanted) {
-                    return Ok(());
+                let list: Vec<&str> = list.map(Allowed::program).collect();
+                let Some(found) = look_up(program, path) else {
+                    if list.contains(&program) {
+                        return Ok(program.to_owned());
+                    }
+                    let why = if program.contains('/') { "no such file or directory" } else { NOT_ON_PATH };
+                    bail!(
+                        "plugin path {program:?} cannot be resolved for credential plugin allowlist check: exec: {program:?}: {why}"
+                    );
+                };
+                let spoken = found.to_string_lossy().into_owned();
+                let named = list.contains(&program) || list.contains(&spoken.as_str());
+                if named || list.iter().any(|entry| look_up(entry, path).as_ref() == Some(&found)) {
+                    return Ok(spoken);
                 }
-                bail!("plugin {program:?} is not permitted by the credential plugin allowlist")
+                bail!("plugin path {spoken:?} is not permitted by the credential plugin allowlist")
             }
-            _ => Ok(()),
+            _ => Ok(program.to_owned()),
         }
     }
 }
 
-/// Where a program is: a path as it stands, a name in the first folder that has it.
-fn resolve(program: &str, path: Option<&str>) -> Option<PathBuf> {
-    if program.contains('/') {
-        return std::path::absolute(program).ok().filter(|file| file.is_file());
+impl Allowed {
+    fn program(&self) -> &str {
+        if self.command.is_empty() { &self.name } else { &self.command }
     }
-    std::env::split_paths(path?).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// A path without `.`, `..` and doubled slashes.
+fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match (part, parts.last().copied()) {
+            ("" | ".", _) => {}
+            ("..", Some(last)) if last != ".." => {
+                parts.pop();
+            }
+            ("..", None) if path.starts_with('/') => {}
+            (part, _) => parts.push(part),
+        }
+    }
+    let root = if path.starts_with('/') { "/" } else { "" };
+    let joined = format!("{root}{}", parts.join("/"));
+    if joined.is_empty() { ".".to_owned() } else { joined }
+}
+
+/// What Go says of a name that is in no folder of the path.
+const NOT_ON_PATH: &str = "executable file not found in $PATH";
+
+/// Where a program is: a path as it stands, a name in the first folder that has it as a program.
+fn look_up(program: &str, path: Option<&str>) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|file| is_program(file));
+    }
+    std::env::split_paths(path?).map(|folder| folder.join(program)).find(|file| is_program(file))
+}
+
+fn is_program(file: &Path) -> bool {
+    let Ok(about) = std::fs::metadata(file) else { return false };
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o111 == 0 {
+        return false;
+    }
+    about.is_file()
 }
 
 #[cfg(test)]
@@ -250,8 +307,19 @@ mod tests {
         assert!(preferences("credentialPluginPolicy: DenyAll").allow("/bin/sh", None).is_err());
         let list = preferences("{credentialPluginPolicy: Allowlist, credentialPluginAllowlist: [{command: /bin/sh}]}");
         assert!(list.allow("/bin/sh", None).is_ok());
-        assert!(list.allow("sh", Some("/bin")).is_ok());
-        assert!(list.allow("/bin/ls", None).is_err());
+        assert_eq!(list.allow("sh", Some("/bin")).expect("allowed"), "/bin/sh");
+        assert_eq!(
+            list.allow("/bin/ls", None).expect_err("not on the list").to_string(),
+            "plugin path \"/bin/ls\" is not permitted by the credential plugin allowlist"
+        );
+        assert_eq!(
+            list.allow("nosuch", Some("/bin")).expect_err("not there").to_string(),
+            "plugin path \"nosuch\" cannot be resolved for credential plugin allowlist check: exec: \"nosuch\": executable file not found in $PATH"
+        );
+        for (path, want) in [("/bin/../bin//sh", "/bin/sh"), ("./x", "x"), ("", "."), ("../a", "../a"), ("/../a", "/a")]
+        {
+            assert_eq!(clean(path), want);
+        }
     }
 
     #[test]

@@ -99,18 +99,18 @@ impl CustomColumns {
         Ok(())
     }
 
-    /// Writes the lines of objects, headers before the first; the writer is to be flushed by the
-    /// caller, which may print any number of objects in one alignment.
-    pub fn print_to<'a, W: Write>(
+    /// Writes the lines of objects, their cells apart by tabs, headers before the first. The caller's
+    /// [`TabWriter`] aligns them: any number of objects in one alignment.
+    pub fn print_to<'a, W: Write + ?Sized>(
         &mut self,
         objects: impl IntoIterator<Item = &'a Value>,
-        writer: &mut TabWriter<W>,
+        writer: &mut W,
     ) -> anyhow::Result<()> {
         self.headers(writer)?;
         objects.into_iter().try_for_each(|object| self.row(object, writer))
     }
 
-    fn headers<W: Write>(&mut self, writer: &mut TabWriter<W>) -> io::Result<()> {
+    fn headers<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
         if self.no_headers || std::mem::replace(&mut self.printed_headers, true) {
             return Ok(());
         }
@@ -121,7 +121,7 @@ impl CustomColumns {
         writer.write_all(b"\n")
     }
 
-    fn row<W: Write>(&self, object: &Value, writer: &mut TabWriter<W>) -> anyhow::Result<()> {
+    fn row<W: Write + ?Sized>(&self, object: &Value, writer: &mut W) -> anyhow::Result<()> {
         for (index, (_, path)) in self.columns.iter().enumerate() {
             writer.write_all(if index > 0 { b"\t" } else { b"" })?;
             let results = path.find(object)?;

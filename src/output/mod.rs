@@ -1,6 +1,7 @@
 //! Objects to text. Printers take objects and never fetch; the template and JSONPath engines know
 //! no Kubernetes.
 
+mod budget;
 pub mod columns;
 pub mod custom_columns;
 pub mod describe;

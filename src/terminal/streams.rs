@@ -101,6 +101,35 @@ impl Streams {
         self.err.borrow_mut()
     }
 
+    /// Writes a line of talk from any thread, past everything that is handed in.
+    pub fn say_from_anywhere(line: &str) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    /// Reads a line from the terminal that does not show what is typed; none where standard input is no
+    /// terminal.
+    ///
+    /// # Errors
+    /// The terminal does not let itself be told so.
+    pub fn read_password(&self) -> io::Result<Option<String>> {
+        #[cfg(unix)]
+        if self.is_process && self.in_is_terminal {
+            use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+            let terminal = io::stdin();
+            let before = tcgetattr(&terminal)?;
+            let mut silent = before.clone();
+            silent.local_modes.remove(LocalModes::ECHO);
+            silent.local_modes.insert(LocalModes::ICANON | LocalModes::ISIG);
+            tcsetattr(&terminal, OptionalActions::Now, &silent)?;
+            let mut line = String::new();
+            let read = io::stdin().read_line(&mut line);
+            tcsetattr(&terminal, OptionalActions::Now, &before)?;
+            read?;
+            return Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned()));
+        }
+        Ok(None)
+    }
+
     /// Writes a line of talk; a closed standard error is no reason to fail.
     pub fn say(&self, line: impl AsRef<str>) {
         let mut err = self.err();

@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
+use super::access::escalation;
 use super::catalog::DEFINITIONS;
-use super::random;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
+use super::{random, token};
 use crate::backend::registry::{FieldError, custom, managed, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::status::StatusCause;
@@ -21,9 +22,12 @@ impl Api {
     pub fn create_with(
         &self,
         resource: &'static Resource,
-        object: Object,
+        mut object: Object,
         options: &WriteOptions,
     ) -> Result<Written, Status> {
+        if resource.group_resource() == "secrets" {
+            token::fill(self, &mut object)?;
+        }
         self.write(|inside| inside.create(resource, object, options))
     }
 
@@ -89,6 +93,9 @@ impl Inside<'_, '_> {
         strategy.prepare_for_create(&mut object, self)?;
         if key == DEFINITIONS {
             self.establish(&mut object);
+        }
+        if let Some(user) = &options.user {
+            escalation::check(self, user, key, &object, None)?;
         }
         let mut errors = strategy.validate(&object);
         if let Some(custom) = options.version.or(custom) {

@@ -1,9 +1,13 @@
 //! Which groups, versions and resources there are: each list of its own, and all in one.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
 use serde_json::json;
 
 use super::accept::Form;
-use crate::object::builtin::Resource;
+use crate::backend::registry::{custom, storage_of};
+use crate::object::builtin::{Resource, Subresource};
 use crate::object::{Object, Status};
 
 /// The Kubernetes version that the bundled cluster behaves like.
@@ -28,40 +32,171 @@ pub fn version() -> Object {
     })
 }
 
-/// The document at `/api` (`core`), `/apis`, or below.
+/// The document at `/api` (`core`), `/apis`, or below, as JSON in the order of the published types.
+///
+/// # Errors
+/// A group or a version that there is not.
 pub fn document(
     resources: &[&'static Resource],
     core: bool,
     group: &str,
     version: &str,
     form: Form,
-) -> Result<Object, Status> {
+) -> Result<Vec<u8>, Status> {
     let all = Resources(resources);
     if form == Form::Discovery && version.is_empty() && group.is_empty() {
-        return Ok(all.aggregated(core));
+        return bytes(&all.aggregated(core));
     }
     match (core, group, version) {
-        (true, "", "") => Ok(json!({
-            "kind": "APIVersions",
-            "versions": ["v1"],
-            "serverAddressByClientCIDRs": [],
-        })),
-        (false, "", "") => Ok(json!({
-            "kind": "APIGroupList",
-            "apiVersion": "v1",
-            "groups": all.groups().into_iter().filter(|group| !group.is_empty()).map(|group| all.group_object(group)).collect::<Vec<_>>(),
-        })),
+        (true, "", "") => bytes(&Versions { kind: "APIVersions", versions: ["v1"], addresses: [] }),
+        (false, "", "") => {
+            let groups = all.groups().into_iter().filter(|group| !group.is_empty());
+            let groups = groups.map(|group| all.group(group)).collect();
+            bytes(&Groups { kind: "APIGroupList", api_version: "v1", groups })
+        }
         (_, group, "") if all.groups().contains(&group) => {
-            let mut object = all.group_object(group);
-            object["kind"] = "APIGroup".into();
-            object["apiVersion"] = "v1".into();
-            Ok(object)
+            bytes(&Group { kind: Some("APIGroup"), api_version: Some("v1"), ..all.group(group) })
         }
         (_, group, version) if !version.is_empty() && all.versions(group).contains(&version) => {
-            Ok(all.resource_list(group, version))
+            bytes(&all.resource_list(group, version))
         }
         _ => Err(Status::no_such_path()),
     }
+}
+
+fn bytes(document: &impl Serialize) -> Result<Vec<u8>, Status> {
+    serde_json::to_vec(document).map_err(|error| Status::internal(error.to_string()))
+}
+
+/// `APIVersions`.
+#[derive(Serialize)]
+struct Versions {
+    kind: &'static str,
+    versions: [&'static str; 1],
+    #[serde(rename = "serverAddressByClientCIDRs")]
+    addresses: [&'static str; 0],
+}
+
+/// `APIGroupList`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Groups {
+    kind: &'static str,
+    api_version: &'static str,
+    groups: Vec<Group>,
+}
+
+/// `APIGroup`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Group {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_version: Option<&'static str>,
+    name: String,
+    versions: Vec<Version>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferred_version: Option<Version>,
+}
+
+/// `GroupVersionForDiscovery`.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    group_version: String,
+    version: &'static str,
+}
+
+/// `APIResourceList`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    kind: &'static str,
+    api_version: &'static str,
+    group_version: String,
+    resources: Vec<Entry>,
+}
+
+/// `APIResource`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    name: String,
+    singular_name: &'static str,
+    namespaced: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'static str>,
+    kind: &'static str,
+    verbs: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    short_names: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    categories: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage_version_hash: Option<String>,
+}
+
+/// `APIGroupDiscoveryList`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Aggregated {
+    kind: &'static str,
+    api_version: &'static str,
+    metadata: Metadata,
+    items: Vec<AggregatedGroup>,
+}
+
+#[derive(Serialize)]
+struct Metadata {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'static str,
+}
+
+#[derive(Serialize)]
+struct AggregatedGroup {
+    metadata: Metadata,
+    versions: Vec<AggregatedVersion>,
+}
+
+#[derive(Serialize)]
+struct AggregatedVersion {
+    version: &'static str,
+    resources: Vec<AggregatedResource>,
+    freshness: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AggregatedResource {
+    resource: &'static str,
+    response_kind: Kind,
+    scope: &'static str,
+    singular_resource: &'static str,
+    verbs: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    short_names: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    categories: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subresources: Vec<AggregatedPart>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AggregatedPart {
+    subresource: &'static str,
+    response_kind: Kind,
+    verbs: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Kind {
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
 }
 
 /// All resources that are served.
@@ -92,100 +227,102 @@ impl Resources<'_> {
         self.0.iter().copied().filter(move |resource| resource.group == group)
     }
 
-    fn group_object(&self, group: &str) -> Object {
-        let versions: Vec<Object> = self
-            .versions(group)
-            .into_iter()
-            .map(|version| json!({"groupVersion": format!("{group}/{version}"), "version": version}))
-            .collect();
-        json!({"name": group, "preferredVersion": versions.first(), "versions": versions})
+    fn group(&self, group: &str) -> Group {
+        let version = |version| Version { group_version: format!("{group}/{version}"), version };
+        let versions: Vec<Version> = self.versions(group).into_iter().map(version).collect();
+        let preferred_version = versions.first().cloned();
+        Group { kind: None, api_version: None, name: group.to_owned(), versions, preferred_version }
     }
 
-    fn resource_list(&self, group: &str, version: &str) -> Object {
+    fn resource_list(&self, group: &str, version: &str) -> List {
         let mut entries = Vec::new();
         for resource in self.of(group).filter(|resource| resource.version == version) {
-            let mut entry = json!({
-                "name": resource.plural,
-                "singularName": resource.singular,
-                "namespaced": resource.namespaced,
-                "kind": resource.kind,
-                "verbs": resource.verbs,
+            entries.push(Entry {
+                name: resource.plural.to_owned(),
+                singular_name: resource.singular,
+                namespaced: resource.namespaced,
+                group: None,
+                version: None,
+                kind: resource.kind,
+                verbs: resource.verbs.clone(),
+                short_names: resource.short_names.clone(),
+                categories: resource.categories.clone(),
+                storage_version_hash: storage_hash(resource),
             });
-            if !resource.short_names.is_empty() {
-                entry["shortNames"] = resource.short_names.clone().into();
-            }
-            if !resource.categories.is_empty() {
-                entry["categories"] = resource.categories.clone().into();
-            }
-            entries.push(entry);
             for part in &resource.subresources {
-                let mut entry = json!({
-                    "name": format!("{}/{}", resource.plural, part.name),
-                    "singularName": "",
-                    "namespaced": resource.namespaced,
-                    "kind": part.kind,
-                    "verbs": part.verbs,
+                let own = (part.group, part.version) == (group, version);
+                entries.push(Entry {
+                    name: format!("{}/{}", resource.plural, part.name),
+                    singular_name: "",
+                    namespaced: resource.namespaced,
+                    group: (!own).then_some(part.group),
+                    version: (!own).then_some(part.version),
+                    kind: part.kind,
+                    verbs: part.verbs.clone(),
+                    short_names: Vec::new(),
+                    categories: Vec::new(),
+                    storage_version_hash: None,
                 });
-                if (part.group, part.version) != (group, version) {
-                    entry["group"] = part.group.into();
-                    entry["version"] = part.version.into();
-                }
-                entries.push(entry);
             }
         }
         let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-        json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": entries})
+        List { kind: "APIResourceList", api_version: "v1", group_version, resources: entries }
     }
 
-    fn aggregated(&self, core: bool) -> Object {
+    fn aggregated(&self, core: bool) -> Aggregated {
         let groups = self.groups().into_iter().filter(|group| group.is_empty() == core).map(|group| {
-            let versions: Vec<Object> = self
-                .versions(group)
-                .into_iter()
-                .map(|version| {
-                    let resources: Vec<Object> = self
-                        .of(group)
-                        .filter(|resource| resource.version == version)
-                        .map(aggregated_resource)
-                        .collect();
-                    json!({"version": version, "resources": resources, "freshness": "Current"})
-                })
-                .collect();
-            let metadata = if group.is_empty() { json!({}) } else { json!({"name": group}) };
-            json!({"metadata": metadata, "versions": versions})
+            let versions = self.versions(group).into_iter().map(|version| AggregatedVersion {
+                version,
+                resources: self.of(group).filter(|resource| resource.version == version).map(aggregated).collect(),
+                freshness: "Current",
+            });
+            AggregatedGroup { metadata: Metadata { name: group }, versions: versions.collect() }
         });
-        json!({
-            "kind": "APIGroupDiscoveryList",
-            "apiVersion": "apidiscovery.k8s.io/v2",
-            "metadata": {},
-            "items": groups.collect::<Vec<_>>(),
-        })
+        Aggregated {
+            kind: "APIGroupDiscoveryList",
+            api_version: "apidiscovery.k8s.io/v2",
+            metadata: Metadata { name: "" },
+            items: groups.collect(),
+        }
     }
 }
 
-fn aggregated_resource(resource: &Resource) -> Object {
-    let mut entry = json!({
-        "resource": resource.plural,
-        "responseKind": {"group": resource.group, "version": resource.version, "kind": resource.kind},
-        "scope": if resource.namespaced { "Namespaced" } else { "Cluster" },
-        "singularResource": resource.singular,
-        "verbs": resource.verbs,
-    });
-    if !resource.short_names.is_empty() {
-        entry["shortNames"] = resource.short_names.clone().into();
+fn aggregated(resource: &'static Resource) -> AggregatedResource {
+    let is_custom = custom::of(resource).is_some();
+    let part = |part: &Subresource| AggregatedPart {
+        subresource: part.name,
+        response_kind: kind(resource, is_custom, part.group, part.version, part.kind),
+        verbs: part.verbs.clone(),
+    };
+    AggregatedResource {
+        resource: resource.plural,
+        response_kind: kind(resource, is_custom, resource.group, resource.version, resource.kind),
+        scope: if resource.namespaced { "Namespaced" } else { "Cluster" },
+        singular_resource: resource.singular,
+        verbs: resource.verbs.clone(),
+        short_names: resource.short_names.clone(),
+        categories: resource.categories.clone(),
+        subresources: resource.subresources.iter().map(part).collect(),
     }
-    if !resource.categories.is_empty() {
-        entry["categories"] = resource.categories.clone().into();
+}
+
+/// The type that a resource answers with. Built-in ones name its group and version only where they are not
+/// the resource's own.
+fn kind(of: &Resource, full: bool, group: &'static str, version: &'static str, kind: &'static str) -> Kind {
+    if !full && (group, version) == (of.group, of.version) {
+        Kind { group: "", version: "", kind }
+    } else {
+        Kind { group, version, kind }
     }
-    if !resource.subresources.is_empty() {
-        let parts = resource.subresources.iter().map(|part| {
-            json!({
-                "subresource": part.name,
-                "responseKind": {"group": part.group, "version": part.version, "kind": part.kind},
-                "verbs": part.verbs,
-            })
-        });
-        entry["subresources"] = parts.collect::<Vec<_>>().into();
+}
+
+/// Stands for the version in which a resource's objects are stored; none where there are none.
+fn storage_hash(resource: &'static Resource) -> Option<String> {
+    if !resource.allows("list") || resource.plural == "componentstatuses" {
+        return None;
     }
-    entry
+    let storage = storage_of(resource);
+    let text = format!("{}/{}/{}", storage.group, storage.version, storage.kind);
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref().get(..8).map(|start| BASE64_STANDARD.encode(start))
 }

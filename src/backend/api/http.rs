@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH};
 use http::{Method, Request, Response, StatusCode};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::json;
 
 use super::accept::{self, Form};
-use super::access::{Attributes, Rules, User};
+use super::access::{Attributes, Rules, User, user_of};
 use super::form::{self, FieldValidation, Source};
 use super::list::list_kind;
 use super::patch::{APPLY, Patch};
@@ -15,8 +16,9 @@ use super::query::Query;
 use super::route::{self, ResourceRoute, Route};
 use super::selection::Selection;
 use super::table::{Include, Printer, partial};
+use super::transaction::Outside;
 use super::{Api, Body, DeleteOptions, Deleted, Manager, Nodes, Part, WriteOptions, Written};
-use super::{body, discovery, openapi, review, scale};
+use super::{body, discovery, health, openapi, review, scale, token};
 use crate::backend::registry::custom::{self, Custom};
 use crate::backend::registry::{convert, managed, storage_of};
 use crate::backend::store::ListOptions;
@@ -70,8 +72,20 @@ const LONGEST_MANAGER: usize = 128;
 
 /// Answers a request. Errors are answers too.
 pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
+    let for_people = is_for_people(&request);
+    let response = respond(api, nodes, request).await;
+    if for_people { lay_out(response).await } else { response }
+}
+
+async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
     match answer(api, nodes, request).await {
         Ok(response) => response,
+        // What leads nowhere is answered by no API, and not in its form.
+        Err(status) if status == Status::no_such_path() => {
+            let mut response = text("404 page not found\n");
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
         Err(status) => failure(&status),
     }
 }
@@ -84,17 +98,121 @@ pub fn is_watch(request: &Request<Bytes>) -> bool {
         .is_some_and(|query| query.split('&').any(|p| matches!(p, "watch=true" | "watch=1" | "watch" | "follow=true")))
 }
 
+/// Programs at a terminal, whose answers are for people to read unless they say otherwise.
+const PEOPLES_AGENTS: &[&str] = &["curl", "Wget", "Mozilla/5.0"];
+
+/// Whether an answer is to be laid out for people.
+fn is_for_people(request: &Request<Bytes>) -> bool {
+    match Query::parse(request.uri().query()).as_ref().map(|query| query.get("pretty")) {
+        Ok("") | Err(_) => {
+            let agent = request.headers().get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
+            agent.is_some_and(|agent| PEOPLES_AGENTS.iter().any(|people| agent.starts_with(people)))
+        }
+        Ok(pretty) => !matches!(pretty, "false" | "0"),
+    }
+}
+
+/// Lays a JSON body out with two spaces a level. One that streams stays as it is.
+async fn lay_out(response: Response<Body>) -> Response<Body> {
+    let is_json =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if !is_json || response.body().size_hint().exact().is_none() {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let Ok(bytes) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+        return failure(&Status::internal("a body that ended early"));
+    };
+    // Numbers, strings and the order of fields stay as they are.
+    let laid_out = match serde_json::from_slice::<Box<serde_json::value::RawValue>>(&bytes) {
+        Ok(raw) => indent(raw.get()),
+        Err(_) => bytes.to_vec(),
+    };
+    Response::from_parts(parts, whole(laid_out))
+}
+
+/// Lays JSON out, token by token.
+fn indent(json: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() * 2);
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    let mut bytes = json.bytes().peekable();
+    let line = |out: &mut Vec<u8>, depth: usize| {
+        out.push(b'\n');
+        out.extend(std::iter::repeat_n(b' ', depth * 2));
+    };
+    while let Some(byte) = bytes.next() {
+        if quoted {
+            out.push(byte);
+            quoted = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        match byte {
+            b' ' | b'\n' | b'\r' | b'\t' => {}
+            b'{' | b'[' => {
+                out.push(byte);
+                while bytes.next_if(u8::is_ascii_whitespace).is_some() {}
+                match bytes.next_if(|next| matches!(next, b'}' | b']')) {
+                    Some(end) => out.push(end),
+                    None => {
+                        depth += 1;
+                        line(&mut out, depth);
+                    }
+                }
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                line(&mut out, depth);
+            }
+            b':' => out.extend(b": "),
+            _ => {
+                quoted = byte == b'"';
+                out.push(byte);
+            }
+        }
+    }
+    out.push(b'\n');
+    out
+}
+
 async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Result<Response<Body>, Status> {
     let path = request.uri().path().to_owned();
     let find = |group: &str, version: &str, plural: &str| api.resource_at(group, version, plural);
-    let user = User::impersonated(request.headers())?;
-    let route = route::parse(&path, &find)?;
-    if let Some(user) = &user {
-        allow(api, user, &request, &route)?;
+    let user = user_of(api, &request)?;
+    let route = route::parse(&path, &find);
+    if !user.is_master() {
+        allow(api, &user, &request, route.as_ref().ok())?;
     }
+    let route = route?;
     match route {
         Route::Version => Ok(ok(&discovery::version())),
-        Route::Health => Ok(text("ok")),
+        Route::TokenKeys => {
+            let mut response = ok(&token::keys(api)?);
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+            Ok(response)
+        }
+        Route::TokenIssuer => {
+            let mut response = ok(&token::issuer(&request));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+            Ok(response)
+        }
+        Route::Health { of, check } => {
+            health::answer(of, check, Query::parse(request.uri().query())?.is_true("verbose"))
+                .map(text)
+                .ok_or_else(Status::no_such_path)
+        }
+        Route::Metrics => {
+            let mut response = text(health::metrics(api)?);
+            let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            Ok(response)
+        }
         Route::OpenApi2 => {
             let accept = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
             if accept.is_some_and(|accept| accept.contains("protobuf")) {
@@ -115,24 +233,26 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
                 return Err(Status::method_not_allowed());
             }
             let form = accept::negotiate(request.headers())?;
-            let mut response = ok(&discovery::document(&api.resources()?, core, &group, &version, form)?);
+            let document = discovery::document(&api.resources()?, core, &group, &version, form)?;
+            let mut response = json_response(StatusCode::OK, document);
             if form == Form::Discovery {
                 let media_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
             }
             Ok(response)
         }
-        Route::Resource(route) => resource(api, nodes, user.unwrap_or_else(User::admin), request, &route).await,
+        Route::Resource(route) => resource(api, nodes, user, request, &route).await,
     }
 }
 
 /// Refuses what the roles do not allow.
-fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: &Route<'_>) -> Result<(), Status> {
+fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: Option<&Route<'_>>) -> Result<(), Status> {
     let attributes = match route {
-        Route::Resource(route) => Attributes::of_route(verb(request, route)?, route, request.uri().query()),
+        Some(Route::Resource(route)) => Attributes::of_route(verb(request, route)?, route, request.uri().query()),
         _ => Attributes::of_path(request),
     };
-    match Rules::of(api, user, &attributes.namespace)?.decide(&attributes) {
+    let rules = Rules::of(&Outside(api), user, &attributes.namespace);
+    match rules.decide(&attributes) {
         (true, _) => Ok(()),
         (false, reason) => Err(attributes.refused(user, &reason)),
     }
@@ -367,7 +487,7 @@ impl Call<'_> {
             }
             "token" => {
                 let account = self.api.get("serviceaccounts", namespace, name)?;
-                let token = review::token(self.api, &account, object.clone())?;
+                let token = token::request(self.api, &account, object.clone())?;
                 return Ok(json_response(StatusCode::CREATED, token.to_string().into_bytes()));
             }
             _ => return Err(Status::method_not_allowed()),
@@ -559,7 +679,8 @@ impl Call<'_> {
             subresource: self.route.subresource.clone().into_owned(),
             applies: self.media_type == APPLY,
         };
-        Ok(WriteOptions { dry_run: self.query.dry_run()?, version: self.custom, manager: Some(manager) })
+        let user = Some(self.user.clone()).filter(|user| !user.is_master());
+        Ok(WriteOptions { dry_run: self.query.dry_run()?, version: self.custom, manager: Some(manager), user })
     }
 
     /// Brings a body into its kind's form. Returns warnings.
@@ -648,8 +769,8 @@ fn ok(object: &Object) -> Response<Body> {
     json_response(StatusCode::OK, object.to_string().into_bytes())
 }
 
-fn text(text: &'static str) -> Response<Body> {
-    let mut response = Response::new(whole(text.as_bytes().to_vec()));
+fn text(text: impl Into<Vec<u8>>) -> Response<Body> {
+    let mut response = Response::new(whole(text.into()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

@@ -15,6 +15,7 @@ mod delete;
 mod discovery;
 mod events;
 mod form;
+mod health;
 pub mod http;
 mod import;
 mod list;
@@ -27,17 +28,20 @@ mod route;
 mod scale;
 mod selection;
 mod table;
+mod token;
 mod transaction;
 mod update;
 mod watch;
 
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use ::http::{Request, Response};
 use bytes::Bytes;
 
+pub use access::{Caller, User};
 pub use delete::{DeleteOptions, Deleted};
 pub use update::Part;
 
@@ -45,6 +49,7 @@ use super::controllers;
 use super::registry::custom::Custom;
 pub use super::registry::managed::Manager;
 use super::store::{ListOptions, Store};
+use super::trust::Trust;
 use crate::object::clock::Clock;
 use crate::object::{Object, Status};
 
@@ -72,6 +77,9 @@ pub struct WriteOptions {
     pub version: Option<&'static Custom>,
     /// Who writes, for `managedFields`; nobody keeps books where there is none.
     pub manager: Option<Manager>,
+    /// Who writes, where that is somebody who may not do everything: roles and bindings give nobody more
+    /// than the writer has.
+    pub user: Option<User>,
 }
 
 /// What a write led to.
@@ -94,6 +102,7 @@ struct Shared {
     clock: Clock,
     seed: OnceLock<u64>,
     catalog: catalog::Catalog,
+    trust: Trust,
 }
 
 impl Api {
@@ -103,7 +112,14 @@ impl Api {
         if let Some(seed) = seed {
             let _ = cell.set(seed);
         }
-        Self { shared: Arc::new(Shared { store, clock, seed: cell, catalog: catalog::Catalog::default() }) }
+        let trust = Trust::new(store.path().and_then(Path::parent));
+        let catalog = catalog::Catalog::default();
+        Self { shared: Arc::new(Shared { store, clock, seed: cell, catalog, trust }) }
+    }
+
+    /// The cluster's keys.
+    pub fn trust(&self) -> &Trust {
+        &self.shared.trust
     }
 
     /// The clock that dates what is written.

@@ -21,8 +21,19 @@ pub enum Route<'a> {
     },
     /// `/version`.
     Version,
-    /// `/healthz`, `/readyz`, `/livez`.
-    Health,
+    /// `/openid/v1/jwks`: the keys by which tokens are checked.
+    TokenKeys,
+    /// `/.well-known/openid-configuration`: who makes tokens.
+    TokenIssuer,
+    /// `/healthz`, `/readyz`, `/livez`, or one of their checks.
+    Health {
+        /// `healthz`, …
+        of: &'a str,
+        /// The one check; empty for all.
+        check: &'a str,
+    },
+    /// `/metrics`.
+    Metrics,
     /// `/openapi/v3`, or a group version's document below it.
     OpenApi(Option<GroupVersion>),
     /// `/openapi/v2`.
@@ -65,7 +76,19 @@ pub fn parse<'a>(path: &'a str, find: &Find<'_>) -> Result<Route<'a>, Status> {
             }
         }
         Some("version") if segments.next().is_none() => Ok(Route::Version),
-        Some("healthz" | "readyz" | "livez") => Ok(Route::Health),
+        Some("openid") => match (segments.next(), segments.next(), segments.next()) {
+            (Some("v1"), Some("jwks"), None) => Ok(Route::TokenKeys),
+            _ => Err(Status::no_such_path()),
+        },
+        Some(".well-known") => match (segments.next(), segments.next()) {
+            (Some("openid-configuration"), None) => Ok(Route::TokenIssuer),
+            _ => Err(Status::no_such_path()),
+        },
+        Some(of @ ("healthz" | "readyz" | "livez")) => {
+            let check = path.split_once(of).map_or("", |(_, check)| check.trim_matches('/'));
+            Ok(Route::Health { of, check })
+        }
+        Some("metrics") if segments.next().is_none() => Ok(Route::Metrics),
         Some("openapi") => match (segments.next(), segments.next()) {
             (Some("v2"), None) => Ok(Route::OpenApi2),
             (Some("v3"), None) => Ok(Route::OpenApi(None)),

@@ -27,6 +27,27 @@ impl Api {
     }
 }
 
+/// The cluster outside of a transaction: what is not there and what cannot be read are the same.
+pub(super) struct Outside<'a>(pub &'a Api);
+
+impl Cluster for Outside<'_> {
+    fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Object> {
+        self.0.get(resource, namespace, name).ok()
+    }
+
+    fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Object> {
+        self.0.list(resource, namespace).unwrap_or_default()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock().now()
+    }
+
+    fn random(&self) -> u64 {
+        fastrand::u64(..)
+    }
+}
+
 impl Inside<'_, '_> {
     /// The object of that name with its revision, or the status that says it is not there.
     pub fn find(&self, resource: &str, namespace: &str, name: &str) -> Result<(Object, u64), Status> {

@@ -1,5 +1,6 @@
 //! Changing objects.
 
+use super::access::escalation;
 use super::catalog::DEFINITIONS;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
@@ -179,6 +180,9 @@ impl Inside<'_, '_> {
         }
         match part {
             Part::Whole => {
+                if let Some(user) = &options.user {
+                    escalation::check(self, user, key, &new, Some(&old))?;
+                }
                 strategy.prepare_for_update(&mut new, &old, self)?;
                 errors = strategy.validate(&new);
                 errors.extend(strategy.validate_update(&new, &old));

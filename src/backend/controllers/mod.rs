@@ -5,6 +5,8 @@
 //! applies the writes through the API, as any client would; a conflict only means another look.
 
 pub mod autoscaler;
+pub mod certificates;
+pub mod clusterroles;
 pub mod cronjob;
 pub mod daemonset;
 pub mod deployment;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 
 pub use view::View;
 
+use super::trust::Trust;
 use crate::object::{Object, Status, Timestamp};
 
 /// Names an object: a resource (`pods`, `deployments.apps`), its namespace (empty for none), its name.
@@ -166,11 +169,13 @@ pub trait Controller: Send {
 }
 
 /// All controllers of the cluster with the scheduler, in the order in which they look; the kubelet comes
-/// beside them. `certificate` (PEM) is what pods may trust the API server by; empty for none.
-pub fn all(certificate: &str) -> Vec<Box<dyn Controller>> {
+/// beside them. `trust` has the cluster's keys.
+pub fn all(trust: &Trust) -> Vec<Box<dyn Controller>> {
     vec![
         Box::new(serviceaccount::ServiceAccountController),
-        Box::new(serviceaccount::RootCertificateController::new(certificate)),
+        Box::new(serviceaccount::RootCertificateController::new(trust.clone())),
+        Box::new(certificates::CertificateController::new(trust.clone())),
+        Box::new(clusterroles::AggregationController),
         Box::new(node::NodeLifecycleController),
         Box::new(node::TaintEvictionController),
         Box::new(deployment::DeploymentController),

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Change, Controller, Key, Outcome, View, Write};
+use crate::backend::trust::Trust;
 use crate::object::{Meta, Object};
 
 fn namespace_key(change: &Change) -> Vec<Key> {
@@ -46,15 +47,21 @@ impl Controller for ServiceAccountController {
 /// Keeps the ConfigMap `kube-root-ca.crt` in each namespace.
 #[derive(Debug)]
 pub struct RootCertificateController {
-    certificate: String,
+    trust: Trust,
 }
 
 impl RootCertificateController {
-    /// Publishes this certificate (PEM). One that is empty is not published.
-    pub fn new(certificate: impl Into<String>) -> Self {
-        Self { certificate: certificate.into() }
+    /// Publishes the certificate of the cluster's authority.
+    pub fn new(trust: Trust) -> Self {
+        Self { trust }
     }
 }
+
+/// What the object says it is for, on every cluster.
+const DESCRIPTION: (&str, &str) = (
+    "kubernetes.io/description",
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.",
+);
 
 const CONFIG_MAP: &str = "kube-root-ca.crt";
 
@@ -73,10 +80,11 @@ impl Controller for RootCertificateController {
     }
 
     fn reconcile(&self, key: &Key, view: &View) -> Outcome {
-        if !lives(key, view) || self.certificate.is_empty() {
+        if !lives(key, view) {
             return Outcome::default();
         }
-        let data = json!({"ca.crt": self.certificate});
+        let Ok(authority) = self.trust.authority() else { return Outcome::default() };
+        let data = json!({"ca.crt": authority.certificate()});
         let writes = match view.get("configmaps", &key.name, CONFIG_MAP) {
             Some(found) if found.at(&["data"]) == Some(&data) => Vec::new(),
             Some(found) => {
@@ -88,7 +96,10 @@ impl Controller for RootCertificateController {
                 resource: "configmaps",
                 object: json!({
                     "apiVersion": "v1", "kind": "ConfigMap",
-                    "metadata": {"name": CONFIG_MAP, "namespace": key.name}, "data": data,
+                    "metadata": {
+                        "name": CONFIG_MAP, "namespace": key.name, "annotations": {DESCRIPTION.0: DESCRIPTION.1},
+                    },
+                    "data": data,
                 }),
             }],
         };
@@ -103,10 +114,9 @@ mod tests {
 
     #[test]
     fn every_namespace_gets_its_own_and_gets_it_back() {
-        let lab = Lab::new(vec![
-            Box::new(ServiceAccountController),
-            Box::new(RootCertificateController::new("-----BEGIN CERTIFICATE-----")),
-        ]);
+        let trust = Trust::new(None);
+        let certificate = trust.authority().expect("an authority").certificate().to_owned();
+        let lab = Lab::new(vec![Box::new(ServiceAccountController), Box::new(RootCertificateController::new(trust))]);
         lab.settle();
         assert_eq!(
             (lab.names("serviceaccounts"), lab.names("configmaps")),
@@ -116,6 +126,6 @@ mod tests {
         lab.edit("configmaps", CONFIG_MAP, |map| map.set_at(&["data", "ca.crt"], "other"));
         lab.settle();
         assert_eq!(lab.names("serviceaccounts"), ["default"]);
-        assert_eq!(lab.get("configmaps", CONFIG_MAP).str_at(&["data", "ca.crt"]), "-----BEGIN CERTIFICATE-----");
+        assert_eq!(lab.get("configmaps", CONFIG_MAP).str_at(&["data", "ca.crt"]), certificate);
     }
 }

@@ -6,31 +6,29 @@ use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
 
 use super::tls::NAMES;
+use crate::backend::api::{Caller, User};
+use crate::backend::trust;
 use crate::object::Status;
-
-/// Paths that anyone may ask: whether the server lives, and its version.
-const OPEN: &[&str] = &["/healthz", "/readyz", "/livez", "/version"];
 
 /// The gatekeeper of a server.
 #[derive(Debug)]
 pub struct Gate {
-    token: String,
+    tokens: Vec<(String, User)>,
     address: IpAddr,
 }
 
 impl Gate {
-    /// Lets in whoever has this token, at a server that listens there.
-    pub fn new(token: &str, address: SocketAddr) -> Self {
-        Self { token: token.to_owned(), address: address.ip() }
+    /// Knows whoever has one of these tokens, at a server that listens there.
+    pub fn new(tokens: Vec<(String, User)>, address: SocketAddr) -> Self {
+        Self { tokens, address: address.ip() }
     }
 
-    /// Whether a request is let in; `certified` says that its connection has a client certificate of
-    /// the server's authority.
+    /// From whom a request is; `certificate` is its connection's client certificate in DER, which the
+    /// handshake has checked. Tokens that are not the server's own are left to the API.
     ///
     /// # Errors
-    /// 403 for a name that does not lead here or a foreign web page; 401 without credentials.
-    #[allow(clippy::result_large_err, reason = "a refusal is a `Status`, and refusals are rare")]
-    pub fn admit(&self, request: &Parts, certified: bool) -> Result<(), Status> {
+    /// 403 for a name that does not lead here or a foreign web page.
+    pub fn admit(&self, request: &Parts, certificate: Option<&[u8]>) -> Result<Caller, Status> {
         let header = |name| request.headers.get(&name).and_then(|value: &http::HeaderValue| value.to_str().ok());
         let host = request.uri.authority().map(|authority| authority.as_str()).or_else(|| header(HOST)).unwrap_or("");
         if !self.is_own_name(host) {
@@ -42,19 +40,16 @@ impl Gate {
                 return Err(forbidden("the server does not answer web pages".to_owned()));
             }
         }
-        if certified || OPEN.contains(&request.uri.path()) || self.has_token(header(AUTHORIZATION)) {
-            return Ok(());
+        if let Some(user) = certificate.and_then(certified) {
+            return Ok(Caller::User(user));
         }
-        Err(Status::failure(401, "Unauthorized", "Unauthorized"))
-    }
-
-    fn has_token(&self, authorization: Option<&str>) -> bool {
-        let Some((scheme, token)) = authorization.and_then(|value| value.split_once(' ')) else { return false };
+        let bearer = header(AUTHORIZATION)
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty());
+        let Some((_, token)) = bearer else { return Ok(Caller::Anonymous) };
         let token = token.trim();
-        // All bytes are compared, whichever of them differ.
-        scheme.eq_ignore_ascii_case("bearer")
-            && token.len() == self.token.len()
-            && token.bytes().zip(self.token.bytes()).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
+        let known = self.tokens.iter().rfind(|(own, _)| equal(own, token));
+        Ok(known.map_or_else(|| Caller::Bearer(token.to_owned()), |(_, user)| Caller::User(user.clone())))
     }
 
     fn is_own_name(&self, host: &str) -> bool {
@@ -74,6 +69,21 @@ impl Gate {
     }
 }
 
+/// Compares all bytes, whichever of them differ.
+fn equal(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().zip(other.bytes()).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
+}
+
+/// The user that a certificate speaks for; none without a name.
+fn certified(certificate: &[u8]) -> Option<User> {
+    let subject = trust::subject_of(certificate).filter(|subject| !subject.common_name.is_empty())?;
+    let mut user = User::known(&subject.common_name, subject.organizations);
+    let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
+    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    user.extra.insert("authentication.kubernetes.io/credential-id".to_owned(), vec![format!("X509SHA256={hex}")]);
+    Some(user)
+}
+
 fn forbidden(why: String) -> Status {
     Status::failure(403, "Forbidden", why)
 }
@@ -84,35 +94,40 @@ mod tests {
 
     #[test]
     fn lets_in_whom_it_should() {
-        let gate = Gate::new("s3cret", "127.0.0.1:6443".parse().expect("an address"));
-        for (uri, headers, certified, code) in [
-            ("/api", vec![("host", "127.0.0.1:6443"), ("authorization", "Bearer s3cret")], false, 0),
-            ("/api", vec![("host", "localhost:6443"), ("authorization", "bearer s3cret")], false, 0),
-            ("https://[::1]:6443/api", vec![("authorization", "Bearer s3cret")], false, 0),
-            ("/api", vec![("host", "127.0.0.1")], true, 0),
-            ("/api", vec![("host", "127.0.0.1")], false, 401),
-            ("/api", vec![("host", "127.0.0.1"), ("authorization", "Bearer s3cres")], false, 401),
-            ("/api", vec![("host", "127.0.0.1"), ("authorization", "Bearer s3cret2")], false, 401),
-            ("/api", vec![("host", "127.0.0.1"), ("authorization", "Basic s3cret")], false, 401),
-            ("/version", vec![("host", "127.0.0.1")], false, 0),
-            ("/healthz", vec![("host", "127.0.0.1")], false, 0),
-            ("/healthz/../api", vec![("host", "127.0.0.1")], false, 401),
+        let gate = Gate::new(
+            vec![("s3cret".to_owned(), User::admin()), ("vera's".to_owned(), User::known("vera", Vec::new()))],
+            "127.0.0.1:6443".parse().expect("an address"),
+        );
+        for (uri, headers, want) in [
+            ("/api", vec![("host", "127.0.0.1:6443"), ("authorization", "Bearer s3cret")], "admin"),
+            ("/api", vec![("host", "localhost:6443"), ("authorization", "bearer s3cret")], "admin"),
+            ("https://[::1]:6443/api", vec![("authorization", "Bearer vera's")], "vera"),
+            ("/api", vec![("host", "127.0.0.1")], "nobody"),
+            ("/api", vec![("host", "127.0.0.1"), ("authorization", "Bearer s3cres")], "token s3cres"),
+            ("/api", vec![("host", "127.0.0.1"), ("authorization", "Bearer s3cret2")], "token s3cret2"),
+            ("/api", vec![("host", "127.0.0.1"), ("authorization", "Bearer ")], "nobody"),
+            ("/api", vec![("host", "127.0.0.1"), ("authorization", "Basic s3cret")], "nobody"),
             // DNS rebinding: a foreign name that leads to this address.
-            ("/version", vec![("host", "evil.example:6443")], false, 403),
-            ("/api", vec![("host", "evil.example"), ("authorization", "Bearer s3cret")], false, 403),
-            ("/api", vec![("host", "192.0.2.1"), ("authorization", "Bearer s3cret")], false, 403),
-            ("/version", vec![("host", "localhost"), ("origin", "https://evil.example")], false, 403),
-            ("/version", vec![("host", "localhost"), ("origin", "null")], false, 403),
-            ("/version", vec![("host", "localhost"), ("origin", "https://localhost:6443")], false, 0),
-            ("/version", vec![], false, 403),
+            ("/version", vec![("host", "evil.example:6443")], "403"),
+            ("/api", vec![("host", "evil.example"), ("authorization", "Bearer s3cret")], "403"),
+            ("/api", vec![("host", "192.0.2.1"), ("authorization", "Bearer s3cret")], "403"),
+            ("/version", vec![("host", "localhost"), ("origin", "https://evil.example")], "403"),
+            ("/version", vec![("host", "localhost"), ("origin", "null")], "403"),
+            ("/version", vec![("host", "localhost"), ("origin", "https://localhost:6443")], "nobody"),
+            ("/version", vec![], "403"),
         ] {
             let mut request = http::Request::builder().uri(uri);
             for (name, value) in &headers {
                 request = request.header(*name, *value);
             }
             let (parts, ()) = request.body(()).expect("a request").into_parts();
-            let found = gate.admit(&parts, certified).err().map_or(0, |status| status.code);
-            assert_eq!(found, code, "{uri} {headers:?}");
+            let found = match gate.admit(&parts, None) {
+                Ok(Caller::User(user)) => user.name,
+                Ok(Caller::Bearer(token)) => format!("token {token}"),
+                Ok(Caller::Anonymous) => "nobody".to_owned(),
+                Err(status) => status.code.to_string(),
+            };
+            assert_eq!(found, want, "{uri} {headers:?}");
         }
     }
 }

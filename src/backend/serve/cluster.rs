@@ -31,7 +31,7 @@ pub async fn cluster(
     prepare(&cluster)?;
     let address = server.running().address.parse().ok();
     let mut net = None;
-    let handle = open_with(cluster, &server.running().certificate_authority, |handle| {
+    let handle = open_with(cluster, |handle| {
         let access: Arc<dyn Access> = Arc::new(handle.api().clone());
         let (proxy, network) = network(access, LogFiles::new(&folder), address);
         net = Some(network);

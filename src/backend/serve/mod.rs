@@ -4,8 +4,9 @@
 //! 0600) that are gone when it ends: a kubeconfig for clients, and `serve.json` in the state folder, by which
 //! other kctl processes find it. [`Server::run`] then answers with whatever service it is given.
 //!
-//! Who may ask: whoever has the token or a client certificate of this run's authority; without either,
-//! only whether the server lives and its version. It listens on loopback addresses unless told otherwise,
+//! Who asks is known by the administrator's token of this run, a token of the token file, a client
+//! certificate of the cluster's authority or of another one that is named, or a service account's token. Whoever
+//! has none of these is anonymous. What they may do is the API's business. It listens on loopback addresses unless told otherwise,
 //! and answers only to names that lead there, so that no web page can ask through a browser.
 
 mod auth;
@@ -13,6 +14,7 @@ mod cluster;
 mod files;
 mod run;
 mod tls;
+mod tokens;
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -27,6 +29,8 @@ pub use cluster::cluster;
 pub use files::Running;
 pub use tls::Identity;
 
+use super::api::User;
+use super::trust::Trust;
 use crate::object::Timestamp;
 
 /// The file by which other processes find a server.
@@ -45,6 +49,10 @@ pub struct Options {
     pub secure_port: u16,
     /// Whether `bind_address` may be one that other machines reach.
     pub allow_remote: bool,
+    /// Users' tokens, in the form of kube-apiserver's `--token-auth-file`.
+    pub token_auth_file: Option<PathBuf>,
+    /// Further authorities whose client certificates are taken, in PEM.
+    pub client_ca_file: Option<PathBuf>,
     /// Where to write the kubeconfig; `serve.kubeconfig` in the state folder for none.
     pub kubeconfig: Option<PathBuf>,
     /// What time it is: certificates hold from the day before on.
@@ -55,7 +63,16 @@ impl Options {
     /// Loopback, a free port.
     pub fn new(dir: PathBuf, now: Timestamp) -> Self {
         let bind_address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        Self { dir, bind_address, secure_port: 0, allow_remote: false, kubeconfig: None, now }
+        Self {
+            dir,
+            bind_address,
+            secure_port: 0,
+            allow_remote: false,
+            token_auth_file: None,
+            client_ca_file: None,
+            kubeconfig: None,
+            now,
+        }
     }
 }
 
@@ -83,6 +100,11 @@ impl Server {
                 options.bind_address
             );
         }
+        let mut tokens = options.token_auth_file.as_deref().map_or_else(|| Ok(Vec::new()), tokens::read)?;
+        let others = options.client_ca_file.as_deref().map_or_else(
+            || Ok(String::new()),
+            |file| std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display())),
+        )?;
         files::make_folder(&options.dir)?;
         let lock = File::options()
             .create(true)
@@ -100,7 +122,7 @@ impl Server {
             .await
             .with_context(|| format!("listening on {}:{}", options.bind_address, options.secure_port))?;
         let address = listener.local_addr()?;
-        let identity = Identity::generate(address.ip(), options.now)?;
+        let identity = Identity::generate(&Trust::new(Some(&options.dir)), address.ip(), &others, options.now)?;
         let kubeconfig = options.kubeconfig.unwrap_or_else(|| options.dir.join("serve.kubeconfig"));
         let reachable = match address.ip() {
             ip if ip.is_unspecified() => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port()),
@@ -117,7 +139,8 @@ impl Server {
         files::write_private(&running.kubeconfig, &files::kubeconfig(&running, &identity))?;
         let file = options.dir.join(FILE);
         files::write_private(&file, &serde_json::to_string_pretty(&running)?)?;
-        let gate = Arc::new(Gate::new(&identity.token, address));
+        tokens.push((identity.token.clone(), User::admin()));
+        let gate = Arc::new(Gate::new(tokens, address));
         Ok(Self { listener, identity, gate, running, file, _lock: lock })
     }
 

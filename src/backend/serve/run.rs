@@ -71,14 +71,19 @@ async fn serve<S, F>(
 {
     let _ = stream.set_nodelay(true);
     let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await else { return };
-    // The verifier lets no certificate pass that is not the authority's.
-    let certified = stream.get_ref().1.peer_certificates().is_some_and(|certificates| !certificates.is_empty());
+    // The verifier lets no certificate pass that is not of an authority that the server knows.
+    let certificates = stream.get_ref().1.peer_certificates();
+    let certificate: Option<Arc<[u8]>> =
+        certificates.and_then(|all| all.first()).map(|first| Arc::from(first.as_ref()));
     let answer = service_fn(move |request: Request<Incoming>| {
-        let (gate, service) = (Arc::clone(&gate), service.clone());
+        let (gate, service, certificate) = (Arc::clone(&gate), service.clone(), certificate.clone());
         async move {
-            let (parts, body) = request.into_parts();
-            Ok::<_, Infallible>(match gate.admit(&parts, certified) {
-                Ok(()) => service(Request::from_parts(parts, body)).await,
+            let (mut parts, body) = request.into_parts();
+            Ok::<_, Infallible>(match gate.admit(&parts, certificate.as_deref()) {
+                Ok(caller) => {
+                    parts.extensions.insert(caller);
+                    service(Request::from_parts(parts, body)).await
+                }
                 Err(status) => refuse(&status),
             })
         }

@@ -1,17 +1,18 @@
-//! Certificates of one run: an authority, the server's and a client's.
+//! Certificates of one run, the server's and a client's, by the cluster's authority.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use anyhow::anyhow;
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType, date_time_ymd,
-};
+use anyhow::{Context as _, anyhow};
+use jiff::SignedDuration;
+use rcgen::SanType;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
+use crate::backend::api::User;
+use crate::backend::trust::{Order, Subject, Trust};
 use crate::object::Timestamp;
 
 /// Names under which clients may reach the server.
@@ -22,6 +23,9 @@ pub(super) const NAMES: &[&str] = &[
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 ];
+
+/// How long certificates of one run are good, from the day before on.
+const VALIDITY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 /// The keys of one run.
 pub struct Identity {
@@ -37,30 +41,20 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Makes new keys for a server at that address.
+    /// Makes new keys for a server at that address. Clients may have certificates of the cluster's
+    /// authority, and of `others` (PEM; empty for none).
     ///
     /// # Errors
-    /// The system has no randomness, or the library refuses.
-    pub fn generate(address: IpAddr, now: Timestamp) -> anyhow::Result<Self> {
-        let year = i32::from(now.to_zoned(jiff::tz::TimeZone::UTC).year());
-        let params = |name: &str| -> anyhow::Result<CertificateParams> {
-            let mut params = CertificateParams::new(Vec::new())?;
-            params.distinguished_name.push(DnType::CommonName, name);
-            params.not_before = date_time_ymd(year - 1, 1, 1);
-            params.not_after = date_time_ymd(year + 2, 1, 1);
-            Ok(params)
+    /// The system has no randomness, certificates that are none, or the library refuses.
+    pub fn generate(trust: &Trust, address: IpAddr, others: &str, now: Timestamp) -> anyhow::Result<Self> {
+        let authority = trust.authority()?;
+        let order = |subject: Subject, names: Vec<SanType>, usage: &str| Order {
+            subject,
+            names,
+            usages: vec!["digital signature".to_owned(), usage.to_owned()],
+            from: now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(now),
+            duration: VALIDITY,
         };
-
-        let mut ca = params("kctl-offline-ca")?;
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
-        let ca_key = KeyPair::generate()?;
-        let ca_certificate = ca.self_signed(&ca_key)?;
-        let issuer = Issuer::new(ca, ca_key);
-
-        let mut server = params("kube-apiserver")?;
-        server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let mut addresses = vec![
             IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -70,31 +64,34 @@ impl Identity {
         if !address.is_unspecified() && !addresses.contains(&address) {
             addresses.push(address);
         }
-        server.subject_alt_names = addresses.into_iter().map(SanType::IpAddress).collect();
+        let mut names: Vec<SanType> = addresses.into_iter().map(SanType::IpAddress).collect();
         for name in NAMES {
-            server.subject_alt_names.push(SanType::DnsName((*name).try_into()?));
+            names.push(SanType::DnsName((*name).try_into()?));
         }
-        let server_key = KeyPair::generate()?;
-        let server_certificate = server.signed_by(&server_key, &issuer)?;
+        let own = Subject { common_name: "kube-apiserver".to_owned(), organizations: Vec::new() };
+        let (server, server_key) = authority.issue(&order(own, names, "server auth"))?;
+        let admin = User::admin();
+        let groups = admin.groups.iter().filter(|group| *group != "system:authenticated").cloned().collect();
+        let subject = Subject { common_name: admin.name, organizations: groups };
+        let (client, client_key) = authority.issue(&order(subject, Vec::new(), "client auth"))?;
 
-        let mut client = params("kubernetes-admin")?;
-        client.distinguished_name.push(DnType::OrganizationName, "system:masters");
-        client.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let client_key = KeyPair::generate()?;
-        let client_certificate = client.signed_by(&client_key, &issuer)?;
-
-        let config = server_config(
-            ca_certificate.der().clone(),
-            server_certificate.der().clone(),
-            PrivatePkcs8KeyDer::from(server_key.serialize_der()).into(),
-        )?;
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(authority.certificate().as_bytes()) {
+            roots.add(certificate?)?;
+        }
+        for certificate in CertificateDer::pem_slice_iter(others.as_bytes()) {
+            roots
+                .add(certificate.context("a client certificate authority")?)
+                .context("a client certificate authority")?;
+        }
+        let config =
+            server_config(roots, server.der().clone(), PrivatePkcs8KeyDer::from(server_key.serialize_der()).into())?;
         let mut random = [0_u8; 32];
         let provider = rustls::crypto::ring::default_provider();
         provider.secure_random.fill(&mut random).map_err(|_| anyhow!("the system has no randomness"))?;
         Ok(Self {
-            ca_pem: ca_certificate.pem(),
-            client_pem: client_certificate.pem(),
+            ca_pem: authority.certificate().to_owned(),
+            client_pem: client.pem(),
             client_key_pem: client_key.serialize_pem(),
             token: random.iter().map(|byte| format!("{byte:02x}")).collect(),
             config: Arc::new(config),
@@ -103,13 +100,11 @@ impl Identity {
 }
 
 fn server_config(
-    ca: CertificateDer<'static>,
+    roots: RootCertStore,
     certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
 ) -> anyhow::Result<ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut roots = RootCertStore::empty();
-    roots.add(ca)?;
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .allow_unauthenticated()
         .build()?;

@@ -56,6 +56,15 @@ pub struct Cluster {
     pub extra: Extra,
 }
 
+impl Cluster {
+    /// An extension by its name.
+    pub fn extension(&self, name: &str) -> Option<Object> {
+        let extensions = self.extra.get("extensions").and_then(Object::as_array)?;
+        let named = extensions.iter().find(|entry| entry.get("name").and_then(Object::as_str) == Some(name));
+        named?.get("extension").cloned()
+    }
+}
+
 /// A cluster, a user and a namespace under one name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -118,7 +127,7 @@ pub struct User {
     /// Password of basic authentication.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub password: String,
-    /// A kind of login that kubectl no longer carries.
+    /// An identity provider that hands out tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_provider: Option<Object>,
     /// A program that hands out credentials.
@@ -221,7 +230,7 @@ impl Kubeconfig {
     fn check_data(&self) -> Result<(), String> {
         let users = self.users.values().flat_map(|user| [&user.client_certificate_data, &user.client_key_data]);
         let clusters = self.clusters.values().map(|cluster| &cluster.certificate_authority_data);
-        clusters.chain(users).try_for_each(|data| super::resolve::decode(data).map(drop))
+        clusters.chain(users).try_for_each(|data| super::files::decode(data).map(drop))
     }
 
     /// The document as it is written: entries in order of their names.
@@ -275,6 +284,10 @@ impl Kubeconfig {
             let location = user.location.clone();
             for path in [&mut user.client_certificate, &mut user.client_key, &mut user.token_file] {
                 resolve(location.as_deref(), path);
+            }
+            // A bare name is looked up; only a path is a path.
+            if let Some(exec) = user.exec.as_mut().filter(|exec| exec.command.contains('/')) {
+                resolve(location.as_deref(), &mut exec.command);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What global flags say about the cluster and the user.
 
+use crate::client::log::Verbosity;
+
 /// Global flags; empty or false where a flag was not given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
@@ -47,8 +49,8 @@ pub struct Overrides {
     pub match_server_version: bool,
     /// `--cache-dir`.
     pub cache_dir: Option<String>,
-    /// `-v`.
-    pub verbosity: u8,
+    /// `-v` and `--vmodule`.
+    pub verbosity: Verbosity,
     /// `--warnings-as-errors`.
     pub warnings_as_errors: bool,
 }

@@ -1,6 +1,7 @@
 //! What a server serves, remembered on disk: custom resources are found without asking again.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,11 @@ impl Cache {
 
     /// The list, unless there is none, or it is old, or it cannot be read.
     pub(super) fn load(&self) -> Option<Catalog> {
-        let written = Timestamp::try_from(fs::metadata(&self.file).ok()?.modified().ok()?).ok()?;
+        let about = fs::metadata(&self.file).ok()?;
+        if !is_own(&about) {
+            return None;
+        }
+        let written = Timestamp::try_from(about.modified().ok()?).ok()?;
         if self.clock.now().as_second() - written.as_second() > BELIEVED {
             return None;
         }
@@ -59,13 +64,44 @@ impl Cache {
         };
         // Another process may read at any time: the file is there whole or not at all.
         let draft = self.file.with_extension(format!("{}.tmp", std::process::id()));
-        let written = fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&draft, text))
+        let written = make_folder(folder)
+            .and_then(|()| create(&draft)?.write_all(&text))
             .and_then(|()| fs::rename(&draft, &self.file));
         if written.is_err() {
             let _ = fs::remove_file(&draft);
         }
     }
+}
+
+/// Whether a file is this user's, and nobody else may have written it: what another put there is not
+/// believed.
+#[cfg(unix)]
+fn is_own(about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    about.uid() == rustix::process::geteuid().as_raw() && about.mode() & 0o022 == 0
+}
+
+#[cfg(not(unix))]
+fn is_own(_about: &fs::Metadata) -> bool {
+    true
+}
+
+/// Makes a folder that is this user's alone, whatever the umask.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Makes a file that is this user's alone, whatever the umask.
+fn create(file: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
 }
 
 #[cfg(test)]
@@ -90,6 +126,16 @@ mod tests {
         };
         cache.store(&Catalog { entries: vec![entry], ..Catalog::default() });
         assert!(folder.join("discovery/127.0.0.1_6443_x/kctl.json").exists());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let file = folder.join("discovery/127.0.0.1_6443_x/kctl.json");
+            let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+            assert_eq!((mode(&file), mode(file.parent().expect("a folder"))), (0o600, 0o700));
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("changed");
+            assert!(cache.load().is_none(), "anybody may have written it");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("changed");
+        }
         let found = cache.load().expect("remembered").find("th").expect("known");
         assert_eq!(found.resource.resource, "things");
         let seconds = clock.now().as_second() + BELIEVED + 60;

@@ -104,8 +104,15 @@ impl Catalog {
                 entry.resource.version == version && (group.is_empty() || entry.resource.group == group)
             };
             let exact = self.entries.iter().filter(in_version).find(|entry| entry.is_called(&lower));
-            let short = || self.entries.iter().filter(in_version).find(|entry| entry.short_names.contains(&lower));
-            if let Some(entry) = exact.or_else(short) {
+            // A short name stands for its resource, not for a version of it, unless the group is cut short.
+            let in_group = |entry: &&Entry| group.is_empty() || entry.resource.group == group;
+            let in_prefix = |entry: &&Entry| {
+                entry.resource.version == version && !group.is_empty() && entry.resource.group.starts_with(group)
+            };
+            let is_short = |entry: &&Entry| entry.short_names.contains(&lower);
+            let short = || self.entries.iter().filter(in_group).find(is_short);
+            let short_in_prefix = || self.entries.iter().filter(in_prefix).find(is_short);
+            if let Some(entry) = exact.or_else(short).or_else(short_in_prefix) {
                 return Some(entry.mapping());
             }
         }
@@ -120,6 +127,26 @@ impl Catalog {
             .or_else(|| all().filter(prefix).find(full))
             .or_else(|| all().filter(prefix).find(short))?;
         Some(found.mapping())
+    }
+
+    /// Other resources that a short name without a group could mean, as `events.events.k8s.io`: those
+    /// after the one that [`find`](Self::find) takes.
+    pub fn overshadowed(&self, word: &str) -> Vec<String> {
+        let name = word.split_once('.').map_or(word, |(name, _)| name).to_lowercase();
+        // `ev.v1.` names a version and no group.
+        let group = word.splitn(3, '.').nth(if word.matches('.').count() > 1 { 2 } else { 1 });
+        if group.is_some_and(|group| !group.is_empty()) || self.entries.iter().any(|entry| entry.is_called(&name)) {
+            return Vec::new();
+        }
+        let mut names: Vec<String> = Vec::new();
+        for entry in self.entries.iter().filter(|entry| entry.short_names.contains(&name)) {
+            let name = entry.resource.group_resource();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.drain(..names.len().min(1));
+        names
     }
 
     /// All resources, in all groups and versions, that a word without a group may mean.

@@ -96,16 +96,30 @@ impl Client {
     /// Fails with `the server doesn't have a resource type "x"`.
     pub async fn resolve(&self, word: &str) -> anyhow::Result<Mapping> {
         if let Some(mapping) = builtin().find(word) {
+            self.warn_of_others(word, builtin());
             return Ok(mapping);
         }
-        let found = match self.known.at_hand().and_then(|catalog| catalog.find(word)) {
-            None if !word.is_empty() => self.catalog().await?.find(word),
-            found => found,
-        };
+        let mut catalog = self.known.at_hand();
+        let mut found = catalog.and_then(|catalog| catalog.find(word));
+        if found.is_none() && !word.is_empty() {
+            let fresh = self.catalog().await?;
+            (catalog, found) = (Some(fresh), fresh.find(word));
+        }
+        if let Some(catalog) = catalog {
+            self.warn_of_others(word, catalog);
+        }
         found.ok_or_else(|| {
             let resource = word.split('.').next().unwrap_or_default();
             anyhow::anyhow!("the server doesn't have a resource type {resource:?}")
         })
+    }
+
+    /// Says what else a short name could mean.
+    fn warn_of_others(&self, word: &str, catalog: &Catalog) {
+        let name = word.split('.').next().unwrap_or_default();
+        for other in catalog.overshadowed(word) {
+            self.warn_of_word(&format!("short name {name:?} could also match lower priority resource {other}"));
+        }
     }
 
     /// Of the resources that a word without a group may mean, the first that `fits`, else the first; none
@@ -121,6 +135,9 @@ impl Client {
             (fitting.is_some(), all.into_iter().nth(fitting.unwrap_or(0)))
         };
         let (fits, own) = choose(builtin());
+        if own.is_some() {
+            self.warn_of_others(word, builtin());
+        }
         // A group may stand behind the plural only.
         if let Some(own) = &own
             && (fits || own.resource.resource != word)
@@ -216,7 +233,10 @@ mod tests {
             ("ev", "/v1 events"),
             ("events.events.k8s.io", "events.k8s.io/v1 events"),
             ("hpa", "autoscaling/v2 horizontalpodautoscalers"),
-            ("hpa.v1.autoscaling", "autoscaling/v1 horizontalpodautoscalers"),
+            ("hpa.v1.autoscaling", "autoscaling/v2 horizontalpodautoscalers"),
+            ("hpa.v1.autosc", "autoscaling/v1 horizontalpodautoscalers"),
+            ("horizontalpodautoscaler.v1.autoscaling", "autoscaling/v1 horizontalpodautoscalers"),
+            ("deploy.v7.apps", "apps/v1 deployments"),
             ("ns", "/v1 namespaces"),
         ] {
             let found = client.resolve(word).await.unwrap_or_else(|error| panic!("{word}: {error}")).resource;

@@ -7,8 +7,12 @@
 mod page;
 mod split;
 
-use super::Client;
+use http_body_util::BodyExt;
+
+use super::items::Splitter;
 use super::request::{Accept, Call, Endpoint, ListParams};
+use super::transport::Body;
+use super::{Client, parse, typed, whole};
 use crate::object::{Meta, Object};
 use page::Ahead;
 pub use page::{Page, kind_of_items};
@@ -25,12 +29,14 @@ pub struct Pages<'a> {
     include_object: &'static str,
     done: bool,
     ahead: Option<Ahead<'a>>,
+    /// A page of which more is to come.
+    open: Option<(Body, Splitter)>,
 }
 
 impl<'a> Pages<'a> {
     /// A list of a collection; nothing is asked yet.
     pub fn new(client: &'a Client, endpoint: Endpoint, params: ListParams, accept: Accept) -> Self {
-        Self { client, endpoint, params, accept, include_object: "", done: false, ahead: None }
+        Self { client, endpoint, params, accept, include_object: "", done: false, ahead: None, open: None }
     }
 
     /// Of tables: what comes with each row, `None`, `Metadata` (the server's default) or `Object`.
@@ -40,12 +46,24 @@ impl<'a> Pages<'a> {
         self
     }
 
-    /// The next page, a list or a table; none after the last.
+    /// The next page, a list or a table; none after the last. A page that is long comes in several.
     pub async fn next(&mut self) -> anyhow::Result<Option<Object>> {
-        if self.done {
-            return Ok(None);
+        let (mut body, mut splitter) = match self.open.take() {
+            Some(open) => open,
+            None if self.done => return Ok(None),
+            None => {
+                let answer = self.client.send(self.call()).await?;
+                (answer.into_body(), Splitter::default())
+            }
+        };
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(whole)?.into_data() else { continue };
+            if let Some(part) = splitter.push(&data) {
+                self.open = Some((body, splitter));
+                return parse(&part).and_then(typed).map(Some);
+            }
         }
-        let page = self.client.json(self.call()).await?;
+        let page = parse(&splitter.finish()).and_then(typed)?;
         page.str_at(&["metadata", "continue"]).clone_into(&mut self.params.continue_token);
         self.done = self.params.continue_token.is_empty();
         Ok(Some(page))

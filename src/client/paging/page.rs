@@ -8,11 +8,10 @@ use http_body_util::BodyExt;
 
 use super::Pages;
 use super::split::Splitter;
-use crate::client::error::ConnectionError;
 use crate::client::request::Call;
-use crate::client::{Client, from_box, parse};
+use crate::client::{Client, parse, typed, whole};
 use crate::object::raw::{Kind, Texts};
-use crate::object::{Meta, Object};
+use crate::object::{Meta, Object, Status};
 
 /// One answer to a request for a list or a table.
 #[derive(Debug, Default)]
@@ -55,7 +54,7 @@ impl Pages<'_> {
                 };
                 match page {
                     // It may have waited longer than the server would hold it, for one behind a pager.
-                    Err(error) if error.is::<ConnectionError>() => fetch(self.client, self.call()).await?,
+                    Err(error) if !error.is::<Status>() => fetch(self.client, self.call()).await?,
                     page => page?,
                 }
             }
@@ -106,7 +105,7 @@ impl Pages<'_> {
                     }
                 }
             });
-            let whole = parse(&around.await?)?;
+            let whole = parse(&around.await?).and_then(typed)?;
             early.iter().try_for_each(|element| take(&whole, element))?;
             whole.str_at(&["metadata", "continue"]).clone_into(&mut self.params.continue_token);
             if self.params.continue_token.is_empty() {
@@ -123,7 +122,7 @@ async fn fetch(client: &Client, call: Call) -> anyhow::Result<Page> {
         page.elements.push(element);
         Ok(())
     });
-    page.head = parse(&around.await?)?;
+    page.head = parse(&around.await?).and_then(typed)?;
     Ok(page)
 }
 
@@ -136,7 +135,7 @@ async fn receive(
     let mut body = client.send(call).await?.into_body();
     let mut splitter = Splitter::default();
     while let Some(frame) = body.frame().await {
-        if let Ok(piece) = frame.map_err(from_box)?.into_data() {
+        if let Ok(piece) = frame.map_err(whole)?.into_data() {
             splitter.feed(&piece, &mut take)?;
         }
     }

@@ -1,9 +1,11 @@
 //! One interface to any API server: HTTP requests and responses as values, and upgrades beside them.
 //!
-//! Three implementations: [`http`] over the network, [`in_process`], and [`recorded`] for tests.
+//! Three implementations: [`http`] over the network, [`in_process`], and [`recorded`] for tests; and
+//! [`logged`] before any of them.
 
 pub mod http;
 pub mod in_process;
+pub mod logged;
 pub mod recorded;
 
 use std::future::Future;

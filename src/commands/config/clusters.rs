@@ -5,8 +5,9 @@ use std::io::Write;
 use anyhow::{anyhow, bail};
 use base64::Engine;
 
-use super::store::{Store, words};
+use super::store::Store;
 use super::{absolute, only};
+use crate::client::config::io_words as words;
 use crate::error::WithHelp;
 use crate::ops::context::Context;
 

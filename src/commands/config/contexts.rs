@@ -35,7 +35,10 @@ pub async fn get(context: &Context, args: GetArgs) -> anyhow::Result<()> {
     let names_only = match args.output.as_deref().unwrap_or_default() {
         "" => false,
         "name" => true,
-        other => bail!("output must be one of '' or 'name': {other}"),
+        other => bail!(
+            "--output {other} is not available in {} config get-contexts; resetting to default output format",
+            context.program
+        ),
     };
     let config = Store::new(context).load()?;
     let mut names = if args.names.is_empty() { config.contexts.keys().cloned().collect() } else { args.names };

@@ -2,7 +2,6 @@
 //! it came from (client-go's `PathOptions` and `ModifyConfig`).
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -10,9 +9,8 @@ use anyhow::{Context as _, anyhow};
 use crate::client::config::kubeconfig::{Cluster, Context as Entry, User};
 use crate::client::config::{Kubeconfig, LoadingRules};
 use crate::error::Many;
-use crate::object::Object;
 use crate::ops::context::Context;
-use crate::output::yaml;
+use crate::ops::kubeconfig::{Lock, read, write};
 
 /// The kubeconfig files that a command line means.
 pub(super) struct Store {
@@ -51,6 +49,10 @@ impl Store {
 
     /// Writes what differs between `old`, as it was loaded, and `new`.
     pub(super) fn save(&self, old: &Kubeconfig, new: &Kubeconfig) -> anyhow::Result<()> {
+        let mut sorted: Vec<PathBuf> = self.rules.files();
+        sorted.retain(|file| !file.as_os_str().is_empty());
+        sorted.sort();
+        let _locks = sorted.iter().map(|file| Lock::take(file)).collect::<anyhow::Result<Vec<_>>>()?;
         let mut files = Files::default();
         self.save_current(old, new, &mut files)?;
         let default = self.file();
@@ -93,11 +95,7 @@ impl Files {
     }
 
     fn write(&self) -> anyhow::Result<()> {
-        for (file, config) in &self.0 {
-            let text = yaml::to_string(&document(config))?;
-            write(file, text.as_bytes()).map_err(|error| anyhow!("open {}: {}", file.display(), words(&error)))?;
-        }
-        Ok(())
+        self.0.iter().try_for_each(|(file, config)| write(file, config))
     }
 }
 
@@ -162,65 +160,4 @@ fn make_relative(path: &mut String, file: &Path) {
     if let Ok(below) = Path::new(path.as_str()).strip_prefix(folder) {
         *path = below.to_string_lossy().into_owned();
     }
-}
-
-/// One file; nothing where there is none.
-fn read(file: &Path) -> anyhow::Result<Kubeconfig> {
-    match std::fs::read(file) {
-        Ok(text) => Kubeconfig::parse(&text)
-            .map_err(|fault| anyhow!("error loading config file \"{}\": {fault}", file.display())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kubeconfig::default()),
-        Err(error) => {
-            let shown = file.display();
-            Err(anyhow!("error loading config file \"{shown}\": open {shown}: {}", words(&error)))
-        }
-    }
-}
-
-/// An error of the file system in Go's words, without the path.
-pub(super) fn words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::IsADirectory => "is a directory".to_owned(),
-        io::ErrorKind::NotADirectory => "not a directory".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-/// Writes a file that holds secrets: a new one is its owner's alone, as is a folder made for it.
-fn write(file: &Path, text: &[u8]) -> io::Result<()> {
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    io::Write::write_all(&mut options.open(file)?, text)
-}
-
-/// The document as kubectl writes it: an empty list is null, empty preferences are left out.
-pub(super) fn document(config: &Kubeconfig) -> Object {
-    let mut document = config.to_object();
-    let Some(fields) = document.as_object_mut() else { return document };
-    fields.retain(|name, value| {
-        name != "preferences" || value.as_object().is_some_and(|preferences| !preferences.is_empty())
-    });
-    for list in ["clusters", "contexts", "users"] {
-        if let Some(value) = fields.get_mut(list)
-            && value.as_array().is_some_and(Vec::is_empty)
-        {
-            *value = Object::Null;
-        }
-    }
-    for user in fields.get_mut("users").and_then(Object::as_array_mut).into_iter().flatten() {
-        let exec = user.get_mut("user").and_then(|user| user.get_mut("exec")).and_then(Object::as_object_mut);
-        for (name, value) in exec.into_iter().flatten() {
-            if matches!(name.as_str(), "args" | "env") && value.as_array().is_some_and(Vec::is_empty) {
-                *value = Object::Null;
-            }
-        }
-    }
-    document
 }

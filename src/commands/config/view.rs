@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use base64::Engine;
 
-use super::store::{Store, document, words};
+use super::store::Store;
 use super::{absolute, fields};
 use crate::client::config::Kubeconfig;
+use crate::client::config::io_words as words;
 use crate::error::UsageError;
 use crate::ops::context::Context;
+use crate::ops::kubeconfig::document;
 use crate::ops::print::PrintArgs;
 use crate::output::format::Family;
 

@@ -165,9 +165,6 @@ fn validate(args: &GetArgs) -> anyhow::Result<()> {
     if args.show_labels && !matches!(output, "" | "wide") {
         anyhow::bail!("--show-labels option cannot be used with {output} printer");
     }
-    if !args.label_columns.is_empty() && output.starts_with("custom-columns") {
-        anyhow::bail!("--label-columns option cannot be used with {output} printer");
-    }
     if args.output_watch_events && !args.watch && !args.watch_only {
         anyhow::bail!("--output-watch-events option can only be used with --watch or --watch-only");
     }

@@ -59,7 +59,7 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
             "No resources found".to_owned()
         });
     }
-    Many::collect(errors)
+    plan.outcome(errors)
 }
 
 /// Tables and objects as they come, printed at once or held.
@@ -72,6 +72,8 @@ struct Answers<'a> {
     last: Option<GroupVersionResource>,
     /// Whether anything was handed to the printer.
     any: bool,
+    /// Whether namespaces were printed: as kubectl has it, their column stays once it was there.
+    with_namespace: bool,
     /// Whether it is printed as it comes.
     at_once: bool,
     held: Vec<Found>,
@@ -99,6 +101,7 @@ impl<'a> Answers<'a> {
             printer: TablePrinter::new(Out(&ctx.streams), Options::default()),
             last: None,
             any: false,
+            with_namespace: false,
             at_once,
             held: Vec::new(),
             namespaced: true,
@@ -176,7 +179,10 @@ impl<'a> Answers<'a> {
     fn group(&mut self, mapping: Option<&Mapping>, with_kind: bool) -> io::Result<()> {
         let resource = mapping.map(|mapping| &mapping.resource);
         if !self.any || resource.is_none() || resource != self.last.as_ref() {
-            self.printer.next_group(options(self.settings, mapping, with_kind))?;
+            let mut options = options(self.settings, mapping, with_kind);
+            self.with_namespace |= options.with_namespace;
+            options.with_namespace = self.with_namespace;
+            self.printer.next_group(options)?;
             self.last = resource.cloned();
             self.any = true;
         }

@@ -198,10 +198,6 @@ async fn refuses_flags_that_do_not_fit() {
         (&["--raw", "x"], "--raw must be a valid URL path: parse \"x\": invalid URI for request"),
         (&["pods", "--show-labels", "-o", "name"], "--show-labels option cannot be used with name printer"),
         (
-            &["pods", "-L", "a", "-o", "custom-columns=A:.a"],
-            "--label-columns option cannot be used with custom-columns=A:.a printer",
-        ),
-        (
             &["pods", "--output-watch-events"],
             "--output-watch-events option can only be used with --watch or --watch-only",
         ),
@@ -240,7 +236,25 @@ async fn watches_a_list_and_one_object() {
         {"uri": format!("{PODS}?limit=500"), "response": {"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "9"}, "items": [pod("a")]}},
         {"uri": format!("{PODS}?resourceVersion=9&watch=true"), "stream": [{"type": "DELETED", "object": pod("b")}]},
     ]);
+    let objects = |longer: &str| {
+        json!([
+            {"uri": format!("{PODS}?limit=500"), "response": {"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "9"}, "items": [pod("a")]}},
+            {"uri": format!("{PODS}?resourceVersion=9&watch=true"), "stream": [
+                {"type": "ADDED", "object": pod(longer)}, {"type": "DELETED", "object": pod("a")}]},
+        ])
+    };
+    let wide = objects("longer");
+    let tabs = "jsonpath={.metadata.name}{\"\\t\"}{.kind}{\"\\n\"}";
+    let event = "{\"type\":\"DELETED\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"labels\":{\"app\":\"b\"},\"managedFields\":[],\"name\":\"b\",\"namespace\":\"default\"}}}\n";
     for (exchanges, words, want) in [
+        (&wide, &["pods", "-w", "-o", tabs][..], "a     Pod\nlonger   Pod\na        Pod\n"),
+        (
+            &wide,
+            &["pods", "-w", "-o", "custom-columns=N:.metadata.name,K:.kind"],
+            "N     K\na     Pod\nlonger   Pod\na        Pod\n",
+        ),
+        (&wide, &["pods", "--watch-only", "-o", "name"], "pod/longer\npod/a\n"),
+        (&yaml, &["pods", "--watch-only", "--output-watch-events", "-o", "json"], event),
         (&list, &["pods", "-w"][..], "NAME   PHASE\na      Pending\na      Running\nbb     Pending\n"),
         (&list, &["pods", "--watch-only"], "NAME   PHASE\na      Running\nbb     Pending\n"),
         (

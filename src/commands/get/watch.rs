@@ -14,6 +14,7 @@ use crate::ops::print::Out;
 use crate::ops::resources::{Info, Source};
 use crate::output::print::Printer;
 use crate::output::table::{Table, TablePrinter};
+use crate::output::tabwriter::{Settings as TabSettings, TabWriter};
 
 /// Lists, then follows changes until the server, or the user, ends it.
 pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Result<()> {
@@ -38,7 +39,10 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let single = plan.single_item_implied && infos.len() == 1;
     let version = if single { "0".to_owned() } else { common_version(&infos) };
     for info in infos.iter().filter(|_| !args.watch_only) {
-        writer.print_listed(info)?;
+        writer.print_listed(info).map_err(|error| match error.is::<std::io::Error>() {
+            true => error,
+            false => anyhow::anyhow!("unable to output the provided object: {error}"),
+        })?;
     }
     writer.flush()?;
 
@@ -89,12 +93,12 @@ struct Writer<'a> {
     ctx: &'a Context,
     events: bool,
     form: Form<'a>,
-    out: Out<'a>,
 }
 
+/// Both keep to the widths of what came before: kubectl aligns the tabs of every format.
 enum Form<'a> {
     Table(Box<TablePrinter<Out<'a>>>),
-    Objects(Box<Printer>),
+    Objects(Box<Printer>, Box<TabWriter<Out<'a>>>),
 }
 
 impl<'a> Writer<'a> {
@@ -106,9 +110,10 @@ impl<'a> Writer<'a> {
             options.with_namespace = args.all_namespaces;
             Form::Table(Box::new(TablePrinter::new(Out(&ctx.streams), options)))
         } else {
-            Form::Objects(Box::new(args.print.printer(settings.format.clone(), "")?))
+            let printer = args.print.printer(settings.format.clone(), "")?.unaligned();
+            Form::Objects(Box::new(printer), Box::new(TabWriter::new(Out(&ctx.streams), TabSettings::TABLE)))
         };
-        Ok(Self { ctx, events: args.output_watch_events, form, out: Out(&ctx.streams) })
+        Ok(Self { ctx, events: args.output_watch_events, form })
     }
 
     /// What was there before the watch began: an object, a table, or the items of a list.
@@ -134,17 +139,18 @@ impl<'a> Writer<'a> {
                 }
                 printer.print(&rows, self.events.then_some(kind))?;
             }
-            Form::Objects(_) if silent => {}
-            Form::Objects(printer) if self.events => printer.print_event(kind, object, &mut self.out)?,
-            Form::Objects(printer) => printer.print(object, &mut self.out)?,
+            Form::Objects(..) if silent => {}
+            Form::Objects(printer, out) if self.events => printer.print_event(kind, object, out)?,
+            Form::Objects(printer, out) => printer.print(object, out)?,
         }
         Ok(())
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {
-        if let Form::Table(printer) = &mut self.form {
-            printer.flush()?;
+        match &mut self.form {
+            Form::Table(printer) => printer.flush()?,
+            Form::Objects(_, out) => out.flush()?,
         }
-        Ok(self.out.flush()?)
+        Ok(())
     }
 }

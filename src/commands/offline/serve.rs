@@ -12,7 +12,7 @@ use crate::ops::offline::{Import, Serve, Serving, folder};
 
 /// Serve the offline cluster over TLS, so that kubectl, helm and client libraries can use it, too.
 ///
-/// It listens on a loopback address, lets in whoever has this run's token or client certificate, and ends with Ctrl-C. The kubeconfig that leads to it is written when it starts and removed when it ends. While it runs, the cluster moves in real time, and all other kctl commands of the same user talk to it.
+/// It listens on a loopback address and ends with Ctrl-C. Whoever has this run's token or client certificate may do everything; service accounts and other users may do what roles and bindings grant them. The kubeconfig that leads to it is written when it starts and removed when it ends. While it runs, the cluster moves in real time, and all other kctl commands of the same user talk to it.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "# Serve the cluster, and use it from another terminal\nkctl offline serve --write-kubeconfig kubeconfig\nKUBECONFIG=kubeconfig helm install web ./chart\n\n# A fresh cluster for one test run, on a port of its own, that leaves nothing behind\nkctl offline serve --ephemeral --write-kubeconfig kubeconfig\n\n# Look at another cluster's objects as they were, at the time they were taken\nkctl offline serve --ephemeral --import cluster.json --paused --now 2026-01-02T03:04:05Z"
@@ -24,6 +24,9 @@ pub struct ServeArgs {
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
     pub bind_address: String,
+    /// Also take client certificates of the authorities in this file (PEM). Name and groups of the user are the certificate's common name and organizations.
+    #[arg(long)]
+    pub client_ca_file: Option<String>,
     /// Serve a new cluster, which is gone when the server ends.
     #[arg(long)]
     pub ephemeral: bool,
@@ -42,6 +45,9 @@ pub struct ServeArgs {
     /// The port to listen on; 0 takes a free one.
     #[arg(long, default_value = "0")]
     pub secure_port: u16,
+    /// Also let in whoever has a token of this file: lines of the form token,user,uid,"group1,group2".
+    #[arg(long)]
+    pub token_auth_file: Option<String>,
     /// Write the kubeconfig to this file instead of the state folder.
     #[arg(long)]
     pub write_kubeconfig: Option<String>,
@@ -67,6 +73,8 @@ pub async fn run(ctx: &Context, args: ServeArgs) -> anyhow::Result<()> {
         bind_address,
         secure_port: args.secure_port,
         allow_remote: args.allow_remote,
+        token_auth_file: args.token_auth_file.as_deref().map(PathBuf::from),
+        client_ca_file: args.client_ca_file.as_deref().map(PathBuf::from),
         kubeconfig: args.write_kubeconfig.as_deref().map(PathBuf::from),
         ..Serve::new(dir.clone())
     };

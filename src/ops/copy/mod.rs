@@ -4,7 +4,7 @@
 mod beneath;
 mod pack;
 pub mod path;
-mod unpack;
+pub mod unpack;
 
 use std::io::{self, Write as _};
 use std::path::Path;

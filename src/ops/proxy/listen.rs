@@ -100,13 +100,13 @@ impl Listener {
     pub async fn serve(self, proxy: Arc<Proxy>) -> Infinite {
         loop {
             let accepted = match &self {
-                Self::Port(listener) => listener.accept().await.map(|(stream, _)| {
+                Self::Port(listener) => listener.accept().await.map(|(stream, peer)| {
                     let _ = stream.set_nodelay(true);
-                    tokio::spawn(Arc::clone(&proxy).connection(stream));
+                    tokio::spawn(Arc::clone(&proxy).connection(stream, Some(peer.ip())));
                 }),
                 #[cfg(unix)]
                 Self::Socket(listener, _) => listener.accept().await.map(|(stream, _)| {
-                    tokio::spawn(Arc::clone(&proxy).connection(stream));
+                    tokio::spawn(Arc::clone(&proxy).connection(stream, None));
                 }),
             };
             if accepted.is_err() {

@@ -8,6 +8,7 @@ pub mod listen;
 mod route;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -41,6 +42,9 @@ const OWN: [HeaderName; 7] = [
     header::UPGRADE,
 ];
 
+/// Says for whom a request is passed on.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// What a proxy does with requests.
 pub struct Proxy {
     /// The way to the API server.
@@ -56,10 +60,17 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Serves one connection until it ends.
-    pub async fn connection(self: Arc<Self>, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-        let service = service_fn(move |request| {
+    /// Serves one connection, from this address where it has one, until it ends.
+    pub async fn connection(
+        self: Arc<Self>,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: Option<IpAddr>,
+    ) {
+        let service = service_fn(move |mut request: Request<Incoming>| {
             let proxy = Arc::clone(&self);
+            if let Some(peer) = peer {
+                note_peer(request.headers_mut(), peer);
+            }
             async move { Ok::<_, Infallible>(proxy.answer(request).await) }
         });
         let mut builder = http1::Builder::new();
@@ -130,6 +141,16 @@ impl Proxy {
     }
 }
 
+/// Adds who asks to those who asked before.
+fn note_peer(headers: &mut HeaderMap, peer: IpAddr) {
+    let before: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    let peer = peer.to_string();
+    let all = before.into_iter().chain([peer.as_str()]).collect::<Vec<_>>().join(", ");
+    if let Ok(value) = HeaderValue::from_str(&all) {
+        headers.insert(FORWARDED_FOR, value);
+    }
+}
+
 /// The host that a request names: in its target, or in its header.
 fn host(request: &Request<Incoming>) -> String {
     let header = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
@@ -156,4 +177,18 @@ fn remove_own(headers: &mut HeaderMap) {
     }
     headers.remove("keep-alive");
     headers.remove("proxy-connection");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_who_asks() {
+        let mut headers = HeaderMap::new();
+        note_peer(&mut headers, IpAddr::from([127, 0, 0, 1]));
+        assert_eq!(headers[FORWARDED_FOR], "127.0.0.1");
+        note_peer(&mut headers, IpAddr::from([10, 0, 0, 1]));
+        assert_eq!(headers[FORWARDED_FOR], "127.0.0.1, 10.0.0.1");
+    }
 }

@@ -12,6 +12,7 @@ use crate::client::discovery::{Mapping, NoKindMatch};
 use crate::client::paging::{self, Page, Pages};
 use crate::client::request::{Accept, Call, Endpoint, ListParams};
 use crate::client::transport::http::download;
+use crate::client::typed;
 use crate::error::Many;
 use crate::object::{GroupVersionResource, Meta, Object, Status};
 use crate::ops::manifests::{self, Place};
@@ -46,6 +47,25 @@ pub(super) enum First {
     Unread { at_once: bool },
 }
 
+/// A manifest's object is not in the namespace that was asked for.
+#[derive(Debug)]
+struct OtherNamespace {
+    object: String,
+    given: String,
+}
+
+impl std::fmt::Display for OtherNamespace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { object, given } = self;
+        write!(
+            f,
+            "the namespace from the provided object {object:?} does not match the namespace {given:?}. You must pass '--namespace={object}' to perform this operation."
+        )
+    }
+}
+
+impl std::error::Error for OtherNamespace {}
+
 /// What came of it.
 pub(super) enum Outcome<'a> {
     Infos(Vec<anyhow::Result<Info>>),
@@ -60,7 +80,7 @@ impl Info {
         let endpoint = self.endpoint();
         endpoint.check()?;
         let call = Call::get(&endpoint).accept(accept).text("includeObject", include_object);
-        match client.json(call).await {
+        match client.json(call).await.and_then(typed) {
             Ok(object) => {
                 self.object = Some(with_type(object, self.mapping.as_ref()));
                 Ok(())
@@ -144,6 +164,16 @@ impl Plan<'_> {
         });
         let result = result.await;
         (infos, result)
+    }
+
+    /// The errors of a command that went on after them. A single one of reading manifests reaches kubectl
+    /// as an aggregate in an aggregate, which is worded without `error: `.
+    pub fn outcome(&self, errors: Vec<anyhow::Error>) -> anyhow::Result<()> {
+        let manifests = self.sources.iter().any(|source| matches!(source, Source::Manifest(_)));
+        match errors.as_slice() {
+            [only] if manifests && !only.is::<OtherNamespace>() => Err(Many(vec![Many(errors).into()]).into()),
+            _ => Many::collect(errors),
+        }
     }
 
     fn settle(&self, result: anyhow::Result<()>, errors: &mut Vec<anyhow::Error>) -> anyhow::Result<()> {
@@ -270,7 +300,15 @@ impl Plan<'_> {
 
     async fn mapping(&self, object: &Object) -> anyhow::Result<Mapping> {
         match self.client {
-            Some(client) => client.mapping(&object.gvk()).await,
+            Some(client) => {
+                let kind = object.gvk();
+                let mut mapping = client.mapping(&kind).await?;
+                if kind.version.is_empty() {
+                    // The address is made of what the manifest says: no server has a resource there.
+                    mapping.resource.version.clear();
+                }
+                Ok(mapping)
+            }
             None => anyhow::bail!("local operation only"),
         }
     }
@@ -385,6 +423,10 @@ impl Plan<'_> {
 
     /// A named object, fetched where objects are required.
     async fn complete(&self, mut info: Info) -> anyhow::Result<Info> {
+        if info.name.is_empty() {
+            // The address would be that of the whole collection.
+            anyhow::bail!("resource name may not be empty");
+        }
         if let Some(client) = self.client.filter(|_| self.builder.require_object) {
             info.fetch(client, self.builder.accept, self.builder.include_object).await?;
         }
@@ -410,12 +452,7 @@ impl Builder<'_> {
                 self.default_into(&mut info);
             }
             if self.require_namespace && info.namespace != self.namespace {
-                anyhow::bail!(
-                    "the namespace from the provided object {:?} does not match the namespace {:?}. You must pass '--namespace={}' to perform this operation.",
-                    info.namespace,
-                    self.namespace,
-                    info.namespace
-                );
+                return Err(OtherNamespace { object: info.namespace, given: self.namespace.clone() }.into());
             }
         } else {
             info.namespace.clear();
@@ -466,9 +503,7 @@ fn not_an_object(value: &Object) -> Option<String> {
         Object::Bool(_) => "bool",
         Object::Null => "null",
     };
-    Some(format!(
-        "json: cannot unmarshal {kind} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
-    ))
+    Some(format!("json: cannot unmarshal {kind} into Go value of type unstructured.detector"))
 }
 
 /// A resource as Go prints it: `apps/v1, Resource=deployments`.

@@ -3,8 +3,7 @@
 use super::description::Description;
 use super::related::Related;
 use super::text::{int, is_set, or};
-use crate::object::{Meta, Object};
-use crate::output::sort::go_sort;
+use crate::object::{Meta, Object, go_sort};
 
 /// Writes the events, where they are to be shown.
 pub(super) fn events(d: &mut Description, related: &Related) {

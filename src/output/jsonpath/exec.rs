@@ -6,12 +6,19 @@ use serde_json::Value;
 
 use super::parse::{Filter, Node, Slice};
 use super::{Error, Found, compare};
+use crate::output::budget::Budget;
 use crate::output::number;
 
 /// How deep ranges may nest, and values that are descended into.
 const MAX_DEPTH: usize = 256;
 
-static NULL: Value = Value::Null;
+/// What `range` makes of null. Unlike a null that a path finds, kubectl prints it as `<no value>`.
+static NOTHING: Value = Value::Null;
+
+/// Whether a value is a null that was ranged over.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    std::ptr::eq(value, &NOTHING)
+}
 
 /// Runs a template.
 pub(super) fn find<'a>(
@@ -31,6 +38,7 @@ pub(super) struct Items<'a> {
 impl<'a> Items<'a> {
     /// Runs the block of a range, which begins at `start`, on one item.
     pub(super) fn block(&self, start: usize, item: &'a Value) -> Result<Vec<Vec<Found<'a>>>, Error> {
+        let item = if item.is_null() { &NOTHING } else { item };
         Run::new(self.nodes, self.allow_missing_keys, 1).block(start, Cow::Borrowed(item))
     }
 
@@ -65,11 +73,20 @@ struct Run<'a> {
     end_range: usize,
     /// The node that held the last `end`.
     last_end: Option<usize>,
+    budget: Budget,
 }
 
 impl<'a> Run<'a> {
     fn new(nodes: &'a [Node], allow_missing_keys: bool, in_range: usize) -> Self {
-        Self { nodes, allow_missing_keys, begin_range: 0, in_range, end_range: 0, last_end: None }
+        Self {
+            nodes,
+            allow_missing_keys,
+            begin_range: 0,
+            in_range,
+            end_range: 0,
+            last_end: None,
+            budget: Budget::new(),
+        }
     }
 
     /// Runs the nodes from `start` on, up to the `end` of the block.
@@ -97,9 +114,10 @@ impl<'a> Run<'a> {
             self.in_range += 1;
             if found.is_empty() {
                 // Runs the block once on nothing, only to learn where it ends.
-                self.block(at + 1, Cow::Borrowed(&NULL))?;
+                self.block(at + 1, Cow::Borrowed(&NOTHING))?;
             }
             for value in found {
+                let value = if value.is_null() { Cow::Borrowed(&NOTHING) } else { value };
                 all.extend(self.block(at + 1, value)?);
             }
             self.in_range -= 1;
@@ -109,6 +127,9 @@ impl<'a> Run<'a> {
     }
 
     fn step(&mut self, input: &[Found<'a>], node: &'a Node) -> Result<Vec<Found<'a>>, Error> {
+        if !self.budget.spend(1 + input.len()) {
+            return Err(Error::new("out of budget"));
+        }
         let literal = |value: Value| Ok(input.iter().map(|_| Cow::Owned(value.clone())).collect());
         match node {
             Node::Action(nodes) => self.steps(input, nodes),
@@ -185,10 +206,8 @@ impl<'a> Run<'a> {
         let mut passed = Vec::new();
         for value in input {
             let Some(items) = items(value) else {
-                return Err(Error::new(format!(
-                    "{} is not array or slice and cannot be filtered",
-                    number::go_print(value)
-                )));
+                let shown = if is_nothing(value) { "<invalid reflect.Value>" } else { &number::go_print(value) };
+                return Err(Error::new(format!("{shown} is not array or slice and cannot be filtered")));
             };
             for item in items {
                 let subject = std::slice::from_ref(&item);

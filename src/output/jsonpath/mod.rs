@@ -128,6 +128,7 @@ impl JsonPath {
                 out.write_all(b" ")?;
             }
             match found.as_ref() {
+                nothing if exec::is_nothing(nothing) => out.write_all(b"<no value>")?,
                 Value::Null => out.write_all(b"null")?,
                 Value::String(text) => out.write_all(text.as_bytes())?,
                 composite @ (Value::Array(_) | Value::Object(_)) => json::write_compact(out, composite)?,
@@ -203,7 +204,7 @@ mod tests {
             }
             count += 1;
         }
-        assert_eq!(count, 185);
+        assert_eq!(count, 192);
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Printer {
     kind: Kind,
     show_managed_fields: bool,
     key_order: Option<Box<dyn KeyOrder>>,
+    /// Whether cells are left to the caller to align.
+    unaligned: bool,
 }
 
 enum Kind {
@@ -82,7 +84,7 @@ impl Printer {
                     .map_err(|error| anyhow!("error parsing template {text}, {error}"))?,
             ),
         };
-        Ok(Self { kind, show_managed_fields: options.show_managed_fields, key_order: None })
+        Ok(Self { kind, show_managed_fields: options.show_managed_fields, key_order: None, unaligned: false })
     }
 
     /// Prints JSON and KYAML with the keys in the order of a type, as for objects that were made here.
@@ -95,6 +97,13 @@ impl Printer {
     /// As [`with_key_order`](Self::with_key_order), for the objects that follow; none sorts the keys.
     pub fn set_key_order(&mut self, order: Option<Box<dyn KeyOrder>>) {
         self.key_order = order;
+    }
+
+    /// Leaves cells of objects apart by tabs, for a caller that prints into a [`TabWriter`] of its own.
+    #[must_use]
+    pub fn unaligned(mut self) -> Self {
+        self.unaligned = true;
+        self
     }
 
     /// Whether `metadata.managedFields` are left out by this printer.
@@ -116,11 +125,9 @@ impl Printer {
         self.write(&object, out)
     }
 
-    /// Prints a watch event: its type (`ADDED`) and its object.
-    pub fn print_event(&mut self, event: &str, mut object: Value, out: &mut dyn Write) -> anyhow::Result<()> {
-        if self.hides_managed_fields() {
-            hide_managed_fields(&mut object);
-        }
+    /// Prints a watch event: its type (`ADDED`) and its object, which is whole: as kubectl has it,
+    /// managed fields are not left out of events.
+    pub fn print_event(&mut self, event: &str, object: Value, out: &mut dyn Write) -> anyhow::Result<()> {
         if matches!(self.kind, Kind::Name | Kind::Summary { .. }) {
             return self.write(&object, out);
         }
@@ -166,6 +173,7 @@ impl Printer {
                     bail!(path.explain(&error, object));
                 }
             }
+            Kind::Columns(columns) if self.unaligned => columns.print_to([object], out)?,
             Kind::Columns(columns) => columns.print(object, out)?,
             Kind::GoTemplate(template) => template.print(object, &compact, out)?,
             Kind::Template(print) => print(object, out)?,
@@ -261,9 +269,12 @@ mod tests {
         for (output, want) in [
             (
                 "json",
-                "{\"type\":\"ADDED\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\"}}}\n",
+                "{\"type\":\"ADDED\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"managedFields\":[1],\"name\":\"a\"}}}\n",
             ),
-            ("yaml", "object:\n  apiVersion: v1\n  kind: Pod\n  metadata:\n    name: a\ntype: ADDED\n"),
+            (
+                "yaml",
+                "object:\n  apiVersion: v1\n  kind: Pod\n  metadata:\n    managedFields:\n    - 1\n    name: a\ntype: ADDED\n",
+            ),
             ("name", "pod/a\n"),
         ] {
             let mut out = Vec::new();

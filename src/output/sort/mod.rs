@@ -1,6 +1,5 @@
 //! `--sort-by`: objects, or the rows of a table, in the order of a field.
 
-pub mod go_sort;
 mod quantity;
 
 use std::cmp::Ordering;
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use super::jsonpath::{self, JsonPath};
 use super::number::{Num, go_quote};
+use crate::object::go_sort;
 
 /// Why something cannot be sorted, in kubectl's words.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -199,6 +199,7 @@ impl<'a> Exec<'a, '_> {
             }),
         };
         match result {
+            Ok(Value::Text(text)) if !self.budget.spend(text.bytes().len()) => self.error("out of budget"),
             Ok(value) => Ok(value),
             Err(message) => {
                 self.at = whole;

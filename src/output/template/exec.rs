@@ -12,6 +12,7 @@ use super::error::Error;
 use super::printf;
 use super::quote::quote;
 use super::value::{Slice, Text, Value};
+use crate::output::budget::Budget;
 
 /// How deep templates may call each other.
 const MAX_CALL_DEPTH: usize = 100_000;
@@ -56,6 +57,9 @@ enum Frame<'a> {
     List { nodes: &'a [Node], dot: Value<'a> },
     /// The variables of an `if` or `with` end here.
     Scope { variables: usize },
+    /// The end of a `range` that found nothing. A `break` in its `else` leaves it, and no `range` around
+    /// it; a `continue` there is one of the `range` around it.
+    Otherwise { variables: usize },
     /// The further elements of a `range`.
     Range { range: &'a Range, elements: Elements<'a>, outer: usize, inner: usize },
     /// The end of a called template: what its caller goes on with.
@@ -117,6 +121,7 @@ pub(super) struct Exec<'a, 'w> {
     /// Text of the value that is being printed.
     buffer: Vec<u8>,
     as_element: bool,
+    pub(super) budget: Budget,
 }
 
 impl<'a, 'w> Exec<'a, 'w> {
@@ -132,6 +137,7 @@ impl<'a, 'w> Exec<'a, 'w> {
             frames: Vec::with_capacity(8),
             buffer: Vec::new(),
             as_element: false,
+            budget: Budget::new(),
         }
     }
 
@@ -147,6 +153,9 @@ impl<'a, 'w> Exec<'a, 'w> {
         let dot = if self.as_element { Value::Element(data) } else { Value::of(data) };
         self.frames.push(Frame::List { nodes, dot });
         while let Some(frame) = self.frames.last_mut() {
+            if !self.budget.spend(1) {
+                return self.error("out of budget");
+            }
             match frame {
                 Frame::List { nodes, dot } => match nodes.split_first() {
                     Some((node, rest)) => {
@@ -164,7 +173,7 @@ impl<'a, 'w> Exec<'a, 'w> {
                         self.frames.pop();
                     }
                 },
-                Frame::Scope { variables } => {
+                Frame::Scope { variables } | Frame::Otherwise { variables } => {
                     self.variables.truncate(*variables);
                     self.frames.pop();
                 }
@@ -220,8 +229,8 @@ impl<'a, 'w> Exec<'a, 'w> {
             Node::Range(range) => self.range(range, dot)?,
             Node::Break => {
                 while let Some(frame) = self.frames.pop() {
-                    if let Frame::Range { outer, .. } = frame {
-                        self.variables.truncate(outer);
+                    if let Frame::Range { outer: variables, .. } | Frame::Otherwise { variables } = frame {
+                        self.variables.truncate(variables);
                         return Ok(false);
                     }
                 }
@@ -270,7 +279,7 @@ impl<'a, 'w> Exec<'a, 'w> {
                 self.iterate(range, index, element)
             }
             None => {
-                self.frames.push(Frame::Scope { variables: outer });
+                self.frames.push(Frame::Otherwise { variables: outer });
                 self.frames.push(Frame::List { nodes: &range.otherwise, dot });
                 Ok(())
             }

@@ -148,7 +148,13 @@ fn hexadecimal(text: &str) -> Option<f64> {
     if whole.len() + fraction.len() == 0 {
         return None;
     }
-    let mut exponent: i32 = exponent.parse().ok().filter(|value: &i32| value.abs() < 1 << 20)?;
+    let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // No exponent of that size can be made up for by digits.
+    let size = digits.parse().unwrap_or(i32::MAX).min(1 << 24);
+    let mut exponent = if exponent.starts_with('-') { -size } else { size };
     let mut value: u64 = 0;
     let mut sticky = 0;
     for (index, c) in whole.chars().chain(fraction.chars()).enumerate() {

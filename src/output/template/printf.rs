@@ -216,7 +216,7 @@ impl Printf<'_> {
     fn star(&mut self) -> Option<i64> {
         let arg = self.args.get(self.next)?;
         self.next += 1;
-        arg.clone().concrete().integer().filter(|value| value.abs() <= TOO_LARGE)
+        arg.clone().concrete().integer().filter(|value| (-TOO_LARGE..=TOO_LARGE).contains(value))
     }
 
     /// Decimal digits; nothing if there are none. A number too large swallows the format, as in Go.

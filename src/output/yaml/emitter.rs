@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::keys::compare_keys;
 use super::text::{Shape, Style, float_text, is_break, is_printable, readable};
+use crate::object::go_sort;
 use crate::object::yaml::resolve::needs_quotes;
 use crate::output::number::Num;
 
@@ -121,11 +122,19 @@ impl<'a> Emitter<'a> {
 
     fn mapping(&mut self, map: &Map<String, Value>, indent: Option<usize>) -> io::Result<()> {
         let indent = deeper(indent);
-        let mut fields: Vec<_> = map.iter().collect();
-        if fields.windows(2).any(|pair| matches!(pair, [a, b] if compare_keys(a.0, b.0) == Ordering::Greater)) {
-            fields.sort_by(|a, b| compare_keys(a.0, b.0));
-        }
-        for (key, value) in fields {
+        let fields: Vec<_> = map.iter().collect();
+        let is_after =
+            |pair: &[(&String, &Value)]| matches!(pair, [a, b] if compare_keys(a.0, b.0) == Ordering::Greater);
+        // The order of keys is no total order, which Rust's sort panics on.
+        let order = if fields.windows(2).any(is_after) {
+            go_sort::sort(fields.len(), |a, b| match (fields.get(a), fields.get(b)) {
+                (Some(a), Some(b)) => compare_keys(a.0, b.0) == Ordering::Less,
+                _ => false,
+            })
+        } else {
+            (0..fields.len()).collect()
+        };
+        for (key, value) in order.into_iter().filter_map(|at| fields.get(at)) {
             self.write_indent(indent)?;
             if key.len() <= SIMPLE_KEY && !key.contains(is_break) {
                 self.string(key, Some(indent), Context::Key)?;

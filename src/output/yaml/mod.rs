@@ -117,6 +117,15 @@ mod tests {
         assert_eq!(order, ["_x", "1", "2", "10", "A", "a", "a-b", "a.b", "a/b", "a01", "a2", "a10", "b"]);
     }
 
+    proptest! {
+        /// The order of keys contradicts itself, which must not matter.
+        #[test]
+        fn writes_any_keys(keys in prop::collection::btree_set("[ab019é_-]{1,6}", 20..80)) {
+            let value: Value = keys.into_iter().map(|key| (key, json!(1))).collect::<Map<_, _>>().into();
+            prop_assert_eq!(parse(to_string(&value).unwrap().as_bytes()).unwrap(), value);
+        }
+    }
+
     #[test]
     fn keeps_nested_shapes() {
         for value in

@@ -1,13 +1,17 @@
 //! Who asks, and what they may do.
 //!
-//! The bundled cluster has one user of its own, who may do everything; as whom that user acts
-//! (`Impersonate-…` headers) is held to the cluster's roles and bindings.
+//! Requests of this process are the administrator's, who may do everything. Whoever comes over the network
+//! is who their certificate or token says; they, and as whom anybody acts (`Impersonate-…` headers), are
+//! held to the cluster's roles and bindings.
 
 mod attributes;
-mod defaults;
+mod caller;
+pub(super) mod escalation;
 mod rules;
 mod user;
 
 pub(super) use attributes::Attributes;
+pub use caller::Caller;
+pub(super) use caller::user_of;
 pub(super) use rules::Rules;
-pub(super) use user::User;
+pub use user::User;

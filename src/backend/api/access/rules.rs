@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{Attributes, User, defaults};
-use crate::backend::api::Api;
-use crate::object::{Meta, Object, Status};
+use super::{Attributes, User};
+use crate::backend::registry::Cluster;
+use crate::object::{Meta, Object};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
@@ -25,48 +25,43 @@ pub struct Rules {
 
 impl Rules {
     /// The rules that hold in a namespace, or (`""`) in the whole cluster alone.
-    ///
-    /// # Errors
-    /// A store that cannot be read.
-    pub fn of(api: &Api, user: &User, namespace: &str) -> Result<Self, Status> {
+    pub fn of(cluster: &dyn Cluster, user: &User, namespace: &str) -> Self {
         let mut rules = Self { grants: Vec::new(), errors: Vec::new(), all: user.is_master() };
-        rules.bound(api, user, "ClusterRoleBinding", "")?;
+        rules.bound(cluster, user, "ClusterRoleBinding", "");
         if !namespace.is_empty() {
-            rules.bound(api, user, "RoleBinding", namespace)?;
+            rules.bound(cluster, user, "RoleBinding", namespace);
         }
-        Ok(rules)
+        rules
+    }
+
+    /// All rules, whatever grants them.
+    pub fn rules(&self) -> impl Iterator<Item = &Object> {
+        self.grants.iter().map(|grant| &grant.rule)
+    }
+
+    /// What could not be found out.
+    pub fn errors(&self) -> &[String] {
+        &self.errors
     }
 
     /// Adds the rules of the bindings of one kind.
-    fn bound(&mut self, api: &Api, user: &User, kind: &str, namespace: &str) -> Result<(), Status> {
+    fn bound(&mut self, cluster: &dyn Cluster, user: &User, kind: &str, namespace: &str) {
         let resource = format!("{}s.{GROUP}", kind.to_ascii_lowercase());
-        let mut bindings = api.list(&resource, Some(namespace))?;
-        if namespace.is_empty() {
-            let missing = |own: &Object| !bindings.iter().any(|binding| binding.name() == own.name());
-            let missing: Vec<Object> = defaults::bindings().filter(missing).collect();
-            bindings.extend(missing);
-        }
-        for binding in bindings {
+        for binding in cluster.list(&resource, Some(namespace)) {
             let mut subjects = binding.list_at(&["subjects"]).iter();
             let Some(subject) = subjects.find(|subject| user.is_subject(subject, namespace)) else { continue };
             let (role_kind, role) = (binding.str_at(&["roleRef", "kind"]), binding.str_at(&["roleRef", "name"]));
             let found = match role_kind {
-                "Role" => api.get(&format!("roles.{GROUP}"), namespace, role),
-                "ClusterRole" => api.get(&format!("clusterroles.{GROUP}"), "", role),
+                "Role" => cluster.get(&format!("roles.{GROUP}"), namespace, role),
+                "ClusterRole" => cluster.get(&format!("clusterroles.{GROUP}"), "", role),
                 other => {
                     self.errors.push(format!("unsupported role reference kind: \"{other}\""));
                     continue;
                 }
             };
-            let own = || defaults::role(role).filter(|_| role_kind == "ClusterRole");
-            let mut role_object = match found {
-                Ok(object) => object,
-                Err(status) if status.is_not_found() && own().is_some() => own().unwrap_or_default(),
-                Err(status) if status.is_not_found() => {
-                    self.errors.push(status.message.replacen("s.rbac", ".rbac", 1));
-                    continue;
-                }
-                Err(status) => return Err(status),
+            let Some(mut role_object) = found else {
+                self.errors.push(format!("{}.{GROUP} \"{role}\" not found", role_kind.to_ascii_lowercase()));
+                continue;
             };
             let place = if namespace.is_empty() { String::new() } else { format!("/{namespace}") };
             let mut who = subject.str_at(&["name"]).to_owned();
@@ -82,7 +77,6 @@ impl Rules {
             let Some(Object::Array(rules)) = role_object.remove_at(&["rules"]) else { continue };
             self.grants.extend(rules.into_iter().map(|rule| Grant { rule, source: source.clone() }));
         }
-        Ok(())
     }
 
     /// Whether something is allowed; the reason may be empty.

@@ -9,9 +9,7 @@ use super::super::route::decode;
 use crate::object::{Meta, Object, Status};
 
 /// The cluster's own user.
-const ADMIN: &str = "kubernetes-admin";
-/// The group of the cluster's own user, besides [`AUTHENTICATED`].
-const ADMINS: &str = "kubeadm:cluster-admins";
+const ADMIN: &str = "admin";
 /// Whose members may do everything.
 const MASTERS: &str = "system:masters";
 const AUTHENTICATED: &str = "system:authenticated";
@@ -36,8 +34,18 @@ pub struct User {
 impl User {
     /// The cluster's own user.
     pub fn admin() -> Self {
-        let groups = [ADMINS, AUTHENTICATED].map(str::to_owned).to_vec();
-        Self { name: ADMIN.to_owned(), groups, ..Self::default() }
+        Self::known(ADMIN, vec![MASTERS.to_owned()])
+    }
+
+    /// Somebody of that name, in these groups and in those of everybody who is known.
+    pub fn known(name: &str, groups: Vec<String>) -> Self {
+        let user = Self { name: name.to_owned(), groups, ..Self::default() };
+        user.with_own_groups()
+    }
+
+    /// Whoever does not say.
+    pub fn anonymous() -> Self {
+        Self::known(ANONYMOUS, Vec::new())
     }
 
     /// Whom the cluster's own user acts as; none for itself.
@@ -94,14 +102,14 @@ impl User {
     }
 
     /// Namespace and name, where the user is a service account.
-    fn service_account(&self) -> Option<(&str, &str)> {
+    pub fn service_account(&self) -> Option<(&str, &str)> {
         let (namespace, name) = self.name.strip_prefix(SERVICE_ACCOUNT)?.split_once(':')?;
         (!namespace.is_empty() && !name.is_empty() && !name.contains(':')).then_some((namespace, name))
     }
 
     /// Whether the user may do everything, whatever the roles say.
     pub fn is_master(&self) -> bool {
-        self.groups.iter().any(|group| group == ADMINS || group == MASTERS)
+        self.groups.iter().any(|group| group == MASTERS)
     }
 
     /// Whether a binding's subject is this user; `namespace` is the binding's, empty for one of the whole

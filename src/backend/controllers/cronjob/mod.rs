@@ -174,6 +174,11 @@ impl Look<'_> {
             }
         };
         self.requeue_at = schedule.next(self.now, &zone);
+        if self.requeue_at.is_none() {
+            // The thirty-first of February.
+            let why = "time difference between two schedules is less than 1 second";
+            return self.event("Warning", "InvalidSchedule", format!("invalid schedule: {text} : {why}"));
+        }
         let Some(due) = self.last_due(&schedule, &zone) else { return };
         if self.is_too_late(due) {
             return;

@@ -159,7 +159,7 @@ fn a_failed_write_ends_the_outcome() {
 }
 
 fn seeded(seed: u64) -> Vec<String> {
-    let mut controllers = all("");
+    let mut controllers = all(&crate::backend::trust::Trust::new(None));
     controllers.push(Box::new(crate::backend::controllers::testing::FakeKubelet));
     let lab = Lab::seeded(controllers, seed);
     lab.create("deployments.apps", deployment("web", 3, "nginx"));
@@ -193,7 +193,7 @@ fn only_one_process_runs_it() {
         store,
         clock: Clock::default(),
         seed: Some(1),
-        controllers: all(""),
+        controllers: all(&crate::backend::trust::Trust::new(None)),
         logs: Box::new(()),
         waiting: Waiting::default(),
     };

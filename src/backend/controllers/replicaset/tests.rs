@@ -126,3 +126,26 @@ fn victims_in_order() {
     let order: Vec<&str> = victims::order(&candidates, &related, now).into_iter().map(|pod| pod.name()).collect();
     assert_eq!(order, ["homeless", "pending", "unready", "cheap", "crowded", "young", "restarting", "steady", "dear"]);
 }
+
+/// Of equal ages the restarts decide, of nearly equal ones the UIDs: together that can be a circle.
+#[test]
+fn victims_whose_order_is_a_circle() {
+    let now = crate::object::time::parse_rfc3339("2026-01-01T01:00:00Z").expect("a time");
+    let pods: Vec<_> = (0..60)
+        .map(|n| {
+            let since = format!("2026-01-01T00:00:0{}Z", n % 2);
+            let name = format!("{:02}", n * 37 % 60);
+            Arc::new(json!({
+                "metadata": {"name": name, "uid": name, "creationTimestamp": since},
+                "spec": {"nodeName": "n"},
+                "status": {
+                    "phase": "Running",
+                    "containerStatuses": [{"restartCount": n % 7}],
+                    "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": since}],
+                },
+            }))
+        })
+        .collect();
+    let candidates: Vec<&Arc<Object>> = pods.iter().collect();
+    assert_eq!(victims::order(&candidates, &candidates, now).len(), 60);
+}

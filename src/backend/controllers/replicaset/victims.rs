@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::backend::controllers::support::pods;
-use crate::object::{Meta, Object, Timestamp};
+use crate::object::{Meta, Object, Timestamp, go_sort};
 
 /// Makes some pods go before others.
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -28,7 +28,7 @@ pub fn order<'a>(candidates: &[&'a Arc<Object>], related: &[&Arc<Object>], now: 
     for pod in related.iter().filter(|pod| pods::is_active(pod)) {
         *crowds.entry(pod.str_at(&["spec", "nodeName"])).or_default() += 1;
     }
-    let mut ranked: Vec<Candidate> = candidates
+    let ranked: Vec<Candidate> = candidates
         .iter()
         .map(|pod| Candidate {
             pod,
@@ -37,8 +37,12 @@ pub fn order<'a>(candidates: &[&'a Arc<Object>], related: &[&Arc<Object>], now: 
             crowd: crowds.get(pod.str_at(&["spec", "nodeName"])).copied().unwrap_or(0),
         })
         .collect();
-    ranked.sort_by(|a, b| compare(a, b, now));
-    ranked.into_iter().map(|candidate| candidate.pod).collect()
+    // Equal and nearly equal ages can make a circle, which Rust's sort panics on.
+    let order = go_sort::sort(ranked.len(), |a, b| match (ranked.get(a), ranked.get(b)) {
+        (Some(a), Some(b)) => compare(a, b, now) == Ordering::Less,
+        _ => false,
+    });
+    order.into_iter().filter_map(|at| ranked.get(at)).map(|candidate| candidate.pod).collect()
 }
 
 fn compare(a: &Candidate, b: &Candidate, now: Timestamp) -> Ordering {

@@ -20,6 +20,10 @@ use crate::object::{Meta, Object, Status, Timestamp, schema, time};
 
 /// Stands for whoever wrote an object before anyone's fields were kept.
 const BEFORE: &str = "before-first-apply";
+/// Who applied in the client before applying in the server.
+const KUBECTL: &str = "kubectl";
+/// Where kubectl keeps what it applied.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Metadata that nobody manages.
 const NOT_MANAGED: &[&str] =
     &["name", "namespace", "creationTimestamp", "selfLink", "uid", "generation", "managedFields", "resourceVersion"];
@@ -165,10 +169,11 @@ pub fn apply(
     let diff = tree::compare(node, Some(live), Some(&new));
     let touched = diff.added.union(&diff.modified);
     if !force {
+        let taken_over = if manager.name == KUBECTL { applied_by_client(node, resource, live) } else { Set::default() };
         let conflicts: Vec<(String, String)> = entries
             .iter()
             .flat_map(|entry| {
-                let paths = entry.set.intersection(&touched).paths();
+                let paths = entry.set.intersection(&touched).difference(&taken_over).paths();
                 let shown = entry.shown();
                 paths.into_iter().map(move |path| (shown.clone(), path))
             })
@@ -188,6 +193,17 @@ pub fn apply(
     let mut new = new;
     write(&mut new, entries);
     Ok(new)
+}
+
+/// What was applied by kubectl before the server did it, and still is as it was: kubectl may take it over.
+fn applied_by_client(node: Node, resource: &Resource, live: &Object) -> Set {
+    let text = live.annotation(LAST_APPLIED).unwrap_or_default();
+    let Ok(last) = serde_json::from_str::<Object>(text) else { return Set::default() };
+    if last.api_version() != resource.group_version().to_string() {
+        return Set::default();
+    }
+    let diff = tree::compare(node, Some(&last), Some(live));
+    tree::fields(node, &last).difference(&diff.modified).difference(&diff.added).difference(&diff.removed)
 }
 
 /// Removes what was applied before and nobody owns any longer.

@@ -13,6 +13,9 @@ use crate::backend::registry::validation::container::{PROTOCOLS, port_number, po
 use crate::backend::registry::validation::{Faults, child, indexed, is_empty, is_set, meta};
 use crate::object::{GroupKind, Meta, Object, Status, names};
 
+/// What services may ask for besides: 10.0.0.0/24, an API server's range where it is given none, which
+/// manifests name.
+const MANIFESTS: std::ops::Range<u32> = 0x0a00_0002..0x0a00_00ff;
 /// The first address of the range of cluster addresses, `10.96.0.0/12`.
 const FIRST: u32 = 0x0a60_0000;
 /// How many addresses the range has.
@@ -33,21 +36,25 @@ pub(super) static SERVICE: Rules = Rules {
     },
     update: |new, old, cluster| {
         keep_allocated(new, old);
-        allocate(new, cluster)
+        // Another address than the one it has is for validation to refuse.
+        if changes_address(new, old) { Ok(()) } else { allocate(new, cluster) }
     },
     warnings: |service, _| warnings(service),
     validate,
     validate_update: |new, old, faults| {
-        let headless_or_set = |service: &Object| service.str_at(&["spec", "clusterIP"]).to_owned();
-        let (now, before) = (headless_or_set(new), headless_or_set(old));
-        let external = |service: &Object| service.str_at(&["spec", "type"]) == "ExternalName";
-        if !before.is_empty() && now != before && !external(new) && !external(old) {
+        if changes_address(new, old) {
             let value = new.at(&["spec", "clusterIPs"]).cloned().unwrap_or_default();
             faults.invalid("spec.clusterIPs[0]", value, "may not change once set");
         }
     },
     ..Rules::NAMESPACED
 };
+
+/// Whether a service that has an address is to have another one.
+fn changes_address(new: &Object, old: &Object) -> bool {
+    let (now, before) = (new.str_at(&["spec", "clusterIP"]), old.str_at(&["spec", "clusterIP"]));
+    !before.is_empty() && now != before && kind(new) != "ExternalName" && kind(old) != "ExternalName"
+}
 
 fn kind(service: &Object) -> &str {
     service.str_at(&["spec", "type"])
@@ -224,13 +231,14 @@ fn address(service: &mut Object, used: &BTreeSet<Ipv4Addr>, cluster: &dyn Cluste
     if !asked.is_empty() {
         // What is no address at all is for validation to tell.
         let Ok(address) = asked.parse::<Ipv4Addr>() else { return Ok(()) };
-        let why = if !(FIRST..FIRST + ADDRESSES).contains(&u32::from(address)) {
-            "the provided network does not match the current range"
-        } else if used.contains(&address) {
-            "provided IP is already allocated"
-        } else {
-            return Ok(());
-        };
+        let why =
+            if !(FIRST..FIRST + ADDRESSES).contains(&u32::from(address)) && !MANIFESTS.contains(&u32::from(address)) {
+                "the provided network does not match the current range"
+            } else if used.contains(&address) {
+                "provided IP is already allocated"
+            } else {
+                return Ok(());
+            };
         let value = service.at(&["spec", "clusterIPs"]).cloned().unwrap_or_default();
         return Err(FieldError::invalid("spec.clusterIPs", value, format!("failed to allocate IP {asked}: {why}")));
     }

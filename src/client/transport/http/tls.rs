@@ -1,16 +1,22 @@
 //! TLS with the authorities of a kubeconfig, as Go's `crypto/tls` judges them.
 
+use std::fmt;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, PeerMisbehaved, RootCertStore,
+    SignatureScheme,
 };
+
+use super::certificate::Certificate;
+use super::verify::Question;
+use super::{pem, system};
+use crate::client::config::SystemAuthorities;
 
 /// The client's certificate and key, as PEM; empty for none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,45 +25,111 @@ pub(super) struct Identity<'a> {
     pub(super) key: &'a [u8],
 }
 
-/// A configuration that trusts these authorities (PEM) and nobody else.
-pub(super) fn client_config(authorities: &[u8], identity: Identity<'_>, http2: bool) -> anyhow::Result<ClientConfig> {
+/// Whom to trust.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trust<'a> {
+    /// Anybody.
+    All,
+    /// Those of the system, or of the place that stands for it.
+    System(&'a SystemAuthorities),
+    /// These authorities (PEM) and nobody else.
+    These(&'a [u8]),
+}
+
+/// A configuration that trusts so, and shows who the client is. None where only the platform knows whom
+/// it trusts, and nothing is shown.
+pub(super) fn client_config(
+    trust: Trust<'_>,
+    identity: Identity<'_>,
+    http2: bool,
+) -> anyhow::Result<Option<ClientConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let authorities: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(authorities).filter_map(Result::ok).collect();
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(authorities.iter().cloned());
-    if added == 0 {
+    let authorities = match trust {
+        Trust::All => Vec::new(),
+        Trust::These(text) => pem::certificates(text),
+        Trust::System(place) => match system::authorities(place) {
+            Some(authorities) => authorities,
+            None if identity.certificate.is_empty() => return Ok(None),
+            None => anyhow::bail!("a client certificate needs a certificate authority in the kubeconfig"),
+        },
+    };
+    if authorities.is_empty() && matches!(trust, Trust::These(_)) {
         anyhow::bail!("unable to load root certificates: unable to parse bytes as PEM block");
     }
-    let verifier = Verifier {
-        inner: WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?,
-        authorities,
+    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+        Trust::All => Arc::new(Anybody(provider.signature_verification_algorithms)),
+        _ => Arc::new(Verifier { authorities, provider: Arc::clone(&provider) }),
     };
     let builder = ClientConfig::builder_with_provider(Arc::<CryptoProvider>::clone(&provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
+        .with_custom_certificate_verifier(verifier);
     let mut config = if identity.certificate.is_empty() {
         builder.with_no_client_auth()
     } else {
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(identity.certificate).filter_map(Result::ok).collect();
-        if chain.is_empty() {
-            anyhow::bail!("tls: failed to find any PEM data in certificate input");
-        }
-        let key = PrivateKeyDer::from_pem_slice(identity.key)
-            .map_err(|_| anyhow::anyhow!("tls: failed to find any PEM data in key input"))?;
-        builder.with_client_auth_cert(chain, key)?
+        builder.with_client_cert_resolver(Arc::new(Own(Arc::new(certified(&provider, identity)?))))
     };
     config.alpn_protocols = if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
-    Ok(config)
+    Ok(Some(config))
 }
 
-/// As webpki verifies, and one thing more: a server may show the very certificate that is trusted,
-/// even if that calls itself an authority. Many self-made servers do; Go accepts them.
+/// The client's certificate with its key, which must fit. What the certificate says is the server's
+/// concern.
+fn certified(provider: &CryptoProvider, identity: Identity<'_>) -> anyhow::Result<CertifiedKey> {
+    let chain = pem::chain(identity.certificate)?;
+    let own = chain.first().map(|own| Certificate::parse(own)).transpose().map_err(anyhow::Error::msg)?;
+    let keys = pem::keys(identity.key)?;
+    let key = keys.into_iter().find_map(|key| provider.key_provider.load_private_key(key).ok());
+    let Some(key) = key else { anyhow::bail!("tls: failed to parse private key") };
+    if let (Some(own), Some(public)) = (&own, key.public_key())
+        && public.as_ref() != own.key.encoded
+    {
+        // The identifier of the algorithm, behind two heads of at most four bytes each.
+        let kind =
+            |encoded: &[u8]| encoded.windows(own.key.algorithm.len()).take(9).any(|part| part == own.key.algorithm);
+        if kind(public.as_ref()) {
+            anyhow::bail!("tls: private key does not match public key");
+        }
+        anyhow::bail!("tls: private key type does not match public key type");
+    }
+    Ok(CertifiedKey::new(chain, key))
+}
+
+/// Shows the client's certificate to every server that asks for one.
+#[derive(Debug)]
+struct Own(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Own {
+    fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// Why a certificate does not hold: the whole sentence.
+#[derive(Debug)]
+struct Refusal(String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+fn refuse(words: String) -> Error {
+    CertificateError::Other(OtherError(Arc::new(Refusal(words)))).into()
+}
+
+/// Believes those whom the authorities vouch for.
 #[derive(Debug)]
 struct Verifier {
-    inner: Arc<WebPkiServerVerifier>,
     authorities: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -69,14 +141,27 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verdict = self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        let own_authority =
-            matches!(&verdict, Err(Error::InvalidCertificate(CertificateError::Other(why))) if is_authority(why));
-        if own_authority && self.authorities.iter().any(|trusted| trusted == end_entity) {
-            rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-            return Ok(ServerCertVerified::assertion());
+        let malformed = |why| refuse(format!("tls: failed to parse certificate from server: {why}"));
+        let leaf = Certificate::parse(end_entity).map_err(malformed)?;
+        let between: Vec<_> =
+            intermediates.iter().map(|one| Certificate::parse(one).map_err(malformed)).collect::<Result<_, _>>()?;
+        let roots: Vec<_> = self.authorities.iter().filter_map(|one| Certificate::parse(one).ok()).collect();
+        let question = Question {
+            roots: &roots,
+            intermediates: &between,
+            host: &server_name.to_str(),
+            now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+            algorithms: self.provider.signature_verification_algorithms,
+        };
+        let narrows = question.ask(&leaf).map_err(|why| refuse(format!("tls: failed to verify certificate: {why}")))?;
+        if narrows {
+            let mut store = RootCertStore::empty();
+            store.add_parsable_certificates(self.authorities.iter().cloned());
+            let strict = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&self.provider));
+            let strict = strict.build().map_err(|error| Error::General(error.to_string()))?;
+            return strict.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         }
-        verdict
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -85,7 +170,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        handshake(&self.provider.signature_verification_algorithms, message, cert, dss, false)
     }
 
     fn verify_tls13_signature(
@@ -94,45 +179,132 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        handshake(&self.provider.signature_verification_algorithms, message, cert, dss, true)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
-/// webpki says this of an authority that is used as a server's certificate; its own type is out of
-/// reach here.
-fn is_authority(why: &OtherError) -> bool {
-    format!("{why:?}").contains("CaUsedAsEndEntity")
+/// Checks that the server has the key of its certificate, whatever version that is of.
+fn handshake(
+    algorithms: &WebPkiSupportedAlgorithms,
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signed: &DigitallySignedStruct,
+    tls13: bool,
+) -> Result<HandshakeSignatureValid, Error> {
+    use SignatureScheme as Scheme;
+    let old = matches!(
+        signed.scheme,
+        Scheme::RSA_PKCS1_SHA1 | Scheme::RSA_PKCS1_SHA256 | Scheme::RSA_PKCS1_SHA384 | Scheme::RSA_PKCS1_SHA512
+    );
+    let known = algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
+    let Some((_, usable)) = known.filter(|_| !(tls13 && old)) else {
+        return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+    };
+    let certificate = Certificate::parse(certificate).map_err(|_| CertificateError::BadEncoding)?;
+    let usable = if tls13 { usable.get(..1).unwrap_or_default() } else { usable };
+    let fits = usable.iter().any(|algorithm| {
+        algorithm.public_key_alg_id().as_ref() == certificate.key.algorithm
+            && algorithm.verify_signature(certificate.key.bits, message, signed.signature()).is_ok()
+    });
+    if fits { Ok(HandshakeSignatureValid::assertion()) } else { Err(CertificateError::BadSignature.into()) }
 }
 
-/// What Go says of a certificate that does not hold, or of an answer that is no TLS.
+/// Believes anybody.
+#[derive(Debug)]
+struct Anybody(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    // Whoever anybody may be need not have a key either: keys that are not known here will do.
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
+
+/// What Go says of a certificate that does not hold, of an alert, or of an answer that is no TLS.
 pub(super) fn words(error: &Error) -> Option<String> {
-    use CertificateError as Fault;
-    let fault = match error {
-        Error::InvalidCertificate(fault) => fault,
-        Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => {
-            return Some("http: server gave HTTP response to HTTPS client".to_owned());
+    match error {
+        Error::InvalidCertificate(CertificateError::Other(OtherError(why))) => {
+            why.downcast_ref::<Refusal>().map(ToString::to_string)
         }
-        _ => return None,
-    };
-    let why = match fault {
-        Fault::UnknownIssuer | Fault::BadSignature => "certificate signed by unknown authority".to_owned(),
-        Fault::Expired | Fault::ExpiredContext { .. } | Fault::NotValidYet | Fault::NotValidYetContext { .. } => {
-            "certificate has expired or is not yet valid".to_owned()
-        }
-        Fault::NotValidForNameContext { expected, presented } => {
-            let inner = |name: &str| {
-                let name = name.split_once('(').map_or(name, |(_, rest)| rest.trim_end_matches(')'));
-                name.trim_matches('"').to_owned()
+        Error::InvalidCertificate(fault) => {
+            let why = match fault {
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                    "certificate signed by unknown authority".to_owned()
+                }
+                CertificateError::Expired | CertificateError::NotValidYet => {
+                    "certificate has expired or is not yet valid".to_owned()
+                }
+                other => format!("{other:?}"),
             };
-            let names: Vec<String> = presented.iter().map(|name| inner(name)).collect();
-            format!("certificate is valid for {}, not {}", names.join(", "), expected.to_str())
+            Some(format!("tls: failed to verify certificate: x509: {why}"))
         }
-        Fault::Other(why) if is_authority(why) => "certificate signed by unknown authority".to_owned(),
-        other => format!("{other:?}"),
+        Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => {
+            Some("http: server gave HTTP response to HTTPS client".to_owned())
+        }
+        Error::AlertReceived(alert) => Some(format!("remote error: tls: {}", alert_words(*alert))),
+        _ => None,
+    }
+}
+
+/// An alert in Go's words.
+fn alert_words(alert: rustls::AlertDescription) -> String {
+    use rustls::AlertDescription as Alert;
+    let words = match alert {
+        Alert::UnexpectedMessage => "unexpected message",
+        Alert::BadRecordMac => "bad record MAC",
+        Alert::RecordOverflow => "record overflow",
+        Alert::HandshakeFailure => "handshake failure",
+        Alert::BadCertificate => "bad certificate",
+        Alert::UnsupportedCertificate => "unsupported certificate",
+        Alert::CertificateRevoked => "revoked certificate",
+        Alert::CertificateExpired => "expired certificate",
+        Alert::CertificateUnknown => "unknown certificate",
+        Alert::IllegalParameter => "illegal parameter",
+        Alert::UnknownCA => "unknown certificate authority",
+        Alert::AccessDenied => "access denied",
+        Alert::DecodeError => "error decoding message",
+        Alert::DecryptError => "error decrypting message",
+        Alert::ProtocolVersion => "protocol version not supported",
+        Alert::InsufficientSecurity => "insufficient security level",
+        Alert::InternalError => "internal error",
+        Alert::UserCanceled => "user canceled",
+        Alert::UnrecognisedName => "unrecognized name",
+        Alert::CertificateRequired => "certificate required",
+        Alert::NoApplicationProtocol => "no application protocol",
+        other => return format!("alert({})", u8::from(other)),
     };
-    Some(format!("tls: failed to verify certificate: x509: {why}"))
+    words.to_owned()
 }

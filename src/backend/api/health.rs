@@ -1,0 +1,85 @@
+//! How the server is: its health, and numbers about it.
+
+use std::fmt::Write as _;
+
+use super::Api;
+use super::discovery::VERSION;
+use crate::object::Status;
+
+/// The checks, and by which paths they are asked. All of them pass in a server that answers at all.
+const CHECKS: &[(&str, &[&str])] = &[
+    ("ping", &["healthz", "readyz", "livez"]),
+    ("log", &["healthz", "readyz", "livez"]),
+    ("etcd", &["healthz", "readyz", "livez"]),
+    ("etcd-readiness", &["readyz"]),
+    ("informer-sync", &["readyz"]),
+    ("poststarthook/start-apiserver-admission-initializer", &["healthz", "readyz", "livez"]),
+    ("poststarthook/generic-apiserver-start-informers", &["healthz", "readyz", "livez"]),
+    ("poststarthook/start-apiextensions-informers", &["healthz", "readyz", "livez"]),
+    ("poststarthook/start-apiextensions-controllers", &["healthz", "readyz", "livez"]),
+    ("poststarthook/crd-informer-synced", &["healthz", "readyz", "livez"]),
+    ("poststarthook/rbac/bootstrap-roles", &["healthz", "readyz", "livez"]),
+    ("poststarthook/scheduling/bootstrap-system-priority-classes", &["healthz", "readyz", "livez"]),
+    ("poststarthook/apiservice-discovery-controller", &["healthz", "readyz", "livez"]),
+    ("autoregister-completion", &["healthz", "readyz", "livez"]),
+    ("poststarthook/apiservice-openapi-controller", &["healthz", "readyz", "livez"]),
+    ("poststarthook/apiservice-openapiv3-controller", &["healthz", "readyz", "livez"]),
+    ("shutdown", &["readyz"]),
+];
+
+/// The answer to a question after the server's health; none for a check that there is not.
+pub(super) fn answer(of: &str, check: &str, verbose: bool) -> Option<String> {
+    let mut checks = CHECKS.iter().filter(|(_, paths)| paths.contains(&of)).map(|(name, _)| *name);
+    if !check.is_empty() {
+        return checks.any(|name| name == check).then(|| "ok".to_owned());
+    }
+    if !verbose {
+        return Some("ok".to_owned());
+    }
+    let mut text = String::new();
+    for name in checks {
+        let _ = writeln!(text, "[+]{name} ok");
+    }
+    let _ = writeln!(text, "{of} check passed");
+    Some(text)
+}
+
+/// Numbers in Prometheus' text format.
+///
+/// # Errors
+/// A store that cannot be read.
+pub(super) fn metrics(api: &Api) -> Result<String, Status> {
+    let mut text = String::new();
+    let mut family = |name: &str, help: &str, samples: &[(String, u64)]| {
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for (labels, value) in samples {
+            let _ = writeln!(text, "{name}{labels} {value}");
+        }
+    };
+    let build = format!("{{git_version=\"{VERSION}\",major=\"1\",minor=\"36\",platform=\"linux/amd64\"}}");
+    family("kubernetes_build_info", "[BETA] The version that the server behaves like.", &[(build, 1)]);
+    let counts = api.store().counts()?;
+    let counts: Vec<(String, u64)> =
+        counts.into_iter().map(|(resource, count)| (format!("{{resource=\"{resource}\"}}"), count)).collect();
+    family("apiserver_storage_objects", "[STABLE] How many objects of each resource are stored.", &counts);
+    let revision = api.store().revision()?;
+    family("apiserver_storage_revision", "[ALPHA] The revision of the last write.", &[(String::new(), revision)]);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_what_it_checks() {
+        assert_eq!(answer("livez", "", false).as_deref(), Some("ok"));
+        assert_eq!(answer("healthz", "etcd", false).as_deref(), Some("ok"));
+        assert_eq!(answer("healthz", "shutdown", false), None);
+        let all = answer("readyz", "", true).expect("lines");
+        assert!(
+            all.starts_with("[+]ping ok\n[+]log ok\n[+]etcd ok\n")
+                && all.ends_with("[+]shutdown ok\nreadyz check passed\n")
+        );
+    }
+}

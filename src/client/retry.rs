@@ -1,0 +1,73 @@
+//! When a request is sent again: a server that is busy says when, and a connection that broke before an
+//! answer came is made anew for requests that change nothing (client-go's `with_retry.go`).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HeaderMap, RETRY_AFTER};
+use http::{Method, Request, Response, StatusCode};
+use tokio::time::Instant;
+
+use super::log::Value;
+use super::transport::Body;
+use super::{Client, ConnectionError, from_box};
+
+/// As often as client-go.
+const RETRIES: u64 = 10;
+/// How long to wait after a connection broke.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Seconds after which a busy server wants to be asked again.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
+}
+
+impl Client {
+    /// Sends a request until there is an answer to give. With `again`, a broken connection is made anew.
+    pub(super) async fn persist(&self, request: Request<Bytes>, again: bool) -> anyhow::Result<Response<Body>> {
+        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let (answer, pause, why) = match self.transport.send(request.clone()).await.map_err(from_box) {
+                Ok(response) => {
+                    self.note_warnings(response.headers());
+                    let status = response.status();
+                    let busy = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+                    let pause = retry_after(response.headers()).filter(|_| busy).map(Duration::from_secs);
+                    (Ok(response), pause, status.to_string())
+                }
+                Err(error) => {
+                    let broken = error.downcast_ref::<ConnectionError>().is_some_and(|fault| fault.transient);
+                    let pause = (again && broken && request.method() == Method::GET).then_some(PAUSE);
+                    let why = error.downcast_ref::<ConnectionError>().map(|fault| fault.message.clone());
+                    (Err(error), pause, why.unwrap_or_default())
+                }
+            };
+            let Some(pause) = pause.filter(|_| attempt <= RETRIES) else { return answer };
+            if let Some(deadline) = deadline
+                && Instant::now() + pause > deadline
+            {
+                // It would not live to see the next.
+                tokio::time::sleep_until(deadline).await;
+                let message = format!("context deadline exceeded - error from a previous attempt: {why}");
+                return Err(ConnectionError::says("", message).into());
+            }
+            if let Some(log) = self.log.as_ref().filter(|log| log.level("with_retry") >= 4) {
+                let delay = format!("{}s", pause.as_secs());
+                let url = request.uri().to_string();
+                log.say(
+                    "with_retry.go:234",
+                    "Got a Retry-After response",
+                    &[
+                        ("delay", Value::Text(&delay)),
+                        ("attempt", Value::Number(attempt.into())),
+                        ("url", Value::Text(&url)),
+                    ],
+                );
+            }
+            drop(answer);
+            tokio::time::sleep(pause).await;
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! Certificates (X.509, RFC 5280): of their fields, those that decide whether to trust them.
+
+use std::net::IpAddr;
+
+/// Tags of DER.
+mod tag {
+    pub(super) const BOOLEAN: u8 = 0x01;
+    pub(super) const INTEGER: u8 = 0x02;
+    pub(super) const BITS: u8 = 0x03;
+    pub(super) const OCTETS: u8 = 0x04;
+    pub(super) const OID: u8 = 0x06;
+    pub(super) const UTC_TIME: u8 = 0x17;
+    pub(super) const TIME: u8 = 0x18;
+    pub(super) const SEQUENCE: u8 = 0x30;
+    pub(super) const SET: u8 = 0x31;
+    pub(super) const VERSION: u8 = 0xa0;
+    pub(super) const EXTENSIONS: u8 = 0xa3;
+    pub(super) const DNS_NAME: u8 = 0x82;
+    pub(super) const IP_ADDRESS: u8 = 0x87;
+}
+
+/// Object identifiers, encoded.
+mod oid {
+    pub(super) const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+    pub(super) const ORGANIZATION: &[u8] = &[0x55, 4, 10];
+    pub(super) const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
+    pub(super) const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 17];
+    pub(super) const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+    pub(super) const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
+    pub(super) const EXTENDED_USAGE: &[u8] = &[0x55, 0x1d, 37];
+    pub(super) const ANY_USAGE: &[u8] = &[0x55, 0x1d, 37, 0];
+    pub(super) const SERVER: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
+    /// Extensions that change nothing here: key identifiers, places of lists, policies.
+    pub(super) const IDLE: [&[u8]; 5] =
+        [&[0x55, 0x1d, 14], &[0x55, 0x1d, 31], &[0x55, 0x1d, 35], &[0x55, 0x1d, 32], &[0x2b, 6, 1, 5, 5, 7, 1, 1]];
+}
+
+/// Why something is no certificate, in Go's words.
+pub(super) type Malformed = &'static str;
+
+const MALFORMED: Malformed = "x509: malformed certificate";
+
+/// What is left of a DER encoding.
+#[derive(Clone, Copy)]
+struct Der<'a>(&'a [u8]);
+
+impl<'a> Der<'a> {
+    /// The next value: its tag, its content, and both as they are encoded.
+    fn any(&mut self) -> Option<(u8, &'a [u8], &'a [u8])> {
+        let (&tag, rest) = self.0.split_first()?;
+        let (&first, rest) = rest.split_first()?;
+        let (length, rest) = if first < 0x80 {
+            (usize::from(first), rest)
+        } else {
+            let size = usize::from(first & 0x7f);
+            if size == 0 || size > 4 {
+                return None;
+            }
+            let (bytes, rest) = rest.split_at_checked(size)?;
+            (bytes.iter().fold(0_usize, |length, byte| (length << 8) | usize::from(*byte)), rest)
+        };
+        let (content, after) = rest.split_at_checked(length)?;
+        let whole = self.0.get(..self.0.len() - after.len())?;
+        self.0 = after;
+        Some((tag, content, whole))
+    }
+
+    /// The content of the next value, which must have this tag.
+    fn expect(&mut self, wanted: u8) -> Option<&'a [u8]> {
+        self.any().filter(|(tag, ..)| *tag == wanted).map(|(_, content, _)| content)
+    }
+
+    /// The content of the next value if it has this tag.
+    fn maybe(&mut self, wanted: u8) -> Option<&'a [u8]> {
+        if self.0.first() == Some(&wanted) { self.expect(wanted) } else { None }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A public key: its algorithm's identifier and its bits, and both as they are encoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PublicKey<'a> {
+    pub(super) algorithm: &'a [u8],
+    pub(super) bits: &'a [u8],
+    pub(super) encoded: &'a [u8],
+}
+
+/// A certificate, taken apart.
+#[derive(Clone, Debug)]
+pub(super) struct Certificate<'a> {
+    /// All of it.
+    pub(super) encoded: &'a [u8],
+    /// What is signed.
+    pub(super) signed: &'a [u8],
+    /// The identifier of the signature's algorithm.
+    pub(super) algorithm: &'a [u8],
+    /// The signature.
+    pub(super) signature: &'a [u8],
+    /// 1 to 3.
+    pub(super) version: u8,
+    serial: &'a [u8],
+    /// Who signed it, encoded.
+    pub(super) issuer: &'a [u8],
+    /// Whose it is, encoded.
+    pub(super) subject: &'a [u8],
+    /// Seconds since 1970.
+    pub(super) not_before: i64,
+    /// Seconds since 1970.
+    pub(super) not_after: i64,
+    /// The key that it vouches for.
+    pub(super) key: PublicKey<'a>,
+    /// The names of the machine; none where it does not speak of any.
+    pub(super) names: Option<Names<'a>>,
+    /// Whether it is an authority's, and how many more may follow below; none where it does not say.
+    pub(super) authority: Option<(bool, Option<usize>)>,
+    /// Whether it may sign certificates; none where it does not say.
+    pub(super) signs: Option<bool>,
+    /// Whether it is for servers; none where it does not say what it is for.
+    pub(super) serves: Option<bool>,
+    /// Whether it narrows the names of those below.
+    pub(super) constrains_names: bool,
+    /// Whether it has an extension that must be understood and is not.
+    pub(super) unhandled: bool,
+}
+
+/// Alternative names of a subject.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names<'a> {
+    pub(super) dns: Vec<&'a str>,
+    pub(super) ip: Vec<IpAddr>,
+    encoded: &'a [u8],
+}
+
+impl PartialEq for Names<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.encoded == other.encoded
+    }
+}
+
+impl<'a> Certificate<'a> {
+    /// Takes a certificate apart.
+    pub(super) fn parse(encoded: &'a [u8]) -> Result<Self, Malformed> {
+        let mut outer = Der(Der(encoded).expect(tag::SEQUENCE).ok_or(MALFORMED)?);
+        let (_, inner, signed) =
+            outer.any().filter(|(tag, ..)| *tag == tag::SEQUENCE).ok_or("x509: malformed tbs certificate")?;
+        let algorithm = outer.expect(tag::SEQUENCE).ok_or("x509: malformed signature algorithm identifier")?;
+        let signature = outer.expect(tag::BITS).and_then(whole_bits).ok_or("x509: malformed signature")?;
+        let mut inner = Der(inner);
+        let version = match inner.maybe(tag::VERSION) {
+            None => 1,
+            Some(version) => match Der(version).expect(tag::INTEGER) {
+                Some([version @ 0..=2]) => version + 1,
+                _ => return Err("x509: invalid version"),
+            },
+        };
+        let serial = inner.expect(tag::INTEGER).ok_or("x509: malformed serial number")?;
+        if serial.first().is_none_or(|first| first & 0x80 != 0) {
+            return Err("x509: negative serial number");
+        }
+        if inner.expect(tag::SEQUENCE) != Some(algorithm) {
+            return Err("x509: inner and outer signature algorithm identifiers don't match");
+        }
+        let mut name = |wrong: Malformed| {
+            inner.any().filter(|(tag, ..)| *tag == tag::SEQUENCE).map(|(_, _, encoded)| encoded).ok_or(wrong)
+        };
+        let issuer = name("x509: malformed issuer")?;
+        let mut validity = Der(inner.expect(tag::SEQUENCE).ok_or("x509: malformed validity")?);
+        let mut time =
+            || validity.any().and_then(|(tag, text, _)| seconds(tag, text)).ok_or("x509: malformed validity");
+        let (not_before, not_after) = (time()?, time()?);
+        let mut name = |wrong: Malformed| {
+            inner.any().filter(|(tag, ..)| *tag == tag::SEQUENCE).map(|(_, _, encoded)| encoded).ok_or(wrong)
+        };
+        let subject = name("x509: malformed subject")?;
+        let key = inner.any().filter(|(tag, ..)| *tag == tag::SEQUENCE).and_then(public_key);
+        let mut certificate = Self {
+            encoded,
+            signed,
+            algorithm,
+            signature,
+            version,
+            serial,
+            issuer,
+            subject,
+            not_before,
+            not_after,
+            key: key.ok_or("x509: malformed spki")?,
+            names: None,
+            authority: None,
+            signs: None,
+            serves: None,
+            constrains_names: false,
+            unhandled: false,
+        };
+        while let Some((tag, content, _)) = inner.any() {
+            if tag == tag::EXTENSIONS {
+                certificate.read_extensions(content).ok_or("x509: malformed extensions")?;
+            }
+        }
+        Ok(certificate)
+    }
+
+    fn read_extensions(&mut self, content: &'a [u8]) -> Option<()> {
+        let mut list = Der(Der(content).expect(tag::SEQUENCE)?);
+        let mut seen = Vec::new();
+        while !list.is_empty() {
+            let mut extension = Der(list.expect(tag::SEQUENCE)?);
+            let id = extension.expect(tag::OID)?;
+            let critical = extension.maybe(tag::BOOLEAN).is_some_and(|value| value != [0]);
+            let value = extension.expect(tag::OCTETS)?;
+            if seen.contains(&id) {
+                return None;
+            }
+            seen.push(id);
+            match id {
+                oid::KEY_USAGE => {
+                    let bits = Der(value).expect(tag::BITS)?;
+                    /// Bit 5, keyCertSign, counted from the left behind the count of unused bits.
+                    const CERTIFICATES: u8 = 0x04;
+                    let usage = bits.get(1).copied().unwrap_or_default();
+                    let any = bits.get(1..).is_some_and(|bytes| bytes.iter().any(|byte| *byte != 0));
+                    self.signs = any.then_some(usage & CERTIFICATES != 0);
+                }
+                oid::BASIC_CONSTRAINTS => {
+                    let mut fields = Der(Der(value).expect(tag::SEQUENCE)?);
+                    let authority = fields.maybe(tag::BOOLEAN).is_some_and(|value| value != [0]);
+                    let depth = match fields.maybe(tag::INTEGER) {
+                        Some(bytes) if bytes.len() <= 2 => {
+                            Some(bytes.iter().fold(0, |depth, byte| (depth << 8) | usize::from(*byte)))
+                        }
+                        Some(_) => return None,
+                        None => None,
+                    };
+                    self.authority = Some((authority, depth));
+                }
+                oid::ALTERNATIVE_NAMES => {
+                    let names = names(value)?;
+                    // Names of other kinds alone are not understood.
+                    self.unhandled |= critical && names.dns.is_empty() && names.ip.is_empty();
+                    self.names = Some(names);
+                }
+                oid::EXTENDED_USAGE => {
+                    let mut usages = Der(Der(value).expect(tag::SEQUENCE)?);
+                    let mut serves = false;
+                    while !usages.is_empty() {
+                        serves |= matches!(usages.expect(tag::OID)?, oid::ANY_USAGE | oid::SERVER);
+                    }
+                    self.serves = Some(serves);
+                }
+                oid::NAME_CONSTRAINTS => self.constrains_names = true,
+                other => self.unhandled |= critical && !oid::IDLE.contains(&other),
+            }
+        }
+        Some(())
+    }
+
+    /// The subject's common name; empty for none.
+    pub(super) fn common_name(&self) -> String {
+        attribute(self.subject, oid::COMMON_NAME).unwrap_or_default()
+    }
+
+    /// How errors name it: by its common name, else its organisation, else its number.
+    pub(super) fn called(&self) -> String {
+        let name = self.common_name();
+        if !name.is_empty() {
+            return name;
+        }
+        attribute(self.subject, oid::ORGANIZATION).unwrap_or_else(|| format!("serial:{}", decimal(self.serial)))
+    }
+
+    /// Whether it is the same subject with the same key and names (RFC 5280 lets several certificates
+    /// be).
+    pub(super) fn is_twin_of(&self, other: &Self) -> bool {
+        self.subject == other.subject && self.key.encoded == other.key.encoded && self.names == other.names
+    }
+}
+
+/// A string of bits that ends with a whole byte.
+fn whole_bits(content: &[u8]) -> Option<&[u8]> {
+    content.split_first().filter(|(unused, _)| **unused == 0).map(|(_, bits)| bits)
+}
+
+fn public_key<'a>((_, content, encoded): (u8, &'a [u8], &'a [u8])) -> Option<PublicKey<'a>> {
+    let mut fields = Der(content);
+    let algorithm = fields.expect(tag::SEQUENCE)?;
+    Some(PublicKey { algorithm, bits: whole_bits(fields.expect(tag::BITS)?)?, encoded })
+}
+
+/// A time in seconds since 1970: `YYMMDDhhmmssZ`, or with all digits of the year.
+fn seconds(tag: u8, text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
+    let (year, rest) = match tag {
+        tag::UTC_TIME => text.split_at_checked(2)?,
+        tag::TIME => text.split_at_checked(4)?,
+        _ => return None,
+    };
+    if rest.len() != 10 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number = |range: std::ops::Range<usize>| rest.get(range)?.parse::<i8>().ok();
+    let year = match (tag, year.parse::<i16>().ok()?) {
+        (tag::UTC_TIME, year @ 0..50) => year + 2000,
+        (tag::UTC_TIME, year) => year + 1900,
+        (_, year) => year,
+    };
+    let time =
+        jiff::civil::DateTime::new(year, number(0..2)?, number(2..4)?, number(4..6)?, number(6..8)?, number(8..10)?, 0);
+    Some(time.ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
+}
+
+fn names(value: &[u8]) -> Option<Names<'_>> {
+    let mut list = Der(Der(value).expect(tag::SEQUENCE)?);
+    let mut names = Names { encoded: value, ..Names::default() };
+    while let Some((tag, content, _)) = list.any() {
+        match tag {
+            tag::DNS_NAME => names.dns.push(std::str::from_utf8(content).ok()?),
+            tag::IP_ADDRESS => names.ip.push(match content.len() {
+                4 => IpAddr::from(<[u8; 4]>::try_from(content).ok()?),
+                16 => IpAddr::from(<[u8; 16]>::try_from(content).ok()?),
+                _ => return None,
+            }),
+            _ => {}
+        }
+    }
+    list.is_empty().then_some(names)
+}
+
+/// The last attribute of this type in a name, as text.
+fn attribute(name: &[u8], wanted: &[u8]) -> Option<String> {
+    let mut sets = Der(Der(name).expect(tag::SEQUENCE)?);
+    let mut found = None;
+    while let Some(content) = sets.expect(tag::SET) {
+        let mut set = Der(content);
+        while let Some(content) = set.expect(tag::SEQUENCE) {
+            let mut pair = Der(content);
+            if pair.expect(tag::OID) == Some(wanted) {
+                found = pair.any().map(|(_, text, _)| String::from_utf8_lossy(text).into_owned());
+            }
+        }
+    }
+    found
+}
+
+/// A long number in decimal digits.
+fn decimal(bytes: &[u8]) -> String {
+    let mut digits = vec![0_u8];
+    for byte in bytes {
+        let mut carry = u32::from(*byte);
+        for digit in &mut digits {
+            carry += u32::from(*digit) << 8;
+            *digit = u8::try_from(carry % 10).unwrap_or_default();
+            carry /= 10;
+        }
+        while carry > 0 {
+            digits.push(u8::try_from(carry % 10).unwrap_or_default());
+            carry /= 10;
+        }
+    }
+    digits.iter().rev().map(|digit| char::from(b'0' + digit)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample() -> Vec<u8> {
+        let mut params =
+            rcgen::CertificateParams::new(vec!["a.example.org".to_owned(), "10.1.2.3".to_owned()]).expect("parameters");
+        params.distinguished_name.push(rcgen::DnType::CommonName, "system:node:a");
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+        params.self_signed(&rcgen::KeyPair::generate().expect("a key")).expect("a certificate").der().to_vec()
+    }
+
+    #[test]
+    fn takes_certificates_apart() {
+        let der = sample();
+        let certificate = Certificate::parse(&der).expect("a certificate");
+        let names = certificate.names.as_ref().expect("names");
+        assert_eq!((names.dns.as_slice(), names.ip.len()), (&["a.example.org"][..], 1));
+        assert_eq!((certificate.version, certificate.common_name().as_str()), (3, "system:node:a"));
+        assert_eq!(
+            (certificate.serves, certificate.unhandled, certificate.constrains_names),
+            (Some(true), false, false)
+        );
+        assert!(certificate.not_before < certificate.not_after);
+        assert_eq!(decimal(&[1, 0, 0]), "65536");
+        assert_eq!(seconds(tag::UTC_TIME, b"700101000000Z"), Some(0));
+        assert_eq!(seconds(tag::TIME, b"20200201000000Z"), Some(1_580_515_200));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(at in 0_usize..600, byte in any::<u8>(), cut in 0_usize..600) {
+            let mut der = sample();
+            if let Some(old) = der.get_mut(at) {
+                *old = byte;
+            }
+            let _ = Certificate::parse(&der);
+            der.truncate(cut);
+            let _ = Certificate::parse(&der);
+        }
+    }
+}
