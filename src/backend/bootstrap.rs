@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::api::{Api, WriteOptions};
 use super::kubelet::nodes;
-use crate::object::{Meta, Object, Status, Timestamp};
+use crate::object::{Meta, Object, Status, Timestamp, time};
 
 /// Says in the store that the objects were made.
 pub const DONE: &str = "bootstrapped";
@@ -13,6 +13,30 @@ pub const DONE: &str = "bootstrapped";
 pub const ROLES_DONE: &str = "bootstrapped-roles";
 /// The roles and bindings that every cluster has.
 const ROLES: &str = include_str!("rbac.json");
+/// The API's groups and versions with the priorities that their `APIService`s have.
+const API_SERVICES: &[(&str, &str, i64, i64)] = &[
+    ("", "v1", 18_000, 1),
+    ("apps", "v1", 17_800, 15),
+    ("events.k8s.io", "v1", 17_750, 15),
+    ("authentication.k8s.io", "v1", 17_700, 15),
+    ("authorization.k8s.io", "v1", 17_600, 15),
+    ("autoscaling", "v2", 17_500, 30),
+    ("autoscaling", "v1", 17_500, 15),
+    ("batch", "v1", 17_400, 15),
+    ("certificates.k8s.io", "v1", 17_300, 15),
+    ("networking.k8s.io", "v1", 17_200, 15),
+    ("policy", "v1", 17_100, 15),
+    ("rbac.authorization.k8s.io", "v1", 17_000, 15),
+    ("storage.k8s.io", "v1", 16_800, 15),
+    ("admissionregistration.k8s.io", "v1", 16_700, 15),
+    ("apiextensions.k8s.io", "v1", 16_700, 15),
+    ("scheduling.k8s.io", "v1", 16_600, 15),
+    ("coordination.k8s.io", "v1", 16_500, 15),
+    ("node.k8s.io", "v1", 16_300, 15),
+    ("discovery.k8s.io", "v1", 16_200, 15),
+    ("resource.k8s.io", "v1", 16_200, 21),
+    ("flowcontrol.apiserver.k8s.io", "v1", 16_100, 21),
+];
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// Makes the objects of a new cluster; an older one stays as it is.
@@ -20,7 +44,9 @@ pub fn run(api: &Api, nodes: usize, seed: Option<u64>) -> Result<(), Status> {
     if api.store().meta_get(DONE)?.is_some() {
         // A cluster that was made before there were roles gets them.
         if api.store().meta_get(ROLES_DONE)?.is_none() {
-            api.create_all(roles(), &WriteOptions::default())?;
+            let mut missing = roles();
+            missing.extend(api_services(api.clock().now()));
+            api.create_all(missing, &WriteOptions::default())?;
             api.store().meta_set(ROLES_DONE, "1")?;
         }
         return Ok(());
@@ -32,6 +58,7 @@ pub fn run(api: &Api, nodes: usize, seed: Option<u64>) -> Result<(), Status> {
     }
     let mut all = objects(nodes, api.clock().now());
     all.extend(roles());
+    all.extend(api_services(api.clock().now()));
     api.create_all(all, &WriteOptions::default())?;
     api.store().meta_set(ROLES_DONE, "1")?;
     api.store().meta_set(DONE, "1")?;
@@ -75,6 +102,43 @@ fn role(mut short: Object) -> Option<(&'static str, Object)> {
     }
     short.set_at(&["metadata"], metadata);
     Some((resource, short))
+}
+
+/// What says of each group and version who serves it: this server, and the one that measures pods, which is
+/// here too but can be taken away.
+fn api_services(now: Timestamp) -> Vec<(&'static str, Object)> {
+    let condition = |reason: &str, message: &str| {
+        json!({"conditions": [{
+            "type": "Available", "status": "True", "lastTransitionTime": time::rfc3339(now),
+            "reason": reason, "message": message,
+        }]})
+    };
+    let mut all = Vec::new();
+    for (group, version, group_priority, version_priority) in API_SERVICES {
+        let mut spec = json!({
+            "version": version, "groupPriorityMinimum": group_priority, "versionPriority": version_priority,
+        });
+        if !group.is_empty() {
+            spec["group"] = (*group).into();
+        }
+        all.push(json!({
+            "metadata": {
+                "name": format!("{version}.{group}"),
+                "labels": {"kube-aggregator.kubernetes.io/automanaged": "onstart"},
+            },
+            "spec": spec,
+            "status": condition("Local", "Local APIServices are always available"),
+        }));
+    }
+    all.push(json!({
+        "metadata": {"name": "v1beta1.metrics.k8s.io", "labels": {"k8s-app": "metrics-server"}},
+        "spec": {
+            "group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100,
+            "insecureSkipTLSVerify": true, "service": {"name": "metrics-server", "namespace": "kube-system", "port": 443},
+        },
+        "status": condition("Passed", "all checks passed"),
+    }));
+    all.into_iter().map(|service| ("apiservices.apiregistration.k8s.io", service)).collect()
 }
 
 fn objects(count: usize, now: Timestamp) -> Vec<(&'static str, Object)> {

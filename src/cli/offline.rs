@@ -145,6 +145,7 @@ fn run(
             allow_remote: serve.allow_remote,
             token_auth_file: serve.token_auth_file,
             client_ca_file: serve.client_ca_file,
+            always_allow: serve.always_allow,
             kubeconfig: serve.kubeconfig.map(std::path::absolute).transpose()?,
             // Clients check certificates against their own clocks.
             ..server::Options::new(serve.dir.clone(), Clock::System.now())

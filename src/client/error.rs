@@ -82,6 +82,44 @@ impl ConnectionError {
     }
 }
 
+/// Adds to a status that was made up what the request was about, as client-go does: `(get pods x)`.
+/// Statuses of the server's own, and requests that are about no resource, stay as they are.
+pub fn about(error: anyhow::Error, method: &Method, path: &str) -> anyhow::Error {
+    let mut status = match error.downcast::<Status>() {
+        Ok(status) => status,
+        Err(other) => return other,
+    };
+    let made_up = status
+        .details
+        .as_ref()
+        .is_some_and(|details| details.causes.iter().any(|cause| cause.reason == "UnexpectedServerResponse"));
+    let resource = resource_of(path).filter(|_| made_up);
+    if let Some((resource, name)) = resource {
+        let space = if name.is_empty() { "" } else { " " };
+        let verb = method.as_str().to_ascii_lowercase();
+        status.message.push_str(&format!(" ({verb} {resource}{space}{name})"));
+    }
+    status.into()
+}
+
+/// The resource (`deployments.apps`) and the name that a path leads to.
+fn resource_of(path: &str) -> Option<(String, &str)> {
+    let mut parts = path.trim_matches('/').split('/');
+    let group = match parts.next()? {
+        "api" => "",
+        "apis" => parts.next()?,
+        _ => return None,
+    };
+    parts.next()?;
+    let mut rest: Vec<&str> = parts.collect();
+    if let ["namespaces", _, _, ..] = rest.as_slice() {
+        rest.drain(..2);
+    }
+    let plural = rest.first().filter(|plural| !plural.is_empty())?;
+    let dot = if group.is_empty() { "" } else { "." };
+    Some((format!("{plural}{dot}{group}"), rest.get(1).copied().unwrap_or("")))
+}
+
 /// The status that client-go makes of an error response that holds none: `text` is the body where it
 /// is text.
 pub fn generic_status(method: &Method, code: StatusCode, text: Option<&str>, retry_after: Option<i64>) -> Status {

@@ -102,12 +102,12 @@ impl Client {
     /// Sends a request; an error status is an error.
     pub async fn send(&self, call: Call) -> anyhow::Result<Response<Body>> {
         let request = call.build()?;
-        let method = request.method().clone();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.persist(self.named(request), true).await?;
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(refusal(&method, response).await)
+        Err(error::about(refusal(&method, response).await, &method, &path))
     }
 
     /// Sends a request and reads the whole answer.

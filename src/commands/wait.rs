@@ -23,7 +23,7 @@ const FOR_EVER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Objects are named, narrowed by labels, or read from files. With several conditions all must be met, one after the other; that of being created always comes first. What happened before the command began counts as well. Prints a line for each condition that is met, and fails when the time is over.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
-    after_help = "# Wait until a pod is ready\nkctl wait --for=condition=Ready pod/busybox1\n\n# Wait until it is not; the status of a condition is compared without regard to case\nkctl wait --for=condition=Ready=false pod/busybox1\n\n# Wait until a field has a value\nkctl wait --for=jsonpath='{.status.phase}'=Running pod/busybox1\n\n# Wait until a Service has an address from outside\nkctl wait --for=jsonpath='{.status.loadBalancer.ingress}' service/web\n\n# Wait until an object is created\nkctl wait --for=create secret/busybox1 --timeout=30s\n\n# Wait until a pod is gone\nkctl wait --for=delete pod/busybox1 --timeout=60s\n\n# Wait until a pod is created and then ready\nkctl wait --for=condition=Ready --for=create pod/busybox1"
+    after_help = "# Wait until a pod is ready\nkctl wait --for=condition=Ready pod/busybox1\n\n# Wait until it is not; the status of a condition is compared without regard to case\nkctl wait --for=condition=Ready=false pod/busybox1\n\n# Wait until a field has a value\nkctl wait --for=jsonpath='{.status.phase}'=Running pod/busybox1\n\n# Wait until a Service has an address from outside\nkctl wait --for=jsonpath='{.status.loadBalancer.ingress}' service/web\n\n# Wait until an object is created\nkctl wait --for=create secret/busybox1 --timeout=30s\n\n# Wait until a pod is gone\nkctl wait --for=delete pod/busybox1 --timeout=60s\n\n# Wait until a pod is created and then ready\nkctl wait --for=condition=Ready --for=create pod/busybox1\n\n# Wait until a job has ended, one way or the other (kctl's own)\nkctl wait --for-any --for=condition=Complete --for=condition=Failed job/pi"
 )]
 pub struct WaitArgs {
     /// All objects of the given types in the namespace.
@@ -41,6 +41,9 @@ pub struct WaitArgs {
     /// What to wait for: create, delete, condition=NAME[=STATUS], or jsonpath='{JSONPath expression}'[=VALUE]. A status that is left out is true. May be given several times.
     #[arg(long = "for", action = clap::ArgAction::Append)]
     pub conditions: Vec<String>,
+    /// kctl's own: one of several --for conditions is enough, whichever is met first.
+    #[arg(long)]
+    pub for_any: bool,
     /// If true, look only at what the files hold.
     #[arg(long)]
     pub local: bool,
@@ -97,13 +100,13 @@ pub async fn run(ctx: &Context, args: WaitArgs) -> anyhow::Result<()> {
     for info in &infos {
         let met = |object: &crate::object::Object| printer.print(object.clone());
         let waited = if once {
-            wait::check(info, &conditions, met)
+            wait::check(info, &conditions, args.for_any, met)
         } else if args.local {
             Err(anyhow!("local operation only"))
         } else {
             let left = ends.saturating_duration_since(tokio::time::Instant::now());
             let started = tokio::time::Instant::now();
-            let waited = wait::wait(ctx.client().await?, info, &conditions, left, fresh, met).await;
+            let waited = wait::wait(ctx.client().await?, info, &conditions, args.for_any, left, fresh, met).await;
             fresh &= started.elapsed().is_zero() || waited.is_ok();
             waited
         };

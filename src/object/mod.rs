@@ -4,6 +4,7 @@
 //! every object has; everything else is read by path.
 
 pub mod builtin;
+pub mod cel;
 pub mod clock;
 pub mod fields;
 pub mod go_sort;

@@ -74,6 +74,8 @@ pub struct Serve {
     pub token_auth_file: Option<PathBuf>,
     /// Further authorities whose client certificates are taken, in PEM.
     pub client_ca_file: Option<PathBuf>,
+    /// Whether whoever is known may do everything, whatever roles and bindings say.
+    pub always_allow: bool,
     /// Where to write the kubeconfig; none for the state folder.
     pub kubeconfig: Option<PathBuf>,
 }
@@ -92,6 +94,7 @@ impl Serve {
             allow_remote: false,
             token_auth_file: None,
             client_ca_file: None,
+            always_allow: false,
             kubeconfig: None,
         }
     }

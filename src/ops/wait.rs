@@ -159,7 +159,8 @@ fn finds(path: &JsonPath, value: Option<&str>, object: &Object) -> anyhow::Resul
 /// Waits until all conditions hold of one object, each after the one before it, on one watch. `met` is
 /// handed the object each time that one of them does.
 ///
-/// `info` is the object as it was just fetched where `fresh` says so; then it may answer for itself.
+/// `info` is the object as it was just fetched where `fresh` says so; then it may answer for itself. Where
+/// `any` says so, one condition is enough, whichever holds first.
 ///
 /// # Errors
 /// `timed out waiting for the condition on pods/x`, an object that is not there.
@@ -167,6 +168,7 @@ pub async fn wait(
     client: &Client,
     info: &Info,
     conditions: &[Condition],
+    any: bool,
     limit: Duration,
     fresh: bool,
     mut met: impl FnMut(&Object) -> anyhow::Result<()>,
@@ -175,7 +177,7 @@ pub async fn wait(
         bail!("resource name must be provided");
     }
     let endpoint = info.endpoint();
-    let mut waiting = Waiting { conditions, known: info.object.clone().unwrap_or_default(), met: &mut met };
+    let mut waiting = Waiting { conditions, any, known: info.object.clone().unwrap_or_default(), met: &mut met };
     if fresh {
         let known = waiting.known.clone();
         if waiting.look(Some(&known))? {
@@ -209,9 +211,18 @@ pub async fn wait(
 pub fn check(
     info: &Info,
     conditions: &[Condition],
+    any: bool,
     mut met: impl FnMut(&Object) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let known = info.object.clone().unwrap_or_default();
+    if any {
+        for condition in conditions {
+            if condition.is_met(&known)? {
+                return met(&known);
+            }
+        }
+        bail!("condition not met for {}", info.object_name());
+    }
     for condition in conditions {
         if !condition.is_met(&known)? {
             bail!("condition not met for {}", info.object_name());
@@ -224,6 +235,8 @@ pub fn check(
 /// What is still to come of an object.
 struct Waiting<'a> {
     conditions: &'a [Condition],
+    /// Whether one of them is enough.
+    any: bool,
     /// The object as it was last.
     known: Object,
     met: &'a mut dyn FnMut(&Object) -> anyhow::Result<()>,
@@ -231,7 +244,8 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     fn waits_for_deletion(&self) -> bool {
-        matches!(self.conditions.first(), Some(Condition::Deleted))
+        let deletion = |condition: &Condition| matches!(condition, Condition::Deleted);
+        if self.any { self.conditions.iter().any(deletion) } else { self.conditions.first().is_some_and(deletion) }
     }
 
     /// Looks at the object, or its absence, and strikes out what holds; whether nothing is left.
@@ -239,12 +253,21 @@ impl Waiting<'_> {
         if let Some(object) = object {
             self.known = object.clone();
         }
+        let holds = |condition: &Condition| match object {
+            Some(object) => condition.is_met(object),
+            None => Ok(matches!(condition, Condition::Deleted)),
+        };
+        if self.any {
+            for condition in self.conditions {
+                if holds(condition)? {
+                    (self.met)(&self.known)?;
+                    return Ok(true);
+                }
+            }
+            return Ok(false);
+        }
         while let Some((first, rest)) = self.conditions.split_first() {
-            let holds = match object {
-                Some(object) => first.is_met(object)?,
-                None => matches!(first, Condition::Deleted),
-            };
-            if !holds {
+            if !holds(first)? {
                 return Ok(false);
             }
             (self.met)(&self.known)?;
@@ -316,7 +339,7 @@ mod tests {
             struck.push(object["n"].clone());
             Ok(())
         };
-        let mut waiting = Waiting { conditions: &conditions, known: json!(null), met: &mut note };
+        let mut waiting = Waiting { conditions: &conditions, any: false, known: json!(null), met: &mut note };
         let object = |n: i64, kind: &str| json!({"n": n, "status": {"conditions": [{"type": kind, "status": "True"}]}});
         for (object, done) in
             [(Some(object(1, "B")), false), (Some(object(2, "A")), false), (Some(object(3, "B")), false), (None, true)]
@@ -324,6 +347,22 @@ mod tests {
             assert_eq!(waiting.look(object.as_ref()).unwrap(), done);
         }
         assert_eq!(struck, [json!(2), json!(3), json!(3)]);
+    }
+
+    #[test]
+    fn one_condition_is_enough_where_any_is() {
+        let conditions = ["condition=Failed", "condition=Complete"].map(|text| Condition::parse(text).unwrap());
+        let mut count = 0;
+        let mut note = |_: &Object| {
+            count += 1;
+            Ok(())
+        };
+        let mut waiting = Waiting { conditions: &conditions, any: true, known: json!(null), met: &mut note };
+        let object = |kind: &str| json!({"status": {"conditions": [{"type": kind, "status": "True"}]}});
+        assert!(!waiting.look(Some(&object("Other"))).unwrap());
+        assert!(!waiting.look(None).unwrap());
+        assert!(waiting.look(Some(&object("Complete"))).unwrap());
+        assert_eq!(count, 1);
     }
 
     proptest! {

@@ -6,6 +6,9 @@ use http::header::CONTENT_TYPE;
 use crate::object::builtin::Resource;
 use crate::object::{GroupVersion, Meta, Object, Status, protobuf, yaml};
 
+/// How many bytes of a body that cannot be read are shown.
+const SUMMARY: usize = 30;
+
 /// The media type of a request's body, without parameters; JSON where none is named.
 pub fn media_type(headers: &HeaderMap) -> &str {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
@@ -25,6 +28,22 @@ pub fn decode(media_type: &str, body: &[u8]) -> Result<Object, Status> {
         protobuf::MEDIA_TYPE => protobuf::decode(body).map_err(|error| unreadable(error.to_string())),
         other => Err(unsupported(other)),
     }
+}
+
+/// Reads a body that is to be an object of a kind.
+///
+/// # Errors
+/// A body that cannot be read, in the words of the real server with the start of the body.
+pub fn decode_as(media_type: &str, body: &[u8], kind: &str) -> Result<Object, Status> {
+    decode(media_type, body).map_err(|status| {
+        let found = yaml::json_mistake(body);
+        let Some(error) = found.filter(|_| media_type == "application/json") else { return status };
+        let start: String = body.iter().take(SUMMARY).map(|byte| format!("{byte:02x}")).collect();
+        let more = if body.len() > SUMMARY { " ..." } else { "" };
+        Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {error} ({start}{more})"
+        ))
+    })
 }
 
 /// 415, with what is supported instead.

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Api;
 use super::transaction::Inside;
+use super::usage;
 use crate::backend::registry::custom::Definition;
 use crate::backend::registry::{self, Cluster};
 use crate::backend::store::ListOptions;
@@ -56,7 +57,12 @@ impl Api {
     /// Every resource in every version that is served, in discovery's order.
     pub(super) fn resources(&self) -> Result<Vec<&'static Resource>, Status> {
         let definitions = self.definitions()?;
-        Ok(builtin::resources().iter().chain(definitions.into_iter().flat_map(Definition::served)).collect())
+        let usage = self.usage_resources()?;
+        Ok(builtin::resources()
+            .iter()
+            .chain(definitions.into_iter().flat_map(Definition::served))
+            .chain(usage)
+            .collect())
     }
 
     /// The resource at a path.
@@ -72,6 +78,10 @@ impl Api {
         // Groups of custom resources have a dot.
         if !group.contains('.') {
             return Ok(None);
+        }
+        if group == usage::GROUP {
+            let found = self.usage_resources()?.iter();
+            return Ok(found.into_iter().find(|r| r.version == version && r.plural == plural));
         }
         let is_it = |r: &&'static Resource| r.group == group && r.version == version && r.plural == plural;
         Ok(self.definitions()?.into_iter().flat_map(Definition::served).find(is_it))

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::access::escalation;
 use super::catalog::DEFINITIONS;
+use super::policies::Admission;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
 use super::{random, token};
@@ -74,6 +75,10 @@ impl Inside<'_, '_> {
         if let Some(custom) = options.version.or(custom) {
             custom.default(&mut object);
         }
+        let admission = Admission { resource, operation: "CREATE", object: None, old: None, options };
+        if self.mutate_by_policies(&admission, &mut object)? {
+            strategy.default(&mut object);
+        }
         for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
             object.remove_at(&["metadata", field]);
         }
@@ -94,12 +99,13 @@ impl Inside<'_, '_> {
         if key == DEFINITIONS {
             self.establish(&mut object);
         }
+        let mut warnings = Vec::new();
         if let Some(user) = &options.user {
             escalation::check(self, user, key, &object, None)?;
         }
         let mut errors = strategy.validate(&object);
         if let Some(custom) = options.version.or(custom) {
-            errors.extend(custom.validate(&object));
+            errors.extend(custom.validate(&object, None, &mut warnings));
         }
         if object.name().is_empty() && errors.is_empty() {
             errors.push(FieldError::required("metadata.name", "name or generateName is required"));
@@ -107,8 +113,9 @@ impl Inside<'_, '_> {
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.gvk().group_kind(), object.name(), &errors));
         }
-        let mut warnings = strategy.warnings(&object, None);
+        warnings.extend(strategy.warnings(&object, None));
         warnings.extend(self.pod_security_warning(key, &object, None));
+        warnings.extend(self.validate_by_policies(&Admission { object: Some(&object), ..admission })?);
         if self.transaction.get(key, object.namespace(), object.name())?.is_some() {
             let mut status = Status::already_exists(key, object.name());
             if generated {

@@ -2,10 +2,11 @@
 
 use jiff::SignedDuration;
 
-use super::Api;
 use super::catalog::DEFINITIONS;
+use super::policies::Admission;
 use super::transaction::Inside;
 use super::update::is_finished;
+use super::{Api, WriteOptions};
 use crate::backend::registry::strategy_of;
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status, Timestamp, time};
@@ -28,6 +29,8 @@ pub struct DeleteOptions {
     pub propagation: String,
     /// Do everything but delete.
     pub dry_run: bool,
+    /// Who asks; none for the cluster itself.
+    pub user: Option<super::access::User>,
 }
 
 /// What a delete led to.
@@ -57,7 +60,21 @@ impl Api {
         name: &str,
         options: &DeleteOptions,
     ) -> Result<Deleted, Status> {
-        self.write(|inside| inside.delete(resource, namespace, name, options))
+        self.delete_warned(resource, namespace, name, options).map(|(deleted, _)| deleted)
+    }
+
+    /// The same, with texts for `Warning` headers.
+    pub(super) fn delete_warned(
+        &self,
+        resource: &'static Resource,
+        namespace: &str,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<(Deleted, Vec<String>), Status> {
+        self.write(|inside| {
+            let deleted = inside.delete(resource, namespace, name, options)?;
+            Ok((deleted, inside.warnings.take()))
+        })
     }
 
     /// Evicts a pod: deletes it, if its disruption budgets allow one less.
@@ -84,6 +101,10 @@ impl Inside<'_, '_> {
         if key == "namespaces" && IMMORTAL.contains(&name) {
             return Err(Status::forbidden(key, name, "this namespace may not be deleted"));
         }
+        let write = WriteOptions { dry_run: options.dry_run, user: options.user.clone(), ..WriteOptions::default() };
+        let admission = Admission { resource, operation: "DELETE", object: None, old: Some(&old), options: &write };
+        let found = self.validate_by_policies(&admission)?;
+        self.warnings.borrow_mut().extend(found);
         let mut object = old.clone();
         set_propagation(key, &mut object, options);
         if key == DEFINITIONS && !options.dry_run && self.delete_instances(&old)? {

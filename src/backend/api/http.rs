@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::json;
 
 use super::accept::{self, Form};
-use super::access::{Attributes, Rules, User, user_of};
+use super::access::{AlwaysAllow, Attributes, Caller, Rules, User, unauthorized, user_of};
 use super::form::{self, FieldValidation, Source};
 use super::list::list_kind;
 use super::patch::{APPLY, Patch};
@@ -18,11 +18,11 @@ use super::selection::Selection;
 use super::table::{Include, Printer, partial};
 use super::transaction::Outside;
 use super::{Api, Body, DeleteOptions, Deleted, Manager, Nodes, Part, WriteOptions, Written};
-use super::{body, discovery, health, openapi, review, scale, token};
+use super::{body, discovery, health, openapi, review, scale, token, usage};
 use crate::backend::registry::custom::{self, Custom};
 use crate::backend::registry::{convert, managed, storage_of};
 use crate::backend::store::ListOptions;
-use crate::object::builtin::Resource;
+use crate::object::builtin::{self, Resource};
 use crate::object::{GroupVersion, GroupVersionKind, Meta, Object, Status};
 use crate::output::columns;
 
@@ -78,16 +78,28 @@ pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes
 }
 
 async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
+    let built_in = is_built_in(request.uri().path());
     match answer(api, nodes, request).await {
         Ok(response) => response,
         // What leads nowhere is answered by no API, and not in its form.
-        Err(status) if status == Status::no_such_path() => {
+        Err(status) if !built_in && status == Status::no_such_path() => {
             let mut response = text("404 page not found\n");
             *response.status_mut() = StatusCode::NOT_FOUND;
             response
         }
         Err(status) => failure(&status),
     }
+}
+
+/// Whether a path is below a group and version of the built-in types.
+fn is_built_in(path: &str) -> bool {
+    let mut segments = path.trim_start_matches('/').split('/');
+    let (group, version) = match segments.next() {
+        Some("api") => ("", segments.next()),
+        Some("apis") => (segments.next().unwrap_or_default(), segments.next()),
+        _ => return false,
+    };
+    version.is_some_and(|version| builtin::resources().iter().any(|r| r.group == group && r.version == version))
 }
 
 /// Whether a request is for a watch, which lasts and wants the cluster to move meanwhile.
@@ -185,8 +197,12 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
     let find = |group: &str, version: &str, plural: &str| api.resource_at(group, version, plural);
     let user = user_of(api, &request)?;
     let route = route::parse(&path, &find);
-    if !user.is_master() {
-        allow(api, &user, &request, route.as_ref().ok())?;
+    let unknown = request.extensions().get::<Caller>() == Some(&Caller::Anonymous);
+    let always = request.extensions().get::<AlwaysAllow>().is_some();
+    if !user.is_master() && (unknown || !always) {
+        let refused = allow(api, &user, &request, route.as_ref().ok());
+        // Who does not say who they are is asked to.
+        refused.map_err(|status| if unknown { unauthorized() } else { status })?;
     }
     let route = route?;
     match route {
@@ -220,7 +236,7 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openapi::VERSION_2));
                 return Ok(response);
             }
-            Ok(ok(&openapi::version_2()))
+            Ok(ok(&openapi::version_2(&api.resources()?)))
         }
         Route::OpenApi(version) => {
             if request.method() != Method::GET {
@@ -262,6 +278,8 @@ fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: Option<&Route<
 struct Call<'a> {
     api: &'a Api,
     user: User,
+    /// Whether roles and bindings count for nobody.
+    always_allow: bool,
     route: &'a ResourceRoute<'a>,
     /// In which version objects are stored.
     storage: &'static Resource,
@@ -286,9 +304,14 @@ async fn resource(
     if matches!(&*route.subresource, "log" | "exec" | "attach" | "portforward" | "proxy") {
         return connect(api, nodes, request, route).await;
     }
+    if route.resource.group == usage::GROUP {
+        return measured(api, &request, route);
+    }
+    let always_allow = request.extensions().get::<AlwaysAllow>().is_some();
     let call = Call {
         api,
         user,
+        always_allow,
         route,
         storage: storage_of(route.resource),
         custom: custom::of(route.resource),
@@ -314,6 +337,23 @@ async fn resource(
         warn(&mut response, text);
     }
     Ok(response)
+}
+
+/// What nodes or pods use.
+fn measured(api: &Api, request: &Request<Bytes>, route: &ResourceRoute<'_>) -> Result<Response<Body>, Status> {
+    let query = Query::parse(request.uri().query())?;
+    let items = api.usage(route, &query)?;
+    let metadata = json!({});
+    if accept::negotiate(request.headers())? == Form::Table {
+        let printer = Printer::new(route.resource, Include::parse(query.get("includeObject"))?, api.clock().now());
+        let rows = items.into_iter().map(|item| printer.row(item)).collect();
+        return Ok(ok(&printer.table(metadata, rows, true)));
+    }
+    if let (false, Some(item)) = (route.name.is_empty(), items.first()) {
+        return Ok(ok(item));
+    }
+    let version = route.resource.group_version().to_string();
+    Ok(ok(&json!({"kind": list_kind(route.resource), "apiVersion": version, "metadata": metadata, "items": items})))
 }
 
 /// The program's name in a client's `User-Agent`: what stands before the version.
@@ -452,14 +492,14 @@ impl Call<'_> {
     fn create(&self) -> Result<Response<Body>, Status> {
         let resource = self.route.resource;
         let options = self.write_options()?;
-        let mut object = body::decode(&self.media_type, &self.body)?;
+        let mut object = body::decode_as(&self.media_type, &self.body, resource.kind)?;
         if let Some(part) = resource.subresource(&self.route.subresource) {
             body::expect_kind(&mut object, part.group, part.version, part.kind)?;
             return self.create_part(&object, &options);
         }
         body::expect_kind(&mut object, resource.group, resource.version, resource.kind)?;
         if review::is_review(resource) {
-            let answer = review::answer(self.api, resource, &self.user, object)?;
+            let answer = review::answer(self.api, resource, &self.user, self.always_allow, object)?;
             return Ok(json_response(StatusCode::CREATED, answer.to_string().into_bytes()));
         }
         if resource.plural == "bindings" {
@@ -508,7 +548,7 @@ impl Call<'_> {
     fn update(&self) -> Result<Response<Body>, Status> {
         let resource = self.route.resource;
         let options = self.write_options()?;
-        let mut object = body::decode(&self.media_type, &self.body)?;
+        let mut object = body::decode_as(&self.media_type, &self.body, resource.kind)?;
         if self.route.subresource == "scale" {
             body::expect_kind(&mut object, "autoscaling", "v1", "Scale")?;
             body::place(&mut object, resource, &self.route.namespace, &self.route.name)?;
@@ -625,10 +665,15 @@ impl Call<'_> {
     }
 
     fn delete(&self) -> Result<Response<Body>, Status> {
-        let options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
-        match self.api.delete_with(self.storage, &self.route.namespace, &self.route.name, &options)? {
-            Deleted::Marked(object) => self.show(StatusCode::OK, object, &[]),
-            Deleted::Gone(object) if RETURN_DELETED.contains(&self.key()) => self.show(StatusCode::OK, object, &[]),
+        let mut options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
+        options.user = Some(self.user.clone());
+        let (namespace, name) = (&*self.route.namespace, &*self.route.name);
+        let (deleted, warnings) = self.api.delete_warned(self.storage, namespace, name, &options)?;
+        match deleted {
+            Deleted::Marked(object) => self.show(StatusCode::OK, object, &warnings),
+            Deleted::Gone(object) if RETURN_DELETED.contains(&self.key()) => {
+                self.show(StatusCode::OK, object, &warnings)
+            }
             Deleted::Gone(object) => {
                 let mut status = success();
                 status["details"] = json!({
@@ -637,13 +682,18 @@ impl Call<'_> {
                 if !self.route.resource.group.is_empty() {
                     status["details"]["group"] = self.route.resource.group.into();
                 }
-                Ok(ok(&status))
+                let mut response = ok(&status);
+                for warning in &warnings {
+                    warn(&mut response, warning);
+                }
+                Ok(response)
             }
         }
     }
 
     fn delete_collection(&self) -> Result<Response<Body>, Status> {
-        let options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
+        let mut options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
+        options.user = Some(self.user.clone());
         let selection = Selection::parse(self.storage, &self.query)?;
         let namespace = (!self.route.namespace.is_empty()).then_some(&*self.route.namespace);
         let page = self.api.store().list(self.key(), &ListOptions { namespace, ..ListOptions::default() })?;
@@ -679,7 +729,7 @@ impl Call<'_> {
             subresource: self.route.subresource.clone().into_owned(),
             applies: self.media_type == APPLY,
         };
-        let user = Some(self.user.clone()).filter(|user| !user.is_master());
+        let user = Some(self.user.clone()).filter(|user| !user.is_master() && !self.always_allow);
         Ok(WriteOptions { dry_run: self.query.dry_run()?, version: self.custom, manager: Some(manager), user })
     }
 
@@ -737,6 +787,7 @@ fn delete_options(object: &Object, query: &Query) -> Result<DeleteOptions, Statu
         grace_period_seconds: object.int_at(&["gracePeriodSeconds"]),
         propagation: text(&["propagationPolicy"]),
         dry_run: query.dry_run()? || object.list_at(&["dryRun"]).iter().any(|value| value == "All"),
+        user: None,
     };
     if options.grace_period_seconds.is_none() {
         options.grace_period_seconds = query.number("gracePeriodSeconds")?;

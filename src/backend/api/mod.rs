@@ -21,6 +21,7 @@ mod import;
 mod list;
 mod openapi;
 mod patch;
+mod policies;
 mod query;
 mod random;
 mod review;
@@ -31,6 +32,7 @@ mod table;
 mod token;
 mod transaction;
 mod update;
+mod usage;
 mod watch;
 
 use std::future::Future;
@@ -41,7 +43,7 @@ use std::sync::{Arc, OnceLock};
 use ::http::{Request, Response};
 use bytes::Bytes;
 
-pub use access::{Caller, User};
+pub use access::{AlwaysAllow, Caller, User};
 pub use delete::{DeleteOptions, Deleted};
 pub use update::Part;
 

@@ -18,12 +18,18 @@ pub(super) fn is_review(resource: &Resource) -> bool {
 ///
 /// # Errors
 /// A store that cannot be read.
-pub(super) fn answer(api: &Api, resource: &Resource, user: &User, mut question: Object) -> Result<Object, Status> {
+pub(super) fn answer(
+    api: &Api,
+    resource: &Resource,
+    user: &User,
+    always_allow: bool,
+    mut question: Object,
+) -> Result<Object, Status> {
     let spec = question.at(&["spec"]).cloned().unwrap_or_default();
     let access = |user: &User| -> Result<Object, Status> {
         let attributes = Attributes::of_review(&spec);
         let (allowed, reason) = Rules::of(&Outside(api), user, &attributes.namespace).decide(&attributes);
-        let mut status = json!({"allowed": allowed});
+        let mut status = json!({"allowed": allowed || always_allow});
         if !reason.is_empty() {
             status.set_at(&["reason"], reason);
         }

@@ -195,6 +195,7 @@ async fn refusals_say_what_the_real_server_says() {
             400,
             "the namespace of the provided object does not match the namespace sent on the request",
         ),
+        ("GET", "/api/v1/nothing".into(), String::new(), 404, "the server could not find the requested resource"),
         (
             "DELETE",
             "/api/v1/namespaces/default".into(),
@@ -223,7 +224,7 @@ async fn refusals_say_what_the_real_server_says() {
     let answer = send(&handle, "GET", MAPS, &[("accept", "text/html")], "").await;
     assert_eq!((answer.code, answer.body["reason"].as_str()), (406, Some("NotAcceptable")));
     // What leads nowhere is no API's to answer.
-    let answer = send(&handle, "GET", "/api/v1/nothing", &[], "").await;
+    let answer = send(&handle, "GET", "/apis/none.example.org/v1/nothing", &[], "").await;
     assert_eq!((answer.code, answer.body), (404, Object::Null));
 }
 

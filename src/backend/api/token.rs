@@ -85,6 +85,7 @@ pub(super) fn request(api: &Api, account: &Object, mut request: Object) -> Resul
     request.set_at(&["metadata", "creationTimestamp"], time::rfc3339(now));
     request.set_at(&["metadata", "name"], account.name());
     request.set_at(&["metadata", "namespace"], account.namespace());
+    request.set_at(&["metadata", "uid"], account.uid());
     request.set_at(&["spec", "expirationSeconds"], seconds);
     request.set_at(&["status"], json!({"token": token, "expirationTimestamp": time::rfc3339(expires)}));
     Ok(request)

@@ -14,6 +14,8 @@ pub(super) struct Inside<'a, 'b> {
     pub transaction: &'a mut Transaction<'b>,
     pub now: Timestamp,
     pub rng: RefCell<Rng>,
+    /// Texts for `Warning` headers, of writes that give nothing else back for them.
+    pub warnings: RefCell<Vec<String>>,
 }
 
 impl Api {
@@ -22,7 +24,7 @@ impl Api {
         self.ensure_seed()?;
         self.store().transact(|transaction| {
             let rng = RefCell::new(self.rng(transaction.revision())?);
-            work(&mut Inside { transaction, now: self.clock().now(), rng })
+            work(&mut Inside { transaction, now: self.clock().now(), rng, warnings: RefCell::default() })
         })
     }
 }

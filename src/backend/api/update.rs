@@ -2,6 +2,7 @@
 
 use super::access::escalation;
 use super::catalog::DEFINITIONS;
+use super::policies::Admission;
 use super::transaction::Inside;
 use super::{Api, WriteOptions, Written};
 use crate::backend::registry::strategies::admission;
@@ -153,6 +154,7 @@ impl Inside<'_, '_> {
         let new = edit(&old)?;
         check_identity(key, &new, &old)?;
         let applied_fields = new.at(&["metadata", "managedFields"]).cloned();
+        let given_fields = applied_fields.clone().filter(|given| Some(given) != old.at(&["metadata", "managedFields"]));
         let mut new = part.take(new, &old);
         new.set_at(&["apiVersion"], resource.group_version().to_string());
         new.set_at(&["kind"], resource.kind);
@@ -169,13 +171,19 @@ impl Inside<'_, '_> {
                 None => drop(new.remove_at(&["metadata", field])),
             }
         }
+        let admission = Admission { resource, operation: "UPDATE", object: None, old: Some(&old), options };
+        self.mutate_by_policies(&admission, &mut new)?;
         let mut errors = FieldErrors::new();
+        let mut warnings = Vec::new();
         if part == Part::Whole {
             strategy.default(&mut new);
         }
         match (&options.manager, applied) {
             (_, Some(applied)) => new.set_at(&["metadata", "managedFields"], applied),
-            (Some(manager), None) if !applies => managed::update(resource, Some(&old), &mut new, manager, self.now),
+            (Some(manager), None) if !applies => {
+                let before = given_fields.and_then(|given| with_managed_fields(&old, given));
+                managed::update(resource, Some(before.as_ref().unwrap_or(&old)), &mut new, manager, self.now);
+            }
             _ => {}
         }
         match part {
@@ -202,13 +210,14 @@ impl Inside<'_, '_> {
         }
         if let Some(custom) = options.version.or(custom::of(resource)) {
             custom.default(&mut new);
-            errors.extend(custom.validate(&new));
+            errors.extend(custom.validate(&new, Some(&old), &mut warnings));
         }
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.gvk().group_kind(), name, &errors));
         }
-        let mut warnings = strategy.warnings(&new, Some(&old));
+        warnings.extend(strategy.warnings(&new, Some(&old)));
         warnings.extend(self.pod_security_warning(key, &new, Some(&old)));
+        warnings.extend(self.validate_by_policies(&Admission { object: Some(&new), ..admission })?);
         if options.dry_run {
             return Ok(Written { object: new, warnings });
         }
@@ -220,6 +229,23 @@ impl Inside<'_, '_> {
         }
         Ok(Written { object: new, warnings })
     }
+}
+
+/// An object with the books that a client gives it: its own entries, or none (`[{}]`). None where what is
+/// given has no entries: then the books stay.
+fn with_managed_fields(old: &Object, given: Object) -> Option<Object> {
+    let entries = given.as_array()?;
+    let mut object = old.clone();
+    if entries.len() == 1 && entries.iter().all(|entry| *entry == serde_json::json!({})) {
+        object.remove_at(&["metadata", "managedFields"]);
+        return Some(object);
+    }
+    let is_entry = |entry: &Object| entry.get("fieldsV1").is_some_and(Object::is_object);
+    if entries.is_empty() || !entries.iter().all(is_entry) {
+        return None;
+    }
+    object.set_at(&["metadata", "managedFields"], given);
+    Some(object)
 }
 
 /// Whether nothing holds an object any longer that is being deleted.

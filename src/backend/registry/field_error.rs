@@ -89,6 +89,7 @@ pub struct FieldError {
     pub value: Object,
     /// For people; may be empty.
     pub detail: String,
+    hides_value: bool,
 }
 
 impl FieldError {
@@ -99,7 +100,13 @@ impl FieldError {
         value: impl Into<Object>,
         detail: impl Into<String>,
     ) -> Self {
-        Self { kind, field: field.into(), value: value.into(), detail: detail.into() }
+        Self { kind, field: field.into(), value: value.into(), detail: detail.into(), hides_value: false }
+    }
+
+    /// The same without the value, which is too large to show.
+    #[must_use]
+    pub fn without_value(self) -> Self {
+        Self { hides_value: true, ..self }
     }
 
     /// The field must be set; `detail` may be empty.
@@ -157,7 +164,7 @@ impl FieldError {
     /// The fault without the field's name: `Invalid value: "x": must be lower case`.
     pub fn body(&self) -> String {
         let mut text = self.kind.text().to_owned();
-        if self.kind.shows_value() {
+        if self.kind.shows_value() && !self.hides_value {
             text.push_str(": ");
             match &self.value {
                 Object::String(value) => text.push_str(&quote(value)),
@@ -241,7 +248,7 @@ pub fn quote(text: &str) -> String {
 
 /// A value as Go's `json.Marshal` writes it, which escapes `<`, `>` and `&`. Outside of strings none of
 /// them occurs.
-fn go_json(value: &Object) -> String {
+pub fn go_json(value: &Object) -> String {
     value.to_string().replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
 }
 

@@ -4,6 +4,7 @@ pub mod convert;
 pub mod custom;
 pub mod field_error;
 pub mod managed;
+pub mod policies;
 pub mod strategies;
 pub mod strategy;
 pub mod validation;

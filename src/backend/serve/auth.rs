@@ -15,12 +15,19 @@ use crate::object::Status;
 pub struct Gate {
     tokens: Vec<(String, User)>,
     address: IpAddr,
+    always_allow: bool,
 }
 
 impl Gate {
-    /// Knows whoever has one of these tokens, at a server that listens there.
-    pub fn new(tokens: Vec<(String, User)>, address: SocketAddr) -> Self {
-        Self { tokens, address: address.ip() }
+    /// Knows whoever has one of these tokens, at a server that listens there. With `always_allow`, roles and
+    /// bindings count for nobody who is known.
+    pub fn new(tokens: Vec<(String, User)>, address: SocketAddr, always_allow: bool) -> Self {
+        Self { tokens, address: address.ip(), always_allow }
+    }
+
+    /// Whether roles and bindings count for nobody who is known.
+    pub fn always_allows(&self) -> bool {
+        self.always_allow
     }
 
     /// From whom a request is; `certificate` is its connection's client certificate in DER, which the
@@ -97,6 +104,7 @@ mod tests {
         let gate = Gate::new(
             vec![("s3cret".to_owned(), User::admin()), ("vera's".to_owned(), User::known("vera", Vec::new()))],
             "127.0.0.1:6443".parse().expect("an address"),
+            false,
         );
         for (uri, headers, want) in [
             ("/api", vec![("host", "127.0.0.1:6443"), ("authorization", "Bearer s3cret")], "admin"),

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::{Gate, Server};
+use crate::backend::api::AlwaysAllow;
 use crate::backend::kubelet::access::{Body, refuse};
 
 /// How long a client may take for the TLS handshake, and for the head of a request.
@@ -82,6 +83,9 @@ async fn serve<S, F>(
             Ok::<_, Infallible>(match gate.admit(&parts, certificate.as_deref()) {
                 Ok(caller) => {
                     parts.extensions.insert(caller);
+                    if gate.always_allows() {
+                        parts.extensions.insert(AlwaysAllow);
+                    }
                     service(Request::from_parts(parts, body)).await
                 }
                 Err(status) => refuse(&status),

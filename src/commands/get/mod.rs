@@ -1,5 +1,6 @@
 //! `get`: list objects, or show some of them.
 
+mod filter;
 mod objects;
 mod raw;
 mod rows;
@@ -12,6 +13,7 @@ mod tests;
 use crate::client::paging::DEFAULT_PAGE;
 use crate::client::request::Accept;
 use crate::error::UsageError;
+use crate::object::Object;
 use crate::ops::context::Context;
 use crate::ops::manifests::FilenameOptions;
 use crate::ops::print::PrintArgs;
@@ -25,7 +27,7 @@ use crate::output::format::{Family, Format};
 /// With -o the whole objects are printed, or what a template picks from them. Use "kctl api-resources" for a list of the types.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
-    after_help = "# List all pods\nkctl get pods\n\n# List all pods with more columns, such as the node's name\nkctl get pods -o wide\n\n# Show one deployment\nkctl get deployment web\n\n# Show deployments as JSON, in version v1 of the group apps\nkctl get deployments.v1.apps -o json\n\n# Show the object that a file describes as the server has it\nkctl get -f pod.yaml -o yaml\n\n# Print the phase of a pod and nothing else\nkctl get -o template pod/web-pod-13je7 --template={{.status.phase}}\n\n# Choose the columns\nkctl get pod web -o custom-columns=CONTAINER:.spec.containers[0].name,IMAGE:.spec.containers[0].image\n\n# List replica sets and services together\nkctl get rs,services\n\n# Show objects of several types by name\nkctl get deploy/web service/frontend pods/web-pod-13je7\n\n# Show the status subresource of a pod\nkctl get pod web-pod-13je7 --subresource status\n\n# List the pods of all namespaces and follow changes\nkctl get pods --all-namespaces --watch"
+    after_help = "# List all pods\nkctl get pods\n\n# List all pods with more columns, such as the node's name\nkctl get pods -o wide\n\n# Show one deployment\nkctl get deployment web\n\n# Show deployments as JSON, in version v1 of the group apps\nkctl get deployments.v1.apps -o json\n\n# Show the object that a file describes as the server has it\nkctl get -f pod.yaml -o yaml\n\n# Print the phase of a pod and nothing else\nkctl get -o template pod/web-pod-13je7 --template={{.status.phase}}\n\n# Choose the columns\nkctl get pod web -o custom-columns=CONTAINER:.spec.containers[0].name,IMAGE:.spec.containers[0].image\n\n# List replica sets and services together\nkctl get rs,services\n\n# Show objects of several types by name\nkctl get deploy/web service/frontend pods/web-pod-13je7\n\n# Show the status subresource of a pod\nkctl get pod web-pod-13je7 --subresource status\n\n# List the pods with a container that runs nginx (kctl's own)\nkctl get pods --where 'spec.containers.exists(c, c.image.contains(\"nginx\"))'\n\n# List the pods of all namespaces and follow changes\nkctl get pods --all-namespaces --watch"
 )]
 pub struct GetArgs {
     /// If present, list the objects of all namespaces. The namespace of the current context and of --namespace does not count.
@@ -88,6 +90,9 @@ pub struct GetArgs {
     /// Watch for changes without listing first.
     #[arg(long)]
     pub watch_only: bool,
+    /// kctl's own: show only objects for which this expression in CEL is true (e.g. --where 'status.phase == "Running"'). It may name the fields of the object, the whole of it as self, and now. Objects for which it has no value, as when a field is absent, are not shown; if it has none for any of them, that is an error. The server sends all of them: use -l and --field-selector where they do.
+    #[arg(long = "where", value_name = "CEL")]
+    pub condition: Option<String>,
     /// Templates and what is left out of them.
     #[command(flatten)]
     pub print: PrintArgs,
@@ -104,6 +109,8 @@ struct Settings<'a> {
     /// Whether `--namespace` was given, so that objects of files must be in it.
     explicit_namespace: bool,
     sort_by: &'a str,
+    /// Which objects are shown (`--where`).
+    filter: Option<filter::Where>,
 }
 
 fn text(flag: &Option<String>) -> &str {
@@ -126,15 +133,20 @@ pub async fn run(ctx: &Context, args: GetArgs) -> anyhow::Result<()> {
         namespace,
         explicit_namespace: explicit && !args.all_namespaces,
         sort_by: text(&args.sort_by),
+        filter: match text(&args.condition) {
+            "" => None,
+            text => Some(filter::Where::parse(text, ctx.clock.now())?),
+        },
         args: &args,
     };
     if args.watch || args.watch_only {
         return watch::run(ctx, &settings).await;
     }
     match settings.format {
-        Format::Default | Format::Wide => table::run(ctx, &settings).await,
-        _ => objects::run(ctx, &settings).await,
+        Format::Default | Format::Wide => table::run(ctx, &settings).await?,
+        _ => objects::run(ctx, &settings).await?,
     }
+    settings.filter.as_ref().map_or(Ok(()), filter::Where::finish)
 }
 
 fn complain_or_warn(ctx: &Context, args: &GetArgs) -> anyhow::Result<()> {
@@ -184,6 +196,7 @@ impl Settings<'_> {
             let labels = args.show_labels || !args.label_columns.is_empty();
             let metadata = args.all_namespaces || labels;
             return match self.sort_by {
+                _ if self.filter.is_some() => (Accept::Table, "Object"),
                 "" if metadata => (Accept::Table, "Metadata"),
                 "" => (Accept::Table, "None"),
                 field if rows::by_metadata(field) => (Accept::Table, "Metadata"),
@@ -191,6 +204,22 @@ impl Settings<'_> {
             };
         }
         (Accept::Json, "")
+    }
+
+    /// What is left of an answer by `--where`.
+    fn keep(&self, object: Object) -> Option<Object> {
+        match &self.filter {
+            Some(filter) => filter.keep(object),
+            None => Some(object),
+        }
+    }
+
+    /// Whether an object is left by `--where`. It is only read where that is asked for.
+    fn keeps(&self, read: impl FnOnce() -> anyhow::Result<Object>) -> anyhow::Result<bool> {
+        match &self.filter {
+            Some(filter) => Ok(filter.holds(&read()?)),
+            None => Ok(true),
+        }
     }
 
     /// What the command line names.

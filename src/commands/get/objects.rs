@@ -18,7 +18,8 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let args = settings.args;
     let by_name = matches!(settings.format, Format::Name);
     // Of names alone the metadata is enough; a subresource may be of another kind.
-    let metadata = by_name && settings.sort_by.is_empty() && text(&args.subresource).is_empty();
+    let metadata =
+        by_name && settings.sort_by.is_empty() && settings.filter.is_none() && text(&args.subresource).is_empty();
     let mut printer = args.print.printer(settings.format.clone(), "")?;
     let mut plan =
         settings.builder(ctx).subresource(text(&args.subresource)).page(settings.page()).continue_on_error().flatten();
@@ -40,11 +41,17 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let mut begin = Some((&mut printer, &mut out));
     let mut failure = None;
     let result = plan.stream(|piece| {
-        let printed = begun(&mut list, &mut begin).and_then(|list| match piece {
-            Piece::Info(info) => list.item(info.object.unwrap_or_default()),
-            Piece::Item { raw, .. } => list.raw(&raw),
+        let printed = match piece {
+            Piece::Info(info) => match settings.keep(info.object.unwrap_or_default()) {
+                Some(object) => begun(&mut list, &mut begin).and_then(|list| list.item(object)),
+                None => Ok(()),
+            },
+            Piece::Item { raw, .. } => match settings.keeps(|| raw.read(&Mask::all())) {
+                Ok(true) => begun(&mut list, &mut begin).and_then(|list| list.raw(&raw)),
+                kept => kept.map(drop),
+            },
             Piece::Columns { .. } | Piece::Row(_) => Ok(()),
-        });
+        };
         printed.map_err(|error| {
             failure = Some(error);
             Enough.into()
@@ -89,7 +96,11 @@ fn print_single(
     if !errors.is_empty() || infos.is_empty() && settings.args.ignore_not_found {
         return plan.outcome(errors);
     }
-    let mut objects: Vec<Object> = infos.into_iter().filter_map(|info| info.object).collect();
+    let mut objects: Vec<Object> =
+        infos.into_iter().filter_map(|info| settings.keep(info.object.unwrap_or_default())).collect();
+    if objects.is_empty() {
+        return plan.outcome(errors);
+    }
     let printed = match objects.pop() {
         Some(only) if objects.is_empty() => printer.print(only, out),
         last => {
@@ -123,13 +134,16 @@ async fn sorted(
     let result = plan.stream(|piece| {
         match piece {
             Piece::Info(info) => {
-                let object = info.object.unwrap_or_default();
+                let Some(object) = settings.keep(info.object.unwrap_or_default()) else { return Ok(()) };
                 if let Ok(keys) = &mut keys {
                     keys.add(&object);
                 }
                 held.push_value(&object);
             }
             Piece::Item { raw, .. } => {
+                if !settings.keeps(|| raw.read(&Mask::all()))? {
+                    return Ok(());
+                }
                 if let Ok(keys) = &mut keys {
                     keys.add(&raw.read(&mask)?);
                 }

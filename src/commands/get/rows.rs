@@ -28,6 +28,9 @@ impl Rows {
         }
         // Whether there is an object at all counts too; no field has this name.
         mask.add(["object", ""]);
+        if settings.filter.is_some() {
+            mask.add(["object"]);
+        }
         if !settings.sort_by.is_empty() {
             match wanted(settings.sort_by) {
                 Some(paths) => paths

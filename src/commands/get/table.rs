@@ -52,7 +52,8 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let errors = not_ignored(result, args.ignore_not_found);
     let namespaced = !args.all_namespaces && answers.namespaced;
     let written = answers.end()?;
-    if !written && !args.ignore_not_found && errors.is_empty() {
+    let chosen = settings.filter.as_ref().is_none_or(|filter| filter.finish().is_ok());
+    if !written && !args.ignore_not_found && errors.is_empty() && chosen {
         ctx.streams.say(if namespaced {
             format!("No resources found in {} namespace.", settings.namespace)
         } else {
@@ -111,8 +112,9 @@ impl<'a> Answers<'a> {
     fn take(&mut self, piece: Piece<'_>) -> anyhow::Result<()> {
         match piece {
             Piece::Info(info) => {
-                self.namespaced &= info.namespaced();
-                let object = info.object.unwrap_or_default();
+                let namespaced = info.namespaced();
+                let Some(object) = self.settings.keep(info.object.unwrap_or_default()) else { return Ok(()) };
+                self.namespaced &= namespaced;
                 if !Table::is_table(&object) {
                     return self.object(info.mapping, object);
                 }
@@ -127,11 +129,15 @@ impl<'a> Answers<'a> {
             }
             Piece::Row(text) => {
                 let row = self.rows.read(text)?;
-                self.row(row)
+                if self.settings.filter.as_ref().is_none_or(|filter| filter.holds(&row.object)) {
+                    self.row(row)?;
+                }
+                Ok(())
             }
             Piece::Item { mapping, raw } => {
+                let Some(object) = self.settings.keep(raw.read(&Mask::all())?) else { return Ok(()) };
                 self.namespaced &= mapping.namespaced;
-                self.object(Some(mapping.clone()), raw.read(&Mask::all())?)
+                self.object(Some(mapping.clone()), object)
             }
         }
     }

@@ -39,7 +39,8 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let single = plan.single_item_implied && infos.len() == 1;
     let version = if single { "0".to_owned() } else { common_version(&infos) };
     for info in infos.iter().filter(|_| !args.watch_only) {
-        writer.print_listed(info).map_err(|error| match error.is::<std::io::Error>() {
+        let Some(object) = info.object.clone().and_then(|object| settings.keep(object)) else { continue };
+        writer.print_listed(object).map_err(|error| match error.is::<std::io::Error>() {
             true => error,
             false => anyhow::anyhow!("unable to output the provided object: {error}"),
         })?;
@@ -73,7 +74,13 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
             event => {
                 let kind = event.kind();
                 let (Event::Added(object) | Event::Modified(object) | Event::Deleted(object)) = event else { continue };
-                writer.print_event(kind, object, std::mem::take(&mut silent))?;
+                let silent = std::mem::take(&mut silent);
+                let Some(object) = settings.keep(object) else { continue };
+                // A table whose only row was left out would show its columns.
+                if settings.filter.is_some() && object.get("rows").is_some_and(|rows| rows == &serde_json::json!([])) {
+                    continue;
+                }
+                writer.print_event(kind, object, silent)?;
                 writer.flush()?;
             }
         }
@@ -117,8 +124,7 @@ impl<'a> Writer<'a> {
     }
 
     /// What was there before the watch began: an object, a table, or the items of a list.
-    fn print_listed(&mut self, info: &Info) -> anyhow::Result<()> {
-        let Some(object) = info.object.clone() else { return Ok(()) };
+    fn print_listed(&mut self, object: Object) -> anyhow::Result<()> {
         if object.get("items").is_some_and(Object::is_array) {
             return paging::take_items(object).into_iter().try_for_each(|item| self.print_event("ADDED", item, false));
         }

@@ -21,6 +21,9 @@ pub struct ServeArgs {
     /// Let --bind-address be one that other machines reach. Whoever has the token rules the cluster.
     #[arg(long)]
     pub allow_remote: bool,
+    /// Who may do what: "RBAC" for what roles and bindings grant, "AlwaysAllow" for everything. Both, separated by a comma, are everything, too.
+    #[arg(long, default_value = "RBAC")]
+    pub authorization_mode: String,
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
     pub bind_address: String,
@@ -74,6 +77,7 @@ pub async fn run(ctx: &Context, args: ServeArgs) -> anyhow::Result<()> {
         secure_port: args.secure_port,
         allow_remote: args.allow_remote,
         token_auth_file: args.token_auth_file.as_deref().map(PathBuf::from),
+        always_allow: always_allow(&args.authorization_mode)?,
         client_ca_file: args.client_ca_file.as_deref().map(PathBuf::from),
         kubeconfig: args.write_kubeconfig.as_deref().map(PathBuf::from),
         ..Serve::new(dir.clone())
@@ -91,6 +95,19 @@ pub async fn run(ctx: &Context, args: ServeArgs) -> anyhow::Result<()> {
         bundled.reset(&dir)?;
     }
     result
+}
+
+/// Whether a list of modes lets everybody do everything.
+fn always_allow(modes: &str) -> anyhow::Result<bool> {
+    let mut always = false;
+    for mode in modes.split(',').map(str::trim) {
+        match mode {
+            "RBAC" => {}
+            "AlwaysAllow" => always = true,
+            other => return Err(anyhow!("--authorization-mode is RBAC or AlwaysAllow, not {other:?}")),
+        }
+    }
+    Ok(always)
 }
 
 /// A folder that nobody had before, and nobody else can look into.

@@ -11,7 +11,7 @@ mod rules;
 mod user;
 
 pub(super) use attributes::Attributes;
-pub use caller::Caller;
-pub(super) use caller::user_of;
+pub use caller::{AlwaysAllow, Caller};
+pub(super) use caller::{unauthorized, user_of};
 pub(super) use rules::Rules;
 pub use user::User;

@@ -99,7 +99,11 @@ impl Rules {
     pub fn to_status(&self) -> Object {
         let mut resources = Vec::new();
         let mut paths = Vec::new();
-        if self.all {
+        // Mostly a binding says so, too.
+        let everything = |rule: &Object| {
+            rule.list_at(&["verbs"]).iter().any(|verb| verb == "*") && !rule.list_at(&["nonResourceURLs"]).is_empty()
+        };
+        if self.all && !self.rules().any(everything) {
             resources.push(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
             paths.push(json!({"verbs": ["*"], "nonResourceURLs": ["*"]}));
         }

@@ -4,8 +4,11 @@
 
 mod paths;
 mod schemas;
+mod version2;
 
 use serde_json::{Map, json};
+
+pub(super) use version2::whole as version_2;
 
 use super::discovery::VERSION;
 use crate::backend::registry::custom;
@@ -52,13 +55,8 @@ pub(super) fn document(version: &GroupVersion, resources: &[&'static Resource]) 
 /// The media type of OpenAPI v2 in protobuf.
 pub(super) const VERSION_2: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
-/// `/openapi/v2`: without types, which are in v3. Clients that ask for it (kubectl does for lists) take
-/// what is not in it as valid, and leave it to the server.
-pub(super) fn version_2() -> Object {
-    json!({"swagger": "2.0", "info": {"title": "Kubernetes", "version": VERSION}, "paths": {}, "definitions": {}})
-}
-
-/// The same in protobuf: `swagger` and `info` are fields 1 and 2, `title` and `version` likewise.
+/// `/openapi/v2` in protobuf: without types, which are in the JSON form and in v3. Clients that ask for it
+/// (old kubectl does for lists) take what is not in it as valid, and leave it to the server.  `swagger` and `info` are fields 1 and 2, `title` and `version` likewise.
 pub(super) fn version_2_protobuf() -> Vec<u8> {
     let field = |number: u8, bytes: &[u8]| -> Vec<u8> {
         // All lengths here fit into seven bits.

@@ -5,16 +5,18 @@
 //! for each distinct spec that was ever served.
 
 mod columns;
+pub mod definition;
+pub mod rules;
 mod structural;
 mod validate;
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use serde_json::{Map, json};
 
 pub use columns::Column;
 
-use super::field_error::FieldErrors;
+use super::field_error::{FieldError, FieldErrorKind, FieldErrors};
 use crate::object::builtin::{self, Resource, Subresource};
 use crate::object::{GroupVersionKind, Meta, Object};
 
@@ -45,6 +47,8 @@ pub struct Custom {
     /// Stands for the definition's spec.
     pub fingerprint: String,
     schema: Object,
+    /// Read when the first object is validated.
+    rules: OnceLock<Option<rules::Rules>>,
 }
 
 /// Paths of the scale subresource.
@@ -186,6 +190,7 @@ impl Custom {
             columns: columns::read(version.at(&["additionalPrinterColumns"])),
             fingerprint: fingerprint.to_owned(),
             schema,
+            rules: OnceLock::new(),
         })
     }
 
@@ -209,9 +214,25 @@ impl Custom {
         structural::default(&self.schema, object);
     }
 
-    /// What is wrong with an object by the schema.
-    pub fn validate(&self, object: &Object) -> FieldErrors {
-        validate::validate(&self.schema, object)
+    /// What is wrong with an object by the schema and its rules; `old` is what it was, if it was.
+    /// Texts of what is let pass go to `warnings`.
+    pub fn validate(&self, object: &Object, old: Option<&Object>, warnings: &mut Vec<String>) -> FieldErrors {
+        let mut errors = validate::validate(&self.schema, object);
+        let Some(rules) = self.rules.get_or_init(|| rules::Rules::of(&self.schema)) else { return errors };
+        // Rules are not run over what has not the form that they count on.
+        let blocks = |error: &FieldError| {
+            use FieldErrorKind::{NotSupported, Required, TooLong, TooMany, TypeInvalid};
+            matches!(error.kind, NotSupported | Required | TooLong | TooMany | TypeInvalid)
+        };
+        if errors.iter().any(blocks) {
+            let why = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
+            errors.push(FieldError::invalid("<nil>", Object::Null, why));
+            return errors;
+        }
+        let outcome = rules.evaluate(object, old);
+        errors.extend(outcome.errors);
+        warnings.extend(outcome.warnings);
+        errors
     }
 
     /// The schema as OpenAPI shows it; `meta` is a reference to the type of metadata.

@@ -96,11 +96,11 @@ fn refuses_in_the_servers_words() {
         },
     }}}));
     let spec = |spec: Object| {
-        let errors = custom.validate(&json!({"spec": spec}));
+        let errors = custom.validate(&json!({"spec": spec}), None, &mut Vec::new());
         errors.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(
-        custom.validate(&json!({})).iter().map(ToString::to_string).collect::<Vec<_>>(),
+        custom.validate(&json!({}), None, &mut Vec::new()).iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["spec: Required value"]
     );
     for (value, want) in [

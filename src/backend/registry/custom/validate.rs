@@ -1,5 +1,4 @@
-//! What is wrong with an object by its schema, in the API server's words. Rules in CEL
-//! (`x-kubernetes-validations`) are not evaluated.
+//! What is wrong with an object by its schema, in the API server's words, but for its rules in CEL.
 
 use regex_lite::Regex;
 

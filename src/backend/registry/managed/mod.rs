@@ -191,8 +191,25 @@ pub fn apply(
     };
     entries.push(Entry { manager: manager.clone(), api_version, time: moment, set });
     let mut new = new;
+    if manager.name == KUBECTL && live.annotation(LAST_APPLIED).is_some_and(|text| !text.is_empty()) {
+        // Whoever applies in the client next time finds there what was applied last.
+        new.set_at(&["metadata", "annotations", LAST_APPLIED], last_applied(applied));
+    }
     write(&mut new, entries);
     Ok(new)
+}
+
+/// What was applied, as kubectl keeps it in an annotation.
+fn last_applied(applied: &Object) -> String {
+    let mut applied = applied.clone();
+    if let Some(annotations) = applied.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"))
+        && let Some(annotations) = annotations.as_object_mut()
+    {
+        annotations.remove(LAST_APPLIED);
+    }
+    let text = applied.to_string();
+    let text = text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+    format!("{text}\n")
 }
 
 /// What was applied by kubectl before the server did it, and still is as it was: kubectl may take it over.

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::rules::{Defaults, Rules, SPEC};
 use crate::backend::registry::validation::Faults;
+use crate::backend::registry::{custom, policies};
 use crate::object::{Meta, Object, names};
 
 fn rules(rules: &mut Object) {
@@ -47,16 +48,38 @@ pub(super) static ADMISSION_POLICY: Rules = Rules {
         policy.or_set(&["spec", "failurePolicy"], "Fail");
         policy.with(&["spec", "matchConstraints"], matching);
     },
+    // What a controller finds out elsewhere is known at once here.
+    create: |policy, _| {
+        policy.set_at(&["status"], policies::typing::status(policy, 1));
+        Ok(())
+    },
+    update: |new, old, _| {
+        if new.at(&["spec"]) != old.at(&["spec"]) {
+            new.set_at(&["status"], policies::typing::status(new, old.generation() + 1));
+        }
+        Ok(())
+    },
+    validate: policies::check::validating,
     ..Rules::CLUSTER
 };
 
-pub(super) static MUTATING_ADMISSION_POLICY: Rules = Rules { status: false, ..ADMISSION_POLICY };
+pub(super) static MUTATING_ADMISSION_POLICY: Rules = Rules {
+    status: false,
+    create: |_, _| Ok(()),
+    update: |_, _, _| Ok(()),
+    validate: policies::check::mutating,
+    ..ADMISSION_POLICY
+};
 
 pub(super) static ADMISSION_BINDING: Rules = Rules {
     generation_of: SPEC,
     default: |binding| binding.with(&["spec", "matchResources"], matching),
+    validate: policies::check::validating_binding,
     ..Rules::CLUSTER
 };
+
+pub(super) static MUTATING_ADMISSION_BINDING: Rules =
+    Rules { validate: policies::check::any_binding, ..ADMISSION_BINDING };
 
 pub(super) static CUSTOM_RESOURCE_DEFINITION: Rules = Rules {
     generation_of: SPEC,
@@ -97,9 +120,15 @@ fn custom_resource_definition(definition: &Object, faults: &mut Faults) {
         faults.invalid("spec.versions", value, "must have exactly one version marked as storage version");
     }
     for (index, version) in versions.iter().enumerate() {
-        if version.at(&["schema", "openAPIV3Schema"]).is_none() {
-            faults.required(format!("spec.versions[{index}].schema.openAPIV3Schema"), "schemas are required");
+        let path = format!("spec.versions[{index}].schema.openAPIV3Schema");
+        match version.at(&["schema", "openAPIV3Schema"]) {
+            None => faults.required(path, "schemas are required"),
+            Some(schema) => faults.0.extend(custom::definition::faults(schema, &path)),
         }
+    }
+    if definition.bool_at(&["spec", "preserveUnknownFields"]) {
+        let why = "cannot be set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
+        faults.invalid("spec.preserveUnknownFields", true, why);
     }
     for field in ["plural", "kind"] {
         let path = format!("spec.names.{field}");
@@ -110,4 +139,5 @@ fn custom_resource_definition(definition: &Object, faults: &mut Faults) {
             faults.complaints(&path, name, names::dns1035_label(&name.to_lowercase()));
         }
     }
+    faults.0.extend(custom::rules::check(definition));
 }

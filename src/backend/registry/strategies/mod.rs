@@ -46,7 +46,7 @@ static TABLE: &[(&str, &Rules)] = &[
     ("leases.coordination.k8s.io", &policy::LEASE),
     ("limitranges", &policy::LIMIT_RANGE),
     ("mutatingadmissionpolicies.admissionregistration.k8s.io", &admission_kinds::MUTATING_ADMISSION_POLICY),
-    ("mutatingadmissionpolicybindings.admissionregistration.k8s.io", &admission_kinds::ADMISSION_BINDING),
+    ("mutatingadmissionpolicybindings.admissionregistration.k8s.io", &admission_kinds::MUTATING_ADMISSION_BINDING),
     ("mutatingwebhookconfigurations.admissionregistration.k8s.io", &admission_kinds::MUTATING_WEBHOOKS),
     ("namespaces", &cluster::NAMESPACE),
     ("networkpolicies.networking.k8s.io", &network::NETWORK_POLICY),
