@@ -3,6 +3,7 @@
 use super::table::{fatal, not_ignored};
 use super::{Settings, text};
 use crate::client::request::Accept;
+use crate::error::Many;
 use crate::object::Object;
 use crate::object::mask::Mask;
 use crate::ops::context::Context;
@@ -32,7 +33,7 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     if single {
         let (infos, result) = plan.infos().await;
         let errors = not_ignored(result, args.ignore_not_found);
-        return print_single(ctx, &plan, settings, infos, errors, &mut printer, &mut out);
+        return print_single(ctx, settings, infos, errors, &mut printer, &mut out);
     }
     if !settings.sort_by.is_empty() {
         return sorted(ctx, settings, &plan, &mut printer, &mut out).await;
@@ -63,13 +64,13 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     }
     let mut errors = not_ignored(result, args.ignore_not_found);
     if list.is_none() && args.ignore_not_found {
-        return plan.outcome(errors);
+        return Many::collect(errors);
     }
     begun(&mut list, &mut begin)?;
     if let Some(Err(error)) = list.map(|list| list.end("")) {
         errors.push(error);
     }
-    plan.outcome(errors)
+    Many::collect(errors)
 }
 
 /// The list, begun with its first item.
@@ -86,7 +87,6 @@ fn begun<'l, 'a>(
 /// Prints one object as itself, and what turns out to be several as a list.
 fn print_single(
     ctx: &Context,
-    plan: &Plan<'_>,
     settings: &Settings<'_>,
     infos: Vec<Info>,
     mut errors: Vec<anyhow::Error>,
@@ -94,12 +94,12 @@ fn print_single(
     out: &mut Out<'_>,
 ) -> anyhow::Result<()> {
     if !errors.is_empty() || infos.is_empty() && settings.args.ignore_not_found {
-        return plan.outcome(errors);
+        return Many::collect(errors);
     }
     let mut objects: Vec<Object> =
         infos.into_iter().filter_map(|info| settings.keep(info.object.unwrap_or_default())).collect();
     if objects.is_empty() {
-        return plan.outcome(errors);
+        return Many::collect(errors);
     }
     let printed = match objects.pop() {
         Some(only) if objects.is_empty() => printer.print(only, out),
@@ -113,7 +113,7 @@ fn print_single(
         }
     };
     errors.extend(printed.err());
-    plan.outcome(errors)
+    Many::collect(errors)
 }
 
 /// Prints a list in the order of a field. Until all of it is there, its items are held as the text that
@@ -155,7 +155,7 @@ async fn sorted(
     });
     let mut errors = not_ignored(result.await, settings.args.ignore_not_found);
     if held.is_empty() && settings.args.ignore_not_found {
-        return plan.outcome(errors);
+        return Many::collect(errors);
     }
     let order = match held.is_empty() {
         true => Vec::new(),
@@ -164,5 +164,5 @@ async fn sorted(
     let mut list = printer.list(out)?;
     let printed = order.into_iter().filter_map(|at| held.get(at)).try_for_each(|raw| list.raw(&raw));
     errors.extend(printed.and_then(|()| list.end("")).err());
-    plan.outcome(errors)
+    Many::collect(errors)
 }
