@@ -21,7 +21,6 @@ fn prints_as_kubectl() {
             show_managed_fields: false,
             allow_missing_keys: true,
             operation: "",
-            go_template: &|_, _| anyhow::bail!("not needed"),
             handlebars: &|_, _| anyhow::bail!("not needed"),
         };
         let mut out = Vec::new();

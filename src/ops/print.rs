@@ -3,11 +3,9 @@
 use std::io::{self, Write};
 
 use super::context::Context;
-use crate::object::Object;
 use crate::output::format::{self, Family, Format, Request};
 use crate::output::handlebars::HandlebarsPrinter;
 use crate::output::print::{Options, PrintFn, Printer};
-use crate::output::{json, template};
 use crate::terminal::Streams;
 
 /// The flags of commands that print objects.
@@ -47,27 +45,18 @@ impl PrintArgs {
 
     /// The printer of a format; `operation` is what was done, for the line printed without a format.
     pub fn printer(&self, format: Format, operation: &str) -> anyhow::Result<Printer> {
-        // The engines word their errors whole; the printer would word them once more.
-        match &format {
-            Format::GoTemplate(text) => drop(template::GoTemplatePrinter::new(text, self.allow_missing_template_keys)?),
-            Format::Handlebars(text) => drop(HandlebarsPrinter::new(text, self.allow_missing_template_keys)?),
-            _ => {}
+        // The engine words its errors whole; the printer would word them once more.
+        if let Format::Handlebars(text) = &format {
+            drop(HandlebarsPrinter::new(text, self.allow_missing_template_keys)?);
         }
         let options = Options {
             show_managed_fields: self.show_managed_fields,
             allow_missing_keys: self.allow_missing_template_keys,
             operation,
-            go_template: &go_template,
             handlebars: &handlebars,
         };
         Printer::new(format, &options)
     }
-}
-
-fn go_template(text: &str, allow_missing_keys: bool) -> anyhow::Result<PrintFn> {
-    let printer = template::GoTemplatePrinter::new(text, allow_missing_keys)?;
-    let compact = |object: &Object, out: &mut dyn Write| json::write_compact(out, object);
-    Ok(Box::new(move |object, out| printer.print(object, &compact, out)))
 }
 
 fn handlebars(text: &str, allow_missing_keys: bool) -> anyhow::Result<PrintFn> {

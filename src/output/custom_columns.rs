@@ -82,6 +82,12 @@ impl CustomColumns {
         Ok(Self { columns, no_headers, printed_headers: false })
     }
 
+    /// The paths of the fields that the columns show; none where they may show any.
+    pub fn wanted(&self) -> Option<Vec<Vec<String>>> {
+        let paths: Option<Vec<_>> = self.columns.iter().map(|(_, path)| path.wanted()).collect();
+        paths.map(|paths| paths.concat())
+    }
+
     /// Prints an object, or each item of a list, aligned on its own. Headers are printed once.
     pub fn print(&mut self, object: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
         let mut writer = TabWriter::new(out, Settings::TABLE);

@@ -26,6 +26,41 @@ fn write_in_order(out: &mut dyn Write, value: &Value, order: Option<&dyn KeyOrde
     out.write_all(text.as_bytes())
 }
 
+/// Writes a `v1` `List` item by item, so that no more than one item is held.
+pub struct ListWriter<'a> {
+    out: &'a mut dyn Write,
+    items: usize,
+    text: String,
+}
+
+impl<'a> ListWriter<'a> {
+    /// Begins a list.
+    pub fn begin(out: &'a mut dyn Write) -> io::Result<Self> {
+        out.write_all(b"---\n{\n  apiVersion: \"v1\",\n  items: [")?;
+        Ok(Self { out, items: 0, text: String::new() })
+    }
+
+    /// Writes an item, which is an object.
+    pub fn item(&mut self, item: &Value) -> io::Result<()> {
+        self.text.clear();
+        if self.items > 0 {
+            self.text.push_str(", ");
+        }
+        self.items += 1;
+        render(&mut self.text, item, 1, None);
+        self.out.write_all(self.text.as_bytes())
+    }
+
+    /// Ends the list with its `kind` and a `metadata.resourceVersion` (empty where it is put together
+    /// from several answers).
+    pub fn end(self, resource_version: &str) -> io::Result<()> {
+        let mut text = String::from("],\n  kind: \"List\",\n  metadata: {\n    resourceVersion: ");
+        string(&mut text, resource_version, 3, true);
+        text.push_str(",\n  },\n}\n");
+        self.out.write_all(text.as_bytes())
+    }
+}
+
 fn render(out: &mut String, value: &Value, indent: usize, order: Option<&dyn KeyOrder>) {
     match value {
         Value::Null => out.push_str("null"),

@@ -27,31 +27,63 @@ impl Settings {
 
 /// A writer that aligns what is written to it. Lines are held until [`flush`](Write::flush), or until
 /// a line without a tab ends every column. What is not flushed is lost.
+///
+/// Nothing but the text and the widths of its columns is held.
 pub struct TabWriter<W: Write> {
     out: W,
     settings: Settings,
+    /// Cells end in tabs, lines in line feeds.
     text: Vec<u8>,
-    cells: Vec<Cell>,
-    /// Index of the first cell of each line.
-    lines: Vec<usize>,
-    /// Text of the cell that is being written starts here.
+    /// The cell that is being written starts here.
     start: usize,
+    columns: Columns,
+    /// The width of each column so far, in the order in which they began, and which of a line it is.
+    widths: Vec<(usize, usize)>,
     /// Widest cell so far of each column, kept over flushes.
     remembered: Vec<usize>,
 }
 
-#[derive(Clone, Copy)]
-struct Cell {
-    /// In bytes.
-    size: usize,
-    /// In characters.
-    width: usize,
+/// Goes along the cells of lines and numbers the columns that they are in.
+#[derive(Default)]
+struct Columns {
+    /// The number of each column of the current line.
+    open: Vec<usize>,
+    /// Cells in columns on the current line so far.
+    at: usize,
+    /// Columns so far.
+    count: usize,
+}
+
+impl Columns {
+    /// The column of the next cell, and which of the line it is.
+    fn next(&mut self) -> (usize, usize) {
+        if self.at == self.open.len() {
+            self.open.push(self.count);
+            self.count += 1;
+        }
+        self.at += 1;
+        (self.open.get(self.at - 1).copied().unwrap_or(0), self.at - 1)
+    }
+
+    /// A line ends, and with it the columns to the right of its cells.
+    fn end_line(&mut self) {
+        self.open.truncate(self.at);
+        self.at = 0;
+    }
 }
 
 impl<W: Write> TabWriter<W> {
     /// A writer that aligns as `settings` say.
     pub fn new(out: W, settings: Settings) -> Self {
-        Self { out, settings, text: Vec::new(), cells: Vec::new(), lines: vec![0], start: 0, remembered: Vec::new() }
+        Self {
+            out,
+            settings,
+            text: Vec::new(),
+            start: 0,
+            columns: Columns::default(),
+            widths: Vec::new(),
+            remembered: Vec::new(),
+        }
     }
 
     /// Forgets the widths of earlier lines: what follows is another table.
@@ -69,80 +101,26 @@ impl<W: Write> TabWriter<W> {
         &mut self.out
     }
 
+    /// The cell that is being written is complete, and in a column.
     fn end_cell(&mut self) {
-        let bytes = self.text.get(self.start..).unwrap_or_default();
-        // Every byte that does not continue a character begins one.
-        let width = bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
-        self.cells.push(Cell { size: bytes.len(), width });
+        let width = width(self.text.get(self.start..).unwrap_or_default()) + self.settings.padding;
+        let (column, of_line) = self.columns.next();
+        if column == self.widths.len() {
+            self.widths.push((self.settings.min_width, of_line));
+        }
+        if let Some((widest, _)) = self.widths.get_mut(column) {
+            *widest = (*widest).max(width);
+        }
+        self.text.push(b'\t');
         self.start = self.text.len();
     }
 
     /// Writes out every line, the unfinished one included.
     fn format(&mut self) -> io::Result<()> {
-        if self.text.len() > self.start {
-            self.end_cell();
-        }
-        let columns = self.columns();
-        let mut rest = self.text.as_slice();
-        let mut blocks = columns.iter();
-        let mut line_buffer = Vec::new();
-        for (index, first) in self.lines.iter().enumerate() {
-            let end = self.lines.get(index + 1).copied().unwrap_or(self.cells.len());
-            let cells = self.cells.get(*first..end).unwrap_or_default();
-            for (at, cell) in cells.iter().enumerate() {
-                let (text, after) = rest.split_at(cell.size.min(rest.len()));
-                rest = after;
-                line_buffer.extend_from_slice(text);
-                if at + 1 < cells.len()
-                    && let Some(width) = blocks.next()
-                {
-                    line_buffer.resize(line_buffer.len() + width.saturating_sub(cell.width), b' ');
-                }
-            }
-            if index + 1 < self.lines.len() {
-                line_buffer.push(b'\n');
-            }
-            if line_buffer.len() > 16 * 1024 {
-                self.out.write_all(&line_buffer)?;
-                line_buffer.clear();
-            }
-        }
-        self.out.write_all(&line_buffer)?;
-        self.text.clear();
-        self.cells.clear();
-        self.lines.clear();
-        self.lines.push(0);
-        self.start = 0;
-        Ok(())
-    }
-
-    /// The padded width of every cell that is in a column, in the order of the cells.
-    fn columns(&mut self) -> Vec<usize> {
-        // Pass one gives each cell the number of its block and each block its width.
-        let mut block_of_cell: Vec<usize> = Vec::with_capacity(self.cells.len());
-        let mut widths: Vec<usize> = Vec::new();
-        let mut column_of_block: Vec<usize> = Vec::new();
-        let mut open: Vec<usize> = Vec::new();
-        for (index, first) in self.lines.iter().enumerate() {
-            let end = self.lines.get(index + 1).copied().unwrap_or(self.cells.len());
-            let cells = self.cells.get(*first..end).unwrap_or_default();
-            let cells = cells.split_last().map_or(cells, |(_, cells)| cells);
-            open.truncate(cells.len());
-            for (column, cell) in cells.iter().enumerate() {
-                if column == open.len() {
-                    open.push(widths.len());
-                    widths.push(self.settings.min_width);
-                    column_of_block.push(column);
-                }
-                let Some(block) = open.get(column).copied() else { continue };
-                if let Some(width) = widths.get_mut(block) {
-                    *width = (*width).max(cell.width + self.settings.padding);
-                }
-                block_of_cell.push(block);
-            }
-        }
+        /// Bytes that are written at once.
+        const PIECE: usize = 16 * 1024;
         if self.settings.remember_widths {
-            for (width, column) in widths.iter_mut().zip(&column_of_block) {
+            for (width, column) in &mut self.widths {
                 match self.remembered.get_mut(*column) {
                     Some(remembered) => {
                         *remembered = (*remembered).max(*width);
@@ -152,11 +130,36 @@ impl<W: Write> TabWriter<W> {
                 }
             }
         }
-        for block in &mut block_of_cell {
-            *block = widths.get(*block).copied().unwrap_or(0);
+        let mut columns = Columns::default();
+        let mut piece = Vec::with_capacity(PIECE + 1024);
+        for line in self.text.split_inclusive(|byte| *byte == b'\n') {
+            for cell in line.split_inclusive(|byte| *byte == b'\t') {
+                let Some(text) = cell.strip_suffix(b"\t") else {
+                    piece.extend_from_slice(cell);
+                    continue;
+                };
+                piece.extend_from_slice(text);
+                let padded = self.widths.get(columns.next().0).map_or(0, |(width, _)| *width);
+                piece.resize(piece.len() + padded.saturating_sub(width(text)), b' ');
+            }
+            columns.end_line();
+            if piece.len() > PIECE {
+                self.out.write_all(&piece)?;
+                piece.clear();
+            }
         }
-        block_of_cell
+        self.out.write_all(&piece)?;
+        self.text.clear();
+        self.start = 0;
+        self.widths.clear();
+        self.columns = Columns::default();
+        Ok(())
     }
+}
+
+/// How many characters a text has: every byte that does not continue one begins one.
+fn width(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 impl<W: Write> Write for TabWriter<W> {
@@ -165,13 +168,17 @@ impl<W: Write> Write for TabWriter<W> {
         while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\t' | b'\n' | 0x0b | 0x0c)) {
             let (text, after) = rest.split_at(at);
             self.text.extend_from_slice(text);
-            self.end_cell();
-            if matches!(after.first(), Some(b'\n' | 0x0c)) {
-                let single = self.lines.last().is_some_and(|first| self.cells.len() == first + 1);
-                self.lines.push(self.cells.len());
-                if single || after.first() == Some(&0x0c) {
+            let end = after.first();
+            if matches!(end, Some(b'\n' | 0x0c)) {
+                let single = self.columns.at == 0;
+                self.columns.end_line();
+                self.text.push(b'\n');
+                self.start = self.text.len();
+                if single || end == Some(&0x0c) {
                     self.format()?;
                 }
+            } else {
+                self.end_cell();
             }
             rest = after.get(1..).unwrap_or_default();
         }

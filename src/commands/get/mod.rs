@@ -3,6 +3,7 @@
 mod filter;
 mod objects;
 mod raw;
+mod rows;
 mod table;
 mod watch;
 
@@ -193,10 +194,13 @@ impl Settings<'_> {
         let args = self.args;
         if self.is_table() && args.server_print {
             let labels = args.show_labels || !args.label_columns.is_empty();
-            return match (self.sort_by.is_empty() && self.filter.is_none(), args.all_namespaces || labels) {
-                (false, _) => (Accept::Table, "Object"),
-                (true, true) => (Accept::Table, "Metadata"),
-                (true, false) => (Accept::Table, "None"),
+            let metadata = args.all_namespaces || labels;
+            return match self.sort_by {
+                _ if self.filter.is_some() => (Accept::Table, "Object"),
+                "" if metadata => (Accept::Table, "Metadata"),
+                "" => (Accept::Table, "None"),
+                field if rows::by_metadata(field) => (Accept::Table, "Metadata"),
+                _ => (Accept::Table, "Object"),
             };
         }
         (Accept::Json, "")
@@ -207,6 +211,14 @@ impl Settings<'_> {
         match &self.filter {
             Some(filter) => filter.keep(object),
             None => Some(object),
+        }
+    }
+
+    /// Whether an object is left by `--where`. It is only read where that is asked for.
+    fn keeps(&self, read: impl FnOnce() -> anyhow::Result<Object>) -> anyhow::Result<bool> {
+        match &self.filter {
+            Some(filter) => Ok(filter.holds(&read()?)),
+            None => Ok(true),
         }
     }
 

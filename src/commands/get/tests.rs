@@ -93,6 +93,12 @@ async fn prints_tables_and_asks_for_no_more_than_it_prints() {
         ),
         (
             &["pods", "--sort-by=.metadata.name"],
+            format!("{PODS}?includeObject=Metadata"),
+            true,
+            "NAME     PHASE\na        Running\nlonger   Pending\n",
+        ),
+        (
+            &["pods", "--sort-by=.kind"],
             format!("{PODS}?includeObject=Object"),
             true,
             "NAME     PHASE\na        Running\nlonger   Pending\n",

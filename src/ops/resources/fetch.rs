@@ -9,7 +9,7 @@ use super::plan::{Plan, Source};
 use super::{Builder, Info};
 use crate::client::Client;
 use crate::client::discovery::{Mapping, NoKindMatch};
-use crate::client::paging::{self, Pages};
+use crate::client::paging::{self, Page, Pages};
 use crate::client::request::{Accept, Call, Endpoint, ListParams};
 use crate::client::transport::http::download;
 use crate::client::typed;
@@ -18,10 +18,10 @@ use crate::object::{GroupVersionResource, Meta, Object, Status};
 use crate::ops::manifests::{self, Place};
 
 /// Requests under way at one time.
-const PARALLEL: usize = 8;
+pub(super) const PARALLEL: usize = 8;
 
 /// One thing to do: fetch an object, begin a list, or look at a document.
-enum Job {
+pub(super) enum Job {
     Source(Source),
     Document { document: anyhow::Result<Object>, source: String },
 }
@@ -37,6 +37,15 @@ impl std::fmt::Display for Stop {
 }
 
 impl std::error::Error for Stop {}
+
+/// How the first page of a list is fetched.
+#[derive(Clone, Copy)]
+pub(super) enum First {
+    /// As an object.
+    Read,
+    /// With its items unread, or not yet, where the list is taken as it comes.
+    Unread { at_once: bool },
+}
 
 /// A manifest's object is not in the namespace that was asked for.
 #[derive(Debug)]
@@ -58,9 +67,10 @@ impl std::fmt::Display for OtherNamespace {
 impl std::error::Error for OtherNamespace {}
 
 /// What came of it.
-enum Outcome<'a> {
+pub(super) enum Outcome<'a> {
     Infos(Vec<anyhow::Result<Info>>),
     List { pages: Box<Pages<'a>>, first: anyhow::Result<Option<Object>>, source: Box<Source> },
+    Unread { pages: Box<Pages<'a>>, first: Option<anyhow::Result<Option<Page>>>, source: Box<Source> },
 }
 
 impl Info {
@@ -118,11 +128,12 @@ impl Plan<'_> {
 
     /// Hands everything to `take`, in order, and ends where that fails.
     async fn each(&self, mut take: impl FnMut(anyhow::Result<Info>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        let outcomes = stream::iter(self.jobs()).map(|job| self.run(job)).buffered(PARALLEL);
+        let outcomes = stream::iter(self.jobs()).map(|job| self.run(job, First::Read)).buffered(PARALLEL);
         let mut outcomes = std::pin::pin!(outcomes);
         while let Some(outcome) = outcomes.next().await {
             match outcome {
                 Outcome::Infos(infos) => infos.into_iter().try_for_each(&mut take)?,
+                Outcome::Unread { .. } => {}
                 Outcome::List { mut pages, first, source } => {
                     let mut page = first;
                     loop {
@@ -177,7 +188,7 @@ impl Plan<'_> {
     }
 
     /// The jobs in order. A manifest is read when its turn comes.
-    fn jobs(&self) -> impl Iterator<Item = Job> {
+    pub(super) fn jobs(&self) -> impl Iterator<Item = Job> {
         let mut sources = self.sources.iter();
         let mut ready: VecDeque<Job> = VecDeque::new();
         std::iter::from_fn(move || {
@@ -217,7 +228,7 @@ impl Plan<'_> {
         documents.into_iter().map(|document| Job::Document { document, source: source.clone() }).collect()
     }
 
-    async fn run(&self, job: Job) -> Outcome<'_> {
+    pub(super) async fn run(&self, job: Job, first: First) -> Outcome<'_> {
         match job {
             Job::Document { document, source } => Outcome::Infos(self.of_document(document, &source).await),
             Job::Source(Source::Object(info)) => Outcome::Infos(vec![self.complete(*info).await]),
@@ -252,8 +263,17 @@ impl Plan<'_> {
                     accept => accept,
                 };
                 let mut pages = Pages::new(client, endpoint, params, accept).include_object(builder.include_object);
-                let first = pages.next().await;
-                Outcome::List { pages: Box::new(pages), first, source: Box::new(source) }
+                let source = Box::new(source);
+                match first {
+                    First::Read => {
+                        let first = pages.next().await;
+                        Outcome::List { pages: Box::new(pages), first, source }
+                    }
+                    First::Unread { at_once } => {
+                        let first = if at_once { None } else { Some(pages.page().await) };
+                        Outcome::Unread { pages: Box::new(pages), first, source }
+                    }
+                }
             }
         }
     }
@@ -466,7 +486,7 @@ fn with_type(mut object: Object, mapping: Option<&Mapping>) -> Object {
     object
 }
 
-fn is_list(object: &Object) -> bool {
+pub(super) fn is_list(object: &Object) -> bool {
     object.get("items").is_some_and(Object::is_array)
 }
 
@@ -510,7 +530,7 @@ pub fn about_list(error: anyhow::Error, resource: &str, labels: &str, fields: &s
     }
 }
 
-fn about_source(error: anyhow::Error, source: &Source) -> anyhow::Error {
+pub(super) fn about_source(error: anyhow::Error, source: &Source) -> anyhow::Error {
     match source {
         Source::Collection { mapping, labels, fields, .. } => {
             about_list(error, &resource_text(&mapping.resource), labels, fields)

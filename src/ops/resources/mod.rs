@@ -7,12 +7,14 @@
 mod args;
 mod fetch;
 mod plan;
+mod stream;
 
 use std::borrow::Cow;
 
 pub use args::{has_names, split_types};
 pub use fetch::about_list;
 pub use plan::{Plan, Source};
+pub use stream::{Enough, Piece};
 
 use super::context::Context;
 use super::manifests::FilenameOptions;

@@ -26,16 +26,40 @@ pub(super) fn find<'a>(
     value: &'a Value,
     allow_missing_keys: bool,
 ) -> Result<Vec<Vec<Found<'a>>>, Error> {
-    let mut run = Run {
-        nodes,
-        allow_missing_keys,
-        begin_range: 0,
-        in_range: 0,
-        end_range: 0,
-        last_end: None,
-        budget: Budget::new(),
-    };
-    run.block(0, Cow::Borrowed(value))
+    Run::new(nodes, allow_missing_keys, 0).block(0, Cow::Borrowed(value))
+}
+
+/// Runs parts of a template on single items.
+pub(super) struct Items<'a> {
+    pub(super) nodes: &'a [Node],
+    pub(super) allow_missing_keys: bool,
+}
+
+impl<'a> Items<'a> {
+    /// Runs the block of a range, which begins at `start`, on one item.
+    pub(super) fn block(&self, start: usize, item: &'a Value) -> Result<Vec<Vec<Found<'a>>>, Error> {
+        let item = if item.is_null() { &NOTHING } else { item };
+        Run::new(self.nodes, self.allow_missing_keys, 1).block(start, Cow::Borrowed(item))
+    }
+
+    /// Runs steps on one item of several; tells too whether one of them would end the search in those
+    /// that follow.
+    pub(super) fn steps(&self, steps: &'a [Node], item: Found<'a>) -> Result<(Vec<Found<'a>>, bool), Error> {
+        let mut run = Run::new(self.nodes, self.allow_missing_keys, 0);
+        let mut current = vec![item];
+        let mut ended = false;
+        for step in steps {
+            current = match step {
+                Node::Slice(slice) => {
+                    let (taken, ends) = take(&current, *slice)?;
+                    ended |= ends;
+                    taken
+                }
+                step => run.step(&current, step)?,
+            };
+        }
+        Ok((current, ended))
+    }
 }
 
 struct Run<'a> {
@@ -53,6 +77,18 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
+    fn new(nodes: &'a [Node], allow_missing_keys: bool, in_range: usize) -> Self {
+        Self {
+            nodes,
+            allow_missing_keys,
+            begin_range: 0,
+            in_range,
+            end_range: 0,
+            last_end: None,
+            budget: Budget::new(),
+        }
+    }
+
     /// Runs the nodes from `start` on, up to the `end` of the block.
     fn block(&mut self, start: usize, value: Found<'a>) -> Result<Vec<Vec<Found<'a>>>, Error> {
         if self.in_range > MAX_DEPTH {
@@ -103,7 +139,7 @@ impl<'a> Run<'a> {
             Node::Int(value) => literal(Value::from(*value)),
             Node::Float(value) => literal(Value::from(*value)),
             Node::Bool(value) => literal(Value::from(*value)),
-            Node::Slice(slice) => take(input, *slice),
+            Node::Slice(slice) => take(input, *slice).map(|(taken, _)| taken),
             Node::Filter(filter) => self.filter(input, filter),
             Node::Wildcard => Ok(input.iter().flat_map(children).collect()),
             Node::Recursive => {
@@ -243,7 +279,9 @@ fn descend<'a>(value: &Found<'a>, depth: usize, all: &mut Vec<Found<'a>>) -> Res
     below.iter().try_for_each(|value| descend(value, depth + 1, all))
 }
 
-fn take<'a>(input: &[Found<'a>], slice: Slice) -> Result<Vec<Found<'a>>, Error> {
+/// What a slice takes of lists, and whether it ended the search: a slice of nothing does, whatever
+/// lists are left.
+fn take<'a>(input: &[Found<'a>], slice: Slice) -> Result<(Vec<Found<'a>>, bool), Error> {
     let mut taken = Vec::new();
     for value in input {
         if value.is_null() {
@@ -262,7 +300,7 @@ fn take<'a>(input: &[Found<'a>], slice: Slice) -> Result<Vec<Found<'a>>, Error> 
             to += length;
         }
         if from == to {
-            return Ok(taken);
+            return Ok((taken, true));
         }
         if from >= length || from < 0 {
             return Err(out_of_bounds(from, length));
@@ -280,7 +318,7 @@ fn take<'a>(input: &[Found<'a>], slice: Slice) -> Result<Vec<Found<'a>>, Error> 
         let as_usize = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
         taken.extend(items.into_iter().take(as_usize(to)).skip(as_usize(from)).step_by(as_usize(step)));
     }
-    Ok(taken)
+    Ok((taken, false))
 }
 
 fn out_of_bounds(index: i64, length: i64) -> Error {

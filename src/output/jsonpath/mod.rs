@@ -7,11 +7,15 @@
 //! | `unquote` | string literals |
 //! | `exec` | nodes on a value to results |
 //! | `compare` | the operators of filters |
+//! | [`split`] | templates that can be executed item by item |
+//! | `wanted` | which fields a template looks at |
 
 mod compare;
 mod exec;
 mod parse;
+pub mod split;
 mod unquote;
+mod wanted;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,6 +24,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use super::{json, number};
+pub use split::Split;
 
 /// A JSONPath template, ready to be used on any number of values.
 #[derive(Clone, Debug)]

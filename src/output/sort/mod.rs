@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::jsonpath::{self, JsonPath};
 use super::number::{Num, go_quote};
-use super::table::Table;
 use crate::object::go_sort;
 
 /// Why something cannot be sorted, in kubectl's words.
@@ -43,36 +42,80 @@ impl From<jsonpath::Error> for SortError {
     }
 }
 
+/// What things are sorted by, read from them one by one, so that they themselves need not be held.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    path: JsonPath,
+    text: String,
+    /// Whose keys they are, and where kubectl sorts such.
+    holder: &'static str,
+    line: u32,
+    keys: Vec<Option<Value>>,
+    fault: Option<jsonpath::Error>,
+}
+
+impl Keys {
+    /// Keys of objects: `.metadata.name`, `{.spec.replicas}`.
+    ///
+    /// # Errors
+    /// The path is wrong.
+    pub fn of_objects(field: &str) -> Result<Self, SortError> {
+        let text = jsonpath::relaxed(field)?;
+        let path = JsonPath::parse(&text)?;
+        Ok(Self::new(path, text, "*unstructured.Unstructured", 329))
+    }
+
+    /// Keys of the objects behind the rows of a table.
+    ///
+    /// # Errors
+    /// The path is wrong.
+    pub fn of_rows(field: &str) -> Result<Self, SortError> {
+        let text = jsonpath::relaxed(field).unwrap_or_else(|_| field.to_owned());
+        let path = JsonPath::parse(&text).map_err(|error| SortError::Path(format!("sorting error: {error}")))?;
+        Ok(Self::new(path, text, "[][][]reflect.Value", 375))
+    }
+
+    fn new(path: JsonPath, text: String, holder: &'static str, line: u32) -> Self {
+        Self { path: path.allow_missing_keys(true), text, holder, line, keys: Vec::new(), fault: None }
+    }
+
+    /// The paths of the fields that are looked at; none where that may be any.
+    pub fn wanted(&self) -> Option<Vec<Vec<String>>> {
+        self.path.wanted()
+    }
+
+    /// Reads the key of the next thing: the first that the path finds.
+    pub fn add(&mut self, object: &Value) {
+        let key = match self.path.find(object) {
+            Ok(found) => found.first().and_then(|found| found.first()).map(|found| found.as_ref().clone()),
+            Err(error) => {
+                self.fault.get_or_insert(error);
+                None
+            }
+        };
+        self.keys.push(key);
+    }
+
+    /// In which order the things are, by their places. Those without a key come first; at least one
+    /// must have one.
+    ///
+    /// # Errors
+    /// No thing has a key, or two do not compare.
+    pub fn order(self) -> Result<Vec<usize>, SortError> {
+        match self.fault {
+            Some(error) => Err(error.into()),
+            None => order(&self.keys, &self.text, self.line, self.holder),
+        }
+    }
+}
+
 /// Sorts objects by a field (`.metadata.name`, `{.spec.replicas}`): those without it first. At least
 /// one must have it.
 pub fn sort_objects(objects: &mut [Value], field: &str) -> Result<(), SortError> {
-    let text = jsonpath::relaxed(field)?;
-    let path = JsonPath::parse(&text)?.allow_missing_keys(true);
-    let keys = objects.iter().map(|object| first(&path, object)).collect::<Result<Vec<_>, _>>()?;
-    let order = order(&keys, &text, 329, "*unstructured.Unstructured")?;
-    permute(objects, order);
+    let mut keys = Keys::of_objects(field)?;
+    objects.iter().for_each(|object| keys.add(object));
+    permute(objects, keys.order()?);
     Ok(())
-}
-
-/// Sorts the rows of a table by a field of their objects, which the server must have sent whole. A
-/// single row is left alone, whatever the field. kubectl prints nothing where this fails.
-pub fn sort_table(table: &mut Table, field: &str) -> Result<(), SortError> {
-    if table.rows.len() < 2 {
-        return Ok(());
-    }
-    let text = jsonpath::relaxed(field).unwrap_or_else(|_| field.to_owned());
-    let path = JsonPath::parse(&text).map_err(|error| SortError::Path(format!("sorting error: {error}")))?;
-    let path = path.allow_missing_keys(true);
-    let keys = table.rows.iter().map(|row| first(&path, &row.object)).collect::<Result<Vec<_>, _>>()?;
-    let order = order(&keys, &text, 375, "[][][]reflect.Value")?;
-    permute(&mut table.rows, order);
-    Ok(())
-}
-
-/// The first thing that a path finds.
-fn first(path: &JsonPath, object: &Value) -> Result<Option<Value>, SortError> {
-    let found = path.find(object)?;
-    Ok(found.first().and_then(|found| found.first()).map(|found| found.as_ref().clone()))
 }
 
 /// In which order the places are, given their keys.
@@ -178,11 +221,9 @@ mod tests {
     }
 
     #[test]
-    fn sorts_tables() {
-        let rows = [2, 3, 1].map(|n| json!({"cells": [n], "object": {"n": n}}));
-        let mut table: Table = serde_json::from_value(json!({"rows": rows})).unwrap();
-        sort_table(&mut table, "n").unwrap();
-        let cells: Vec<_> = table.rows.iter().map(|row| row.cells[0].clone()).collect();
-        assert_eq!(cells, [1, 2, 3]);
+    fn sorts_rows() {
+        let mut keys = Keys::of_rows("n").unwrap();
+        [2, 3, 1].iter().for_each(|n| keys.add(&json!({"n": n})));
+        assert_eq!(keys.order().unwrap(), [2, 0, 1]);
     }
 }

@@ -50,8 +50,21 @@ impl GoTemplatePrinter {
             Err(Error::Write(error)) => return Err(error.into()),
             Err(error) => error,
         };
-        self.explain(&error, object, json, out)?;
-        Err(anyhow::anyhow!("error executing template {}: {error}", quote(self.template.source().as_bytes(), false)))
+        Err(self.fail(&error, object, json, out))
+    }
+
+    /// Writes the details of an error to `out`, as [`print`](Self::print) does, and words it.
+    pub fn fail(
+        &self,
+        error: &Error,
+        object: &Json,
+        json: &dyn Fn(&Json, &mut dyn Write) -> io::Result<()>,
+        out: &mut dyn Write,
+    ) -> anyhow::Error {
+        if let Err(error) = self.explain(error, object, json, out) {
+            return error.into();
+        }
+        anyhow::anyhow!("error executing template {}: {error}", quote(self.template.source().as_bytes(), false))
     }
 
     /// Writes what kubectl writes to standard output when a template fails.

@@ -74,9 +74,15 @@ pub(super) fn build(
     let uri: Uri = config.server.parse()?;
     let host = uri.host().unwrap_or_default();
     let loopback = is_loopback(host);
+    /// Bytes of an answer that may come before they are read.
+    const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
     // On one machine compressing costs more than it saves.
     let mut builder = reqwest::Client::builder()
         .gzip(!config.disable_compression && !loopback && !upgrade)
+        // Answers that nobody reads yet must not keep back the one that is read: the connection takes
+        // more than all its streams together.
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(32 * STREAM_WINDOW)
         .referer(false)
         .connect_timeout(CONNECT);
     if let Some(period) = config.keepalive {

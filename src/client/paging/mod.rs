@@ -1,12 +1,21 @@
 //! Lists, page by page: each page is handed on as it comes, and nothing of it is kept.
+//!
+//! A page is read as an [`Object`], or as its items' [`text`](Page): whoever prints items one by one
+//! reads of each no more than is printed. While the items of a page are being printed, the server makes
+//! the next one.
 
-use super::request::{Accept, Call, Endpoint, ListParams};
+mod page;
+mod split;
+
 use http_body_util::BodyExt;
 
 use super::items::Splitter;
+use super::request::{Accept, Call, Endpoint, ListParams};
 use super::transport::Body;
 use super::{Client, parse, typed, whole};
 use crate::object::{Meta, Object};
+use page::Ahead;
+pub use page::{Page, kind_of_items};
 
 /// Items a page where nothing else is asked for (kubectl's `--chunk-size`).
 pub const DEFAULT_PAGE: u64 = 500;
@@ -19,6 +28,7 @@ pub struct Pages<'a> {
     accept: Accept,
     include_object: &'static str,
     done: bool,
+    ahead: Option<Ahead<'a>>,
     /// A page of which more is to come.
     open: Option<(Body, Splitter)>,
 }
@@ -26,7 +36,7 @@ pub struct Pages<'a> {
 impl<'a> Pages<'a> {
     /// A list of a collection; nothing is asked yet.
     pub fn new(client: &'a Client, endpoint: Endpoint, params: ListParams, accept: Accept) -> Self {
-        Self { client, endpoint, params, accept, include_object: "", done: false, open: None }
+        Self { client, endpoint, params, accept, include_object: "", done: false, ahead: None, open: None }
     }
 
     /// Of tables: what comes with each row, `None`, `Metadata` (the server's default) or `Object`.
@@ -42,8 +52,7 @@ impl<'a> Pages<'a> {
             Some(open) => open,
             None if self.done => return Ok(None),
             None => {
-                let call = Call::list(&self.endpoint, &self.params).accept(self.accept);
-                let answer = self.client.send(call.text("includeObject", self.include_object)).await?;
+                let answer = self.client.send(self.call()).await?;
                 (answer.into_body(), Splitter::default())
             }
         };
@@ -62,6 +71,12 @@ impl<'a> Pages<'a> {
         page.str_at(&["metadata", "continue"]).clone_into(&mut self.params.continue_token);
         self.done = self.params.continue_token.is_empty();
         Ok(Some(page))
+    }
+
+    /// The request for the page that is due.
+    fn call(&self) -> Call {
+        let call = Call::list(&self.endpoint, &self.params).accept(self.accept);
+        call.text("includeObject", self.include_object)
     }
 
     /// All items of all pages.

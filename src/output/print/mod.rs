@@ -1,5 +1,9 @@
 //! One entry to every format but tables: a [`Printer`] prints objects one after another.
 
+mod held;
+mod list;
+mod stepwise;
+
 use std::io::{self, Write};
 
 use anyhow::{anyhow, bail};
@@ -9,9 +13,11 @@ use super::custom_columns::CustomColumns;
 use super::format::Format;
 use super::json::{self, KeyOrder};
 use super::jsonpath::JsonPath;
-use super::tabwriter::{Settings, TabWriter};
+use super::template::GoTemplatePrinter;
 use super::{kyaml, name, yaml};
 use crate::object::Meta;
+pub use held::Held;
+pub use list::ListPrinter;
 
 /// Prints an object; how template engines plug in.
 pub type PrintFn = Box<dyn FnMut(&Value, &mut dyn Write) -> anyhow::Result<()>>;
@@ -28,8 +34,6 @@ pub struct Options<'a> {
     pub allow_missing_keys: bool,
     /// What was done, for the line that is printed without a format: `created`, `created (dry run)`.
     pub operation: &'a str,
-    /// The engine of Go templates.
-    pub go_template: Compile<'a>,
     /// The engine of Handlebars templates.
     pub handlebars: Compile<'a>,
 }
@@ -57,6 +61,7 @@ enum Kind {
     Name,
     JsonPath(JsonPath),
     Columns(CustomColumns),
+    GoTemplate(GoTemplatePrinter),
     Template(PrintFn),
 }
 
@@ -73,10 +78,7 @@ impl Printer {
             Format::Name => Kind::Name,
             Format::JsonPath(path) => Kind::JsonPath(path),
             Format::CustomColumns(columns) => Kind::Columns(columns),
-            Format::GoTemplate(text) => Kind::Template(
-                (options.go_template)(&text, options.allow_missing_keys)
-                    .map_err(|error| anyhow!("error parsing template {text}, {error}"))?,
-            ),
+            Format::GoTemplate(text) => Kind::GoTemplate(GoTemplatePrinter::new(&text, options.allow_missing_keys)?),
             Format::Handlebars(text) => Kind::Template(
                 (options.handlebars)(&text, options.allow_missing_keys)
                     .map_err(|error| anyhow!("error parsing template {text}, {error}"))?,
@@ -173,82 +175,8 @@ impl Printer {
             }
             Kind::Columns(columns) if self.unaligned => columns.print_to([object], out)?,
             Kind::Columns(columns) => columns.print(object, out)?,
+            Kind::GoTemplate(template) => template.print(object, &compact, out)?,
             Kind::Template(print) => print(object, out)?,
-        }
-        Ok(())
-    }
-
-    /// Begins a `v1` `List` that is printed item by item: JSON, YAML, names and custom columns hold
-    /// one item (or its cells) at a time; the other formats need the whole list and hold it.
-    pub fn list<'a>(&'a mut self, out: &'a mut dyn Write) -> anyhow::Result<ListPrinter<'a>> {
-        let hide = self.hides_managed_fields();
-        let held = matches!(self.kind, Kind::Summary { .. } | Kind::Kyaml | Kind::JsonPath(_) | Kind::Template(_));
-        if held {
-            return Ok(ListPrinter { hide, inner: Inner::Held { printer: self, out, items: Vec::new() } });
-        }
-        let inner = match &mut self.kind {
-            Kind::Json => Inner::Json(json::ListWriter::begin(out)?),
-            Kind::Yaml { printed } => {
-                if *printed > 0 {
-                    out.write_all(b"---\n")?;
-                }
-                *printed += 1;
-                Inner::Yaml(yaml::ListWriter::begin(out)?)
-            }
-            Kind::Columns(columns) => Inner::Columns(columns, TabWriter::new(out, Settings::TABLE)),
-            // Names; what is held has left above.
-            _ => Inner::Name(out),
-        };
-        Ok(ListPrinter { hide, inner })
-    }
-}
-
-/// Prints the items of a list; see [`Printer::list`].
-pub struct ListPrinter<'a> {
-    hide: bool,
-    inner: Inner<'a>,
-}
-
-enum Inner<'a> {
-    Json(json::ListWriter<'a>),
-    Yaml(yaml::ListWriter<'a>),
-    Name(&'a mut dyn Write),
-    Columns(&'a mut CustomColumns, TabWriter<&'a mut dyn Write>),
-    Held { printer: &'a mut Printer, out: &'a mut dyn Write, items: Vec<Value> },
-}
-
-impl ListPrinter<'_> {
-    /// Prints an item.
-    pub fn item(&mut self, mut item: Value) -> anyhow::Result<()> {
-        if self.hide {
-            hide_managed_fields(&mut item);
-        }
-        match &mut self.inner {
-            Inner::Json(list) => list.item(&item)?,
-            Inner::Yaml(list) => list.item(&item).map_err(plain)?,
-            Inner::Name(out) => name::write(out, &item)?,
-            Inner::Columns(columns, writer) => columns.print_to([&item], writer)?,
-            Inner::Held { items, .. } => items.push(item),
-        }
-        Ok(())
-    }
-
-    /// Ends the list; `resource_version` is that of the list where it is one answer of a server,
-    /// else empty.
-    pub fn end(self, resource_version: &str) -> anyhow::Result<()> {
-        match self.inner {
-            Inner::Json(list) => list.end(resource_version)?,
-            Inner::Yaml(list) => list.end(resource_version)?,
-            Inner::Name(_) => {}
-            Inner::Columns(columns, mut writer) => {
-                columns.print_to([], &mut writer)?;
-                writer.flush()?;
-            }
-            Inner::Held { printer, out, items } => {
-                let metadata = json!({"resourceVersion": resource_version});
-                let list = json!({"apiVersion": "v1", "kind": "List", "items": items, "metadata": metadata});
-                printer.write(&list, out)?;
-            }
         }
         Ok(())
     }
@@ -262,6 +190,11 @@ pub fn hide_managed_fields(object: &mut Value) {
         }
     }
     object.remove_at(&["metadata", "managedFields"]);
+}
+
+/// How templates that fail show the object.
+fn compact(object: &Value, out: &mut dyn Write) -> io::Result<()> {
+    json::write_compact(out, object)
 }
 
 /// An error without the layer of the writer that brought it.
@@ -281,10 +214,6 @@ mod tests {
             show_managed_fields: false,
             allow_missing_keys: true,
             operation: "created",
-            go_template: &|text, _| {
-                let text = text.to_owned();
-                Ok(Box::new(move |value, out| Ok(write!(out, "{text} {}", value["kind"])?)))
-            },
             handlebars: &|_, _| bail!("no such language"),
         };
         Printer::new(format, &options).unwrap()
@@ -305,7 +234,7 @@ mod tests {
             ),
             ("jsonpath={.metadata}", "{\"managedFields\":[1],\"name\":\"a\"}{\"managedFields\":[1],\"name\":\"b\"}"),
             ("custom-columns=N:.metadata.name", "N\na\nb\n"),
-            ("go-template=x", "x \"Pod\"x \"Pod\""),
+            ("go-template=x {{.kind}}", "x Podx Pod"),
         ] {
             let mut printer = printer(output);
             let mut out = Vec::new();
