@@ -206,12 +206,17 @@ pub fn typed(answer: Object) -> anyhow::Result<Object> {
 
 /// A transport's error as it travels on: what it is underneath decides the words.
 pub fn from_box(error: BoxError) -> anyhow::Error {
-    match error.downcast::<ConnectionError>() {
-        Ok(connection) => (*connection).into(),
-        Err(other) => match other.downcast::<Status>() {
-            Ok(status) => (*status).into(),
-            Err(other) => anyhow::anyhow!(other),
-        },
+    let error = match error.downcast::<ConnectionError>() {
+        Ok(connection) => return (*connection).into(),
+        Err(other) => other,
+    };
+    let error = match error.downcast::<BodyError>() {
+        Ok(broken) => return (*broken).into(),
+        Err(other) => other,
+    };
+    match error.downcast::<Status>() {
+        Ok(status) => (*status).into(),
+        Err(other) => anyhow::anyhow!(other),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 
-use super::error::ConnectionError;
+use super::error::{BodyError, ConnectionError};
 use super::request::{Accept, Call, Endpoint, ListParams, WatchParams};
 use super::transport::Body;
 use super::{Client, from_box, paging};
@@ -213,7 +213,7 @@ impl<'a> Watcher<'a> {
         let Some(stream) = &mut self.stream else { return Ok(None) };
         // A connection that breaks has ended, as for client-go.
         let event = match stream.next().await {
-            Err(error) if error.is::<ConnectionError>() => Ok(None),
+            Err(error) if error.is::<ConnectionError>() || error.is::<BodyError>() => Ok(None),
             event => event,
         };
         match &event {

@@ -36,10 +36,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dice::Dice;
+use regex_lite::Regex;
 
 /// The object that templates are executed on.
 const OBJECT: &str = include_str!("object.json");
 const USUAL: usize = 40;
+/// From this minor version on, kubectl's template engine words its errors as the newest one does.
+const SAME_WORDS: u32 = 35;
 
 #[test]
 fn templates_give_what_kubectl_gives() {
@@ -57,6 +60,17 @@ struct Outcome {
     stdout: String,
     stderr: String,
     code: Option<i32>,
+}
+
+impl Outcome {
+    /// Without what older engines do not say: the types that cannot be compared, and they count the lines
+    /// of what they cannot parse in another way.
+    fn in_older_words(self) -> Self {
+        let types = Regex::new(r"(incompatible types for comparison): [a-z0-9\[\]{} ]+").expect("a pattern");
+        let line = Regex::new(r"output:\d+: ").expect("a pattern");
+        let older = |text: &str| line.replace_all(&types.replace_all(text, "$1"), "output: ").into_owned();
+        Self { stdout: older(&self.stdout), stderr: older(&self.stderr), code: self.code }
+    }
 }
 
 /// A kubectl, and the minor version of its release.
@@ -91,10 +105,15 @@ fn compare(format: &str, generate: fn(&mut Dice) -> String) {
                     let mut dice = Dice::new(seed + case, kubectl.minor);
                     let template = generate(&mut dice);
                     let lenient = dice.chance(70);
-                    let run = |program: &Path| run(program, &object, format, &template, lenient);
+                    let run = |program: &Path| {
+                        let outcome = run(program, &object, format, &template, lenient);
+                        if kubectl.minor < SAME_WORDS { outcome.in_older_words() } else { outcome }
+                    };
                     let (want, got) = (run(&kubectl.program), run(Path::new(env!("CARGO_BIN_EXE_kctl"))));
                     worked.fetch_add(usize::from(want.code == Some(0)), Ordering::Relaxed);
-                    if want != got {
+                    // Older engines fail in ways that newer ones do not.
+                    let broken = kubectl.minor < SAME_WORDS && want.stderr.contains("caught panic");
+                    if want != got && !broken {
                         let fault = format!(
                             "seed {}{}: {template:?}\n{}",
                             seed + case,

@@ -60,7 +60,9 @@ async fn patches_the_running_pod() {
     let (out, err, error) = debug(&exchanges(200, pod()), &words).await;
     assert_eq!((out.as_str(), error), ("", None));
     assert!(err.starts_with("Warning: Non-root user is configured"), "{err}");
-    let (_, _, error) = debug(&exchanges(404, json!("404 page not found")), &words).await;
+    let unknown = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404,
+        "message": "the server could not find the requested resource", "details": {}});
+    let (_, _, error) = debug(&exchanges(404, unknown), &words).await;
     assert_eq!(
         error.as_deref(),
         Some(
