@@ -4,7 +4,6 @@ pub mod auth;
 pub mod config;
 pub mod discovery;
 pub mod error;
-mod items;
 pub mod log;
 pub mod paging;
 pub mod request;

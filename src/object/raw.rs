@@ -69,6 +69,11 @@ impl Texts {
         self.ends.len()
     }
 
+    /// How long they are in all, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()

@@ -7,14 +7,10 @@
 mod page;
 mod split;
 
-use http_body_util::BodyExt;
-
-use super::items::Splitter;
 use super::request::{Accept, Call, Endpoint, ListParams};
-use super::transport::Body;
-use super::{Client, parse, typed, whole};
+use super::{Client, parse};
 use crate::object::{Meta, Object};
-use page::Ahead;
+use page::{Ahead, Open};
 pub use page::{Page, kind_of_items};
 
 /// Items a page where nothing else is asked for (kubectl's `--chunk-size`).
@@ -29,8 +25,8 @@ pub struct Pages<'a> {
     include_object: &'static str,
     done: bool,
     ahead: Option<Ahead<'a>>,
-    /// A page of which more is to come.
-    open: Option<(Body, Splitter)>,
+    /// An answer of which more is to come.
+    open: Option<Open>,
 }
 
 impl<'a> Pages<'a> {
@@ -46,31 +42,18 @@ impl<'a> Pages<'a> {
         self
     }
 
-    /// The next page, a list or a table; none after the last. A page that is long comes in several.
+    /// The next page, a list or a table; none after the last. An answer that is long comes in several.
+    ///
+    /// # Errors
+    /// Those of [`page`](Self::page), and items that are no JSON.
     pub async fn next(&mut self) -> anyhow::Result<Option<Object>> {
-        let (mut body, mut splitter) = match self.open.take() {
-            Some(open) => open,
-            None if self.done => return Ok(None),
-            None => {
-                let answer = self.client.send(self.call()).await?;
-                (answer.into_body(), Splitter::default())
-            }
-        };
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(whole)?.into_data() else { continue };
-            if let Some(part) = splitter.push(&data) {
-                self.open = Some((body, splitter));
-                return parse(&part).and_then(typed).map(Some);
-            }
+        let Some(Page { mut head, elements }) = self.page().await? else { return Ok(None) };
+        let elements = elements.iter().map(parse).collect::<anyhow::Result<Vec<_>>>()?;
+        // Lists of metadata may have no items rather than an empty list of them.
+        if let Some(list) = ["items", "rows"].into_iter().find(|field| head.get(field).is_some()) {
+            head[list] = Object::Array(elements);
         }
-        let mut page = parse(&splitter.finish()).and_then(typed)?;
-        // Lists of metadata have no items rather than an empty list of them.
-        if let Some(items @ Object::Null) = page.get_mut("items") {
-            *items = Object::Array(Vec::new());
-        }
-        page.str_at(&["metadata", "continue"]).clone_into(&mut self.params.continue_token);
-        self.done = self.params.continue_token.is_empty();
-        Ok(Some(page))
+        Ok(Some(head))
     }
 
     /// The request for the page that is due.

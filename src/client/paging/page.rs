@@ -9,11 +9,16 @@ use http_body_util::BodyExt;
 use super::Pages;
 use super::split::Splitter;
 use crate::client::request::Call;
+use crate::client::transport::Body;
 use crate::client::{Client, parse, typed, whole};
 use crate::object::raw::{Kind, Texts};
 use crate::object::{Meta, Object, Status};
 
-/// One answer to a request for a list or a table.
+/// Bytes of items after which an answer is handed on before its end: servers need not keep to the number
+/// of items that was asked for.
+const PART: usize = 8 * 1024 * 1024;
+
+/// One answer to a request for a list or a table, or a part of one that is long.
 #[derive(Debug, Default)]
 pub struct Page {
     /// The answer without its items (or rows), which are an empty list in it.
@@ -32,42 +37,56 @@ pub fn kind_of_items(head: &Object) -> Kind<'_> {
 
 /// A page that is on its way while another is being printed.
 pub(super) enum Ahead<'a> {
-    Coming(Pin<Box<dyn Future<Output = anyhow::Result<Page>> + 'a>>),
-    Here(anyhow::Result<Page>),
+    Coming(Pin<Box<dyn Future<Output = anyhow::Result<Part>> + 'a>>),
+    Here(anyhow::Result<Part>),
+}
+
+/// What came of an answer so far, and the rest of it.
+pub(super) struct Part {
+    page: Page,
+    rest: Option<Open>,
+}
+
+/// An answer that was read in part.
+pub(super) struct Open {
+    body: Body,
+    splitter: Splitter,
 }
 
 impl Pages<'_> {
-    /// The next page with its items unread; none after the last.
+    /// The next page with its items unread; none after the last. An answer that is long comes in several.
     ///
     /// # Errors
     /// What the server says, and answers that break off.
     pub async fn page(&mut self) -> anyhow::Result<Option<Page>> {
-        if self.done {
-            return Ok(None);
-        }
-        let page = match self.ahead.take() {
-            None => fetch(self.client, self.call()).await?,
-            Some(ahead) => {
-                let page = match ahead {
-                    Ahead::Coming(page) => page.await,
-                    Ahead::Here(page) => page,
+        let Part { page, rest } = match (self.open.take(), self.ahead.take()) {
+            (Some(open), _) => open.read_on().await?,
+            (None, _) if self.done => return Ok(None),
+            (None, None) => fetch(self.client, self.call()).await?,
+            (None, Some(ahead)) => {
+                let part = match ahead {
+                    Ahead::Coming(part) => part.await,
+                    Ahead::Here(part) => part,
                 };
-                match page {
+                match part {
                     // It may have waited longer than the server would hold it, for one behind a pager.
                     Err(error) if !error.is::<Status>() => fetch(self.client, self.call()).await?,
-                    page => page?,
+                    part => part?,
                 }
             }
         };
-        page.head.str_at(&["metadata", "continue"]).clone_into(&mut self.params.continue_token);
-        self.done = self.params.continue_token.is_empty();
+        self.open = rest;
+        if self.open.is_none() {
+            page.head.str_at(&["metadata", "continue"]).clone_into(&mut self.params.continue_token);
+            self.done = self.params.continue_token.is_empty();
+        }
         Ok(Some(page))
     }
 
     /// Asks for the next page, unless that is done, and lets it come on as far as it can without
     /// waiting. To be called from time to time while a page is being dealt with.
     pub async fn meanwhile(&mut self) {
-        if self.ahead.is_none() && !self.done {
+        if self.ahead.is_none() && self.open.is_none() && !self.done {
             self.ahead = Some(Ahead::Coming(Box::pin(fetch(self.client, self.call()))));
         }
         let Some(Ahead::Coming(page)) = &mut self.ahead else { return };
@@ -116,14 +135,32 @@ impl Pages<'_> {
     }
 }
 
-async fn fetch(client: &Client, call: Call) -> anyhow::Result<Page> {
-    let mut page = Page::default();
-    let around = receive(client, call, |_, element| {
-        page.elements.push(element);
-        Ok(())
-    });
-    page.head = parse(&around.await?).and_then(typed)?;
-    Ok(page)
+async fn fetch(client: &Client, call: Call) -> anyhow::Result<Part> {
+    let body = client.send(call).await?.into_body();
+    Open { body, splitter: Splitter::default() }.read_on().await
+}
+
+impl Open {
+    /// Reads up to the end, or until there is enough.
+    async fn read_on(mut self) -> anyhow::Result<Part> {
+        let mut elements = Texts::default();
+        while let Some(frame) = self.body.frame().await {
+            let Ok(piece) = frame.map_err(whole)?.into_data() else { continue };
+            self.splitter.feed(&piece, |_, element| {
+                elements.push(element);
+                Ok::<_, anyhow::Error>(())
+            })?;
+            if elements.bytes() < PART {
+                continue;
+            }
+            // Without its type, which may come last, nothing can be said of its items.
+            if let Some(head) = parse(&self.splitter.around()).ok().filter(|head| !head.kind().is_empty()) {
+                return Ok(Part { page: Page { head, elements }, rest: Some(self) });
+            }
+        }
+        let head = parse(&self.splitter.finish()).and_then(typed)?;
+        Ok(Part { page: Page { head, elements }, rest: None })
+    }
 }
 
 /// Sends a request and takes the answer apart as it comes; what is returned is all but the elements.
