@@ -124,7 +124,7 @@ impl Pages<'_> {
                     }
                 }
             });
-            let whole = parse(&around.await?).and_then(typed)?;
+            let whole = head_of(&around.await?)?;
             early.iter().try_for_each(|element| take(&whole, element))?;
             whole.str_at(&["metadata", "continue"]).clone_into(&mut self.params.continue_token);
             if self.params.continue_token.is_empty() {
@@ -158,9 +158,18 @@ impl Open {
                 return Ok(Part { page: Page { head, elements }, rest: Some(self) });
             }
         }
-        let head = parse(&self.splitter.finish()).and_then(typed)?;
+        let head = head_of(&self.splitter.finish())?;
         Ok(Part { page: Page { head, elements }, rest: None })
     }
+}
+
+/// Reads what is around the items. Lists of metadata may have no items rather than an empty list of them.
+fn head_of(around: &[u8]) -> anyhow::Result<Object> {
+    let mut head = parse(around).and_then(typed)?;
+    if let Some(items @ Object::Null) = head.get_mut("items") {
+        *items = Object::Array(Vec::new());
+    }
+    Ok(head)
 }
 
 /// Sends a request and takes the answer apart as it comes; what is returned is all but the elements.
