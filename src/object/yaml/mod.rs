@@ -112,6 +112,9 @@ mod tests {
             ("a: 1\na: 2\n", json!({"a": 2})),
             ("a: |\n  x\n  y\nb: >-\n  x\n  y\n", json!({"a": "x\ny\n", "b": "x y"})),
             ("a: ~\nb:\nc: null\n", json!({"a": null, "b": null, "c": null})),
+            // A wide letter, and a mark of the byte order, which begin alike.
+            ("\u{ff21}: b\n", json!({"\u{ff21}": "b"})),
+            ("\u{feff}a: b\n", json!({"a": "b"})),
             // Whatever follows the first node is not looked at.
             ("a: 1\n---\nb: 2\n", json!({"a": 1})),
         ] {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use libyaml_safer::{ErrorKind, Event, EventData, Parser};
+use libyaml_safer::{Encoding, ErrorKind, Event, EventData, Parser};
 
 use super::guard::guard;
 use super::{Error, MAX_DEPTH};
@@ -44,6 +44,10 @@ impl Tree {
     pub(super) fn parse(text: &[u8]) -> Result<Self, Error> {
         let mut parser = Parser::new();
         parser.set_input(text);
+        // The reader takes any text that begins with this byte for one with a mark of its byte order.
+        if text.starts_with(b"\xef") && !text.starts_with(b"\xef\xbb\xbf") {
+            parser.set_encoding(Encoding::Utf8);
+        }
         let mut builder = Builder::default();
         loop {
             let event = guard(|| parser.parse()).ok_or_else(|| Error::yaml("unexpected end of the text"))?;
