@@ -23,7 +23,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT, WARNING};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 
-use crate::object::{Object, Status, yaml};
+use crate::object::{Object, Status, json_kind, yaml};
 pub use error::{BodyError, ConnectionError};
 use log::Log;
 use request::{Call, Subject};
@@ -193,10 +193,7 @@ pub fn typed(answer: Object) -> anyhow::Result<Object> {
             anyhow::bail!("Object 'Kind' is missing in '{text}'")
         }
         Object::Null => anyhow::bail!("unexpected end of JSON input"),
-        Object::Array(_) => "array",
-        Object::String(_) => "string",
-        Object::Bool(_) => "bool",
-        Object::Number(_) => "number",
+        other => json_kind(other),
     };
     anyhow::bail!(
         "couldn't get version/kind; json parse error: json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"

@@ -33,3 +33,15 @@ pub use time::Timestamp;
 /// A Kubernetes object, a list of them, or a part of one, as the JSON it is on the wire.
 /// Maps are sorted by key, as kubectl prints them.
 pub type Object = serde_json::Value;
+
+/// What Go's `encoding/json` calls a value, where it says that one does not fit.
+pub fn json_kind(value: &Object) -> &'static str {
+    match value {
+        Object::Null => "null",
+        Object::Bool(_) => "bool",
+        Object::Number(_) => "number",
+        Object::String(_) => "string",
+        Object::Array(_) => "array",
+        Object::Object(_) => "object",
+    }
+}

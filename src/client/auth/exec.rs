@@ -13,7 +13,7 @@ use super::Credential;
 use crate::client::config::ClientConfig;
 use crate::client::config::kubeconfig::Exec;
 use crate::object::clock::Clock;
-use crate::object::{Meta, Object, time, yaml};
+use crate::object::{Meta, Object, json_kind, time, yaml};
 
 const GROUP: &str = "client.authentication.k8s.io";
 /// What is said of a program that is not there, before its own hint.
@@ -163,7 +163,7 @@ impl Plugin {
         };
         let found = match &answer {
             Object::Object(_) | Object::Null => None,
-            other => Some(go_kind(other)),
+            other => Some(json_kind(other)),
         };
         if let Some(found) = found {
             let fault = format!("json: cannot unmarshal {found} into Go value of type {TYPE}");
@@ -190,7 +190,7 @@ impl Plugin {
         };
         for field in ["token", "clientCertificateData", "clientKeyData", "expirationTimestamp"] {
             if let Some(value) = status.get(field).filter(|value| !value.is_string() && !value.is_null()) {
-                let found = go_kind(value);
+                let found = json_kind(value);
                 return Err(wrong(format!(
                     "json: cannot unmarshal {found} into Go struct field ExecCredentialStatus.status.{field} of type string"
                 )));
@@ -214,18 +214,6 @@ impl Plugin {
             }
             _ => Ok(credential),
         }
-    }
-}
-
-/// What Go's `encoding/json` calls a value.
-fn go_kind(value: &Object) -> &'static str {
-    match value {
-        Object::Null => "null",
-        Object::Bool(_) => "bool",
-        Object::Number(_) => "number",
-        Object::String(_) => "string",
-        Object::Array(_) => "array",
-        Object::Object(_) => "object",
     }
 }
 

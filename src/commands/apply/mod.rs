@@ -14,9 +14,8 @@ pub use options::ApplyArgs;
 use options::Settings;
 
 use crate::client::Client;
-use crate::client::request::Call;
 use crate::error::Many;
-use crate::object::{Meta, Object, Status};
+use crate::object::{Meta, Object};
 use crate::ops::apply::patcher::{Change, Patcher};
 use crate::ops::apply::prune::{self, Pruning};
 use crate::ops::apply::{deleting_warning, describe, prune_nulls, server_side};
@@ -72,7 +71,7 @@ pub async fn run(ctx: &Context, args: ApplyArgs) -> anyhow::Result<()> {
     while let Some((info, mut present)) = found.next().await {
         let again = !seen.insert(info.endpoint().path());
         if again && !settings.server_side {
-            present = applying.present(&info).await;
+            present = info.live(applying.client).await;
         }
         match applying.one(info, present).await {
             Ok(object) => objects.push(object),
@@ -117,19 +116,9 @@ impl Applying<'_> {
     async fn look_up(&self, info: Info) -> (Info, anyhow::Result<Option<Object>>) {
         let present = match self.settings.server_side || info.name.is_empty() {
             true => Ok(None),
-            false => self.present(&info).await,
+            false => info.live(self.client).await,
         };
         (info, present)
-    }
-
-    async fn present(&self, info: &Info) -> anyhow::Result<Option<Object>> {
-        let endpoint = info.endpoint();
-        endpoint.check()?;
-        match self.client.json(Call::get(&endpoint)).await {
-            Ok(object) => Ok(Some(object)),
-            Err(error) if error.downcast_ref::<Status>().is_some_and(Status::is_not_found) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Applies one object, says so, and returns it as it is now.

@@ -184,7 +184,7 @@ impl Differ<'_> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let live = self.live(info).await?;
+            let live = info.live(self.client).await?;
             let last = tries == TRIES;
             if last {
                 let kind = live.as_ref().map(|live| live.gvk().to_string()).unwrap_or_default();
@@ -196,16 +196,6 @@ impl Differ<'_> {
                 Err(error) if !last && error.downcast_ref::<Status>().is_some_and(Status::is_conflict) => {}
                 Err(error) => return Err(error),
             }
-        }
-    }
-
-    async fn live(&self, info: &Info) -> anyhow::Result<Option<Object>> {
-        let endpoint = info.endpoint();
-        endpoint.check()?;
-        match self.client.json(Call::get(&endpoint)).await {
-            Ok(object) => Ok(Some(object)),
-            Err(error) if error.downcast_ref::<Status>().is_some_and(Status::is_not_found) => Ok(None),
-            Err(error) => Err(error),
         }
     }
 

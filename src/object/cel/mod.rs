@@ -29,6 +29,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use fault::{CompileError, EvalError};
+pub use parser::RESERVED;
 pub use types::{Field, Fields, Identity, ListOf, Type};
 pub use value::{Eval, Items, Key, Text, Value};
 

@@ -15,7 +15,7 @@ const LARGEST_TREE: usize = 200_000;
 const LONGEST: usize = 100_000;
 
 /// Words that are no variables.
-const RESERVED: &[&str] = &[
+pub const RESERVED: &[&str] = &[
     "as",
     "break",
     "const",

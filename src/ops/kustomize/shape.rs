@@ -1,6 +1,6 @@
 //! What a kustomization may hold: field names and types, checked with Go's words for what does not fit.
 
-use crate::object::Object;
+use crate::object::{Object, json_kind};
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug)]
@@ -264,16 +264,5 @@ impl Shape {
             Texts | Struct(..) => Object::Object(serde_json::Map::new()),
             Any => Object::Null,
         }
-    }
-}
-
-fn json_kind(value: &Object) -> &'static str {
-    match value {
-        Object::Null => "null",
-        Object::Bool(_) => "bool",
-        Object::Number(_) => "number",
-        Object::String(_) => "string",
-        Object::Array(_) => "array",
-        Object::Object(_) => "object",
     }
 }

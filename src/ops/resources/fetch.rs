@@ -14,7 +14,7 @@ use crate::client::request::{Accept, Call, Endpoint, ListParams};
 use crate::client::transport::http::download;
 use crate::client::typed;
 use crate::error::Many;
-use crate::object::{GroupVersionResource, Meta, Object, Status};
+use crate::object::{GroupVersionResource, Meta, Object, Status, json_kind};
 use crate::ops::manifests::{self, Place};
 
 /// Requests under way at one time.
@@ -497,11 +497,7 @@ fn not_an_object(value: &Object) -> Option<String> {
             return Some(format!("Object 'Kind' is missing in '{value}'"));
         }
         Object::Object(_) => return None,
-        Object::Array(_) => "array",
-        Object::String(_) => "string",
-        Object::Number(_) => "number",
-        Object::Bool(_) => "bool",
-        Object::Null => "null",
+        other => json_kind(other),
     };
     Some(format!("json: cannot unmarshal {kind} into Go value of type unstructured.detector"))
 }

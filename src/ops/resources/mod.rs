@@ -18,9 +18,10 @@ pub use stream::{Enough, Piece};
 
 use super::context::Context;
 use super::manifests::FilenameOptions;
+use crate::client::Client;
 use crate::client::discovery::Mapping;
-use crate::client::request::{Accept, Endpoint};
-use crate::object::{Meta, Object};
+use crate::client::request::{Accept, Call, Endpoint};
+use crate::object::{Meta, Object, Status};
 
 /// One object (or list, or table) that is dealt with.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +49,20 @@ impl Info {
             namespace: self.namespace.clone(),
             name: self.name.clone(),
             subresource: self.subresource.clone(),
+        }
+    }
+
+    /// The object as the server has it now; `None` where it has none of that name.
+    ///
+    /// # Errors
+    /// There is no name to ask for, or the server says something else than "not found".
+    pub async fn live(&self, client: &Client) -> anyhow::Result<Option<Object>> {
+        let endpoint = self.endpoint();
+        endpoint.check()?;
+        match client.json(Call::get(&endpoint)).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.downcast_ref::<Status>().is_some_and(Status::is_not_found) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -3,40 +3,18 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::object::cel::{Field, Fields, Identity, ListOf, Type};
+use crate::object::cel::{Field, Fields, Identity, ListOf, RESERVED, Type};
 use crate::object::{Meta, Object};
 
-/// Words of the language, which fields are not spelled like.
-const RESERVED: &[&str] = &[
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
+/// Words of the language besides those that are reserved, which fields are not spelled like either.
+const WORDS: [&str; 4] = ["true", "false", "null", "in"];
 
 /// How a field is spelled in rules; `None` where it cannot be.
 pub fn spelled(name: &str) -> Option<Cow<'_, str>> {
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    if RESERVED.contains(&name) {
+    if WORDS.contains(&name) || RESERVED.contains(&name) {
         return Some(format!("__{name}__").into());
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
