@@ -154,12 +154,12 @@ impl Handle {
         let (parts, body) = request.into_parts();
         match Limited::new(body, LONGEST_BODY).collect().await {
             Ok(body) => self.call(Request::from_parts(parts, body.to_bytes())).await,
-            Err(error) if error.is::<LengthLimitError>() => api::http::failure(&Status::failure(
+            Err(error) if error.is::<LengthLimitError>() => api::response::failure(&Status::failure(
                 413,
                 "RequestEntityTooLarge",
                 format!("Request entity too large: limit is {LONGEST_BODY}"),
             )),
-            Err(error) => api::http::failure(&Status::bad_request(format!("reading the request's body: {error}"))),
+            Err(error) => api::response::failure(&Status::bad_request(format!("reading the request's body: {error}"))),
         }
     }
 
