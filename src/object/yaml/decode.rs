@@ -1,7 +1,7 @@
 //! Nodes to JSON.
 
+use crate::go::quote::quote;
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 use base64::Engine as _;
 use serde_json::{Map, Number, Value};
@@ -333,20 +333,4 @@ fn syntax(value: &Value) -> String {
         Value::String(text) => quote(text),
         other => other.to_string(),
     }
-}
-
-fn quote(text: &str) -> String {
-    let mut out = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            // Writing to a string cannot fail.
-            c if c.is_control() => drop(write!(out, "\\x{:02x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
