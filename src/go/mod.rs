@@ -2,5 +2,6 @@
 //!
 //! Nothing here knows Kubernetes.
 
+pub mod base64;
 pub mod quote;
 pub mod sort;
