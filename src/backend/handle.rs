@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::api::{self, Api, Body, Nodes};
 use super::bootstrap;
 use super::kubelet::access::Waiter;
+use super::registry::DisabledPlugins;
 use super::store::Store;
 use crate::object::Status;
 use crate::object::clock::Clock;
@@ -37,6 +38,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// How many nodes a new cluster has.
     pub nodes: usize,
+    /// The admission plugins that it goes without.
+    pub disabled: DisabledPlugins,
 }
 
 /// What moves the cluster: controllers, scheduler, kubelet.
@@ -81,7 +84,7 @@ impl Handle {
             }
             None => Store::memory()?,
         };
-        let api = Api::new(store, options.clock, options.seed);
+        let api = Api::without(options.disabled, store, options.clock, options.seed);
         bootstrap::run(&api, options.nodes, options.seed)?;
         let (nodes, engine) = (OnceLock::new(), OnceLock::new());
         Ok(Self { shared: Arc::new(Shared { api, nodes, engine }) })
