@@ -83,6 +83,17 @@ where
     })
 }
 
+/// The protocols that a client offers to speak over a websocket.
+fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',').map(str::trim))
+}
+
+/// Whether a client offers to speak a protocol over a websocket.
+pub fn offers(headers: &HeaderMap, protocol: &str) -> bool {
+    offered(headers).any(|offer| offer == protocol)
+}
+
 /// A websocket of a client.
 pub type Socket = WebSocketStream<hyper_util::rt::TokioIo<hyper::upgrade::Upgraded>>;
 
@@ -99,13 +110,7 @@ where
             protocols.join(", ")
         )));
     }
-    let offered: Vec<String> = request
-        .headers()
-        .get_all(SEC_WEBSOCKET_PROTOCOL)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(',').map(|part| part.trim().to_owned()))
-        .collect();
+    let offered: Vec<String> = offered(request.headers()).map(str::to_owned).collect();
     let Some(protocol) = protocols.iter().copied().find(|known| offered.iter().any(|offer| offer == known)) else {
         return refuse(&Status::failure(
             403,
@@ -181,9 +186,12 @@ where
             },
             result = &mut end, if ended.is_none() => ended = Some(result),
             message = source.next() => match message {
-                Some(Ok(Message::Binary(data))) => receive(&data, closes, &mut input, process.resize.as_deref()).await,
+                // Some clients send what they take for text as text.
+                Some(Ok(message @ (Message::Binary(_) | Message::Text(_)))) => {
+                    receive(&message.into_data(), closes, &mut input, process.resize.as_deref()).await;
+                }
                 // Pings are answered by the library, on the way.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Text(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 // The client is gone: with it goes the process.
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
             },
