@@ -83,6 +83,9 @@ impl ConnectionError {
     }
 }
 
+/// The reason that a status was made up for an answer that held none.
+pub const MADE_UP: &str = "UnexpectedServerResponse";
+
 /// The status that client-go makes of an error response that holds none: `text` is the body where it
 /// is text. `subject` is what was asked for.
 pub fn generic_status(
@@ -124,8 +127,7 @@ pub fn generic_status(
         }
         _ => ("", format!("the server responded with the status code {code} but did not return more information")),
     };
-    let cause =
-        StatusCause { reason: "UnexpectedServerResponse".into(), message: said.to_owned(), field: String::new() };
+    let cause = StatusCause { reason: MADE_UP.into(), message: said.to_owned(), field: String::new() };
     let mut details =
         StatusDetails { causes: vec![cause], retry_after_seconds: retry_after, ..StatusDetails::default() };
     if let Some(Subject { group, resource, name }) = subject {

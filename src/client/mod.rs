@@ -20,10 +20,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT, WARNING};
+use http::response::Parts;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 
+use crate::object::status::StatusDetails;
 use crate::object::{Object, Status, json_kind, yaml};
+use error::MADE_UP;
 pub use error::{BodyError, ConnectionError};
 use log::Log;
 use request::{Call, Subject};
@@ -107,7 +110,11 @@ impl Client {
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(refusal(&method, subject.as_ref(), response).await)
+        let error = refusal(&method, subject.as_ref(), response).await;
+        if error.downcast_ref::<Status>().is_some_and(is_nowhere) {
+            self.doubt_what_is_remembered();
+        }
+        Err(error)
     }
 
     /// Sends a request and reads the whole answer.
@@ -230,13 +237,25 @@ pub async fn refusal(method: &Method, subject: Option<&Subject>, response: Respo
     {
         return Status { code: head.status.as_u16(), ..status }.into();
     }
+    refusal_in_general(method, subject, &head, &body)
+}
+
+/// Whether a refusal is of a path that leads to no resource, and not of an object that is not there: the
+/// status is made up.
+fn is_nowhere(status: &Status) -> bool {
+    let made_up = |details: &StatusDetails| details.causes.iter().any(|cause| cause.reason == MADE_UP);
+    status.code == 404 && status.details.as_deref().is_some_and(made_up)
+}
+
+/// The error in a response in client-go's words for its code, whatever object it holds.
+fn refusal_in_general(method: &Method, subject: Option<&Subject>, head: &Parts, body: &[u8]) -> anyhow::Error {
     /// Of a body that is not the API's this much is shown.
     const SHOWN: usize = 2048;
     let is_text = head
         .headers
         .get(CONTENT_TYPE)
         .is_none_or(|kind| kind.to_str().is_ok_and(|kind| kind.trim_start().starts_with("text/")));
-    let text = is_text.then(|| String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(&body)).into_owned());
+    let text = is_text.then(|| String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(body)).into_owned());
     let retry = retry_after(&head.headers).and_then(|seconds| i64::try_from(seconds).ok());
     error::generic_status(method, subject, head.status, text.as_deref(), retry).into()
 }

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use http::{Method, StatusCode};
 use http_body_util::BodyExt;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::error::{BodyError, ConnectionError};
+use super::error::{BodyError, ConnectionError, MADE_UP, generic_status};
 use super::request::{Accept, Call, Endpoint, ListParams, WatchParams};
 use super::transport::Body;
 use super::{Client, from_box, paging};
-use crate::object::{Meta, Object, Status};
+use crate::object::status::{StatusCause, StatusDetails};
+use crate::object::{Meta, Object, Status, yaml};
 
 /// One change that a server reports.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,20 +51,61 @@ impl Event {
         }
     }
 
-    fn from_object(mut event: Object) -> anyhow::Result<Self> {
+    fn read(text: &[u8]) -> Result<Self, Undecodable> {
+        let mut event: Object = serde_json::from_slice(text)
+            .map_err(|error| Undecodable(yaml::json_mistake(text).unwrap_or_else(|| error.to_string())))?;
         let object = event.get_mut("object").map(Object::take).unwrap_or_default();
-        Ok(match event.str_at(&["type"]) {
-            "ADDED" => Self::Added(object),
-            "MODIFIED" => Self::Modified(object),
-            "DELETED" => Self::Deleted(object),
-            "BOOKMARK" => Self::Bookmark(object),
-            "ERROR" => Self::Error(
-                Status::from_object(&object).unwrap_or_else(|| Status::internal(format!("watch error: {object}"))),
-            ),
-            other => anyhow::bail!("unable to decode watch event: got invalid watch event type: {other}"),
-        })
+        let make = match event.str_at(&["type"]) {
+            "ADDED" => Self::Added,
+            "MODIFIED" => Self::Modified,
+            "DELETED" => Self::Deleted,
+            "BOOKMARK" => Self::Bookmark,
+            "ERROR" => |object: Object| {
+                let status = Status::from_object(&object);
+                Self::Error(status.unwrap_or_else(|| Status::internal(format!("watch error: {object}"))))
+            },
+            other => return Err(Undecodable(format!("got invalid watch event type: {other}"))),
+        };
+        if object.kind().is_empty() {
+            let sent = serde_json::from_slice::<Sent<'_>>(text).ok();
+            let sent = sent.and_then(|sent| sent.object).map_or("", RawValue::get);
+            return Err(Undecodable(format!("unable to decode watch event: Object 'Kind' is missing in '{sent}'")));
+        }
+        Ok(make(object))
     }
 }
+
+/// The object of an event as it was sent.
+#[derive(Deserialize)]
+struct Sent<'a> {
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+}
+
+/// What a server sent that is no event.
+#[derive(Debug)]
+pub struct Undecodable(String);
+
+impl Undecodable {
+    /// The event that stands in its place, as client-go makes it up.
+    pub fn status(&self) -> Status {
+        let text = self.to_string();
+        let cause =
+            |reason: &str| StatusCause { reason: reason.to_owned(), message: text.clone(), field: String::new() };
+        let mut status = generic_status(&Method::GET, None, StatusCode::INTERNAL_SERVER_ERROR, Some(&text), None);
+        let causes = vec![cause(MADE_UP), cause("ClientWatchDecoding")];
+        status.details = Some(Box::new(StatusDetails { causes, ..StatusDetails::default() }));
+        status
+    }
+}
+
+impl std::fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "unable to decode an event from the watch stream: {}", self.0)
+    }
+}
+
+impl std::error::Error for Undecodable {}
 
 /// Cuts a stream of JSON objects into single ones, wherever its chunks begin and end.
 #[derive(Debug, Default)]
@@ -116,9 +161,9 @@ impl Splitter {
         Some(object)
     }
 
-    /// Whether something other than white space is left that is no whole object.
-    pub fn has_rest(&self) -> bool {
-        !self.pending.iter().all(u8::is_ascii_whitespace)
+    /// What is left that is no whole object, without the white space before it.
+    pub fn rest(&self) -> &[u8] {
+        self.pending.trim_ascii_start()
     }
 }
 
@@ -134,19 +179,18 @@ impl Stream {
         Self { body, splitter: Splitter::default() }
     }
 
-    /// The next event; none where the server ends the watch.
+    /// The next event; none where the server ends the watch, be it in the midst of an event. Fails with
+    /// [`Undecodable`] for what is no event.
     pub async fn next(&mut self) -> anyhow::Result<Option<Event>> {
         loop {
             if let Some(text) = self.splitter.next_object() {
-                let event = serde_json::from_slice(&text)
-                    .map_err(|error| anyhow::anyhow!("unable to decode an event from the watch stream: {error}"))?;
-                return Event::from_object(event).map(Some);
+                return Ok(Some(Event::read(&text)?));
             }
             let Some(frame) = self.body.frame().await else {
-                if self.splitter.has_rest() {
-                    anyhow::bail!("unable to decode an event from the watch stream: unexpected EOF");
-                }
-                return Ok(None);
+                return match yaml::json_mistake(self.splitter.rest()) {
+                    Some(mistake) if mistake != "unexpected end of JSON input" => Err(Undecodable(mistake).into()),
+                    _ => Ok(None),
+                };
             };
             if let Ok(chunk) = frame.map_err(from_box)?.into_data() {
                 self.splitter.push(&chunk);
@@ -254,6 +298,14 @@ impl<'a> Watcher<'a> {
     }
 }
 
+/// Whether an error may pass by itself: the server is down, overloaded or at fault.
+fn may_pass(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<Status>() {
+        Some(status) => status.code == 429 || status.code >= 500,
+        None => error.is::<ConnectionError>() || error.is::<BodyError>() || error.is::<Undecodable>(),
+    }
+}
+
 /// Whether an error says that a watch must begin again with a list.
 pub fn is_expired(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Status>().is_some_and(|status| matches!(status.reason.as_str(), "Expired" | "Gone"))
@@ -295,7 +347,13 @@ async fn follow<T>(
     let fields = format!("metadata.name={}", object.name);
     loop {
         let list = ListParams { fields: fields.clone(), ..ListParams::default() };
-        let list = client.json(Call::list(&collection, &list)).await?;
+        let list = match client.json(Call::list(&collection, &list)).await {
+            Err(error) if may_pass(&error) => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            list => list?,
+        };
         let params = WatchParams {
             fields: fields.clone(),
             resource_version: list.resource_version().to_owned(),
@@ -312,6 +370,10 @@ async fn follow<T>(
                 Ok(Event::Deleted(_)) => check(None)?,
                 Ok(Event::Bookmark(_) | Event::Error(_)) => None,
                 Err(error) if is_expired(&error) => break,
+                Err(error) if may_pass(&error) => {
+                    tokio::time::sleep(PAUSE).await;
+                    break;
+                }
                 Err(error) => return Err(error),
             };
             if let Some(result) = result {
@@ -339,7 +401,7 @@ mod tests {
                 objects.push(serde_json::from_slice(&text).expect("whole JSON"));
             }
         }
-        (objects, splitter.has_rest())
+        (objects, !splitter.rest().is_empty())
     }
 
     #[test]
@@ -427,10 +489,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_an_event_is_an_error() {
-        let (_, client) = recorded(json!([{"uri": "/x", "response": "{\"type\": \"ADDED\", "}]));
-        let body = client.send(Call::new(http::Method::GET, "/x")).await.expect("an answer").into_body();
-        let error = Stream::new(body).next().await.expect_err("cut off").to_string();
-        assert_eq!(error, "unable to decode an event from the watch stream: unexpected EOF");
+    async fn what_is_no_event_is_an_error_and_half_of_one_the_end() {
+        for (text, want) in [
+            (r#"{"type": "ADDED", "#, Ok(false)),
+            ("", Ok(false)),
+            (r#"{"type": "ADDED", "object": {"kind": "Pod"}}"#, Ok(true)),
+            ("what", Err("invalid character 'w' looking for beginning of value")),
+            (r#"{"type": }"#, Err("invalid character '}' looking for beginning of value")),
+            (r#"{"type": "NEW", "object": {}}"#, Err("got invalid watch event type: NEW")),
+            (
+                r#"{"type": "ADDED", "object": {"a":  1}}"#,
+                Err("unable to decode watch event: Object 'Kind' is missing in '{\"a\":  1}'"),
+            ),
+        ] {
+            let (_, client) = recorded(json!([{"uri": "/x", "response": text}]));
+            let body = client.send(Call::new(Method::GET, "/x")).await.expect("an answer").into_body();
+            let said = match Stream::new(body).next().await {
+                Ok(event) => Ok(event.is_some()),
+                Err(error) => {
+                    let undecodable = error.downcast_ref::<Undecodable>().expect("no event");
+                    assert_eq!(
+                        (undecodable.status().code, undecodable.status().reason.as_str()),
+                        (500, "InternalError")
+                    );
+                    Err(undecodable.0.clone())
+                }
+            };
+            assert_eq!(said, want.map_err(str::to_owned), "{text}");
+        }
     }
 }

@@ -22,7 +22,7 @@ pub struct ApiResourcesArgs {
     /// Only types of this API group. An empty value means the core group.
     #[arg(long)]
     api_group: Option<String>,
-    /// With kctl there is nothing cached to make a difference; kept for scripts.
+    /// What an earlier command was told is good enough; the server is asked only where there is nothing.
     #[arg(long)]
     cached: bool,
     /// Only types that belong to all of these categories.
@@ -83,14 +83,17 @@ pub async fn run(context: &Context, args: ApiResourcesArgs) -> anyhow::Result<()
     if !matches!(sort_by, "" | "name" | "kind") {
         bail!("--sort-by accepts only name or kind");
     }
-    let catalog = context.client().await?.catalog().await?;
+    let client = context.client().await?;
+    let catalog = if args.cached { client.known_catalog().await? } else { client.catalog().await? };
     let entries = chosen(catalog, &args, sort_by);
-    print(&entries, format, args.no_headers, &mut **context.streams.out())?;
+    if !catalog.entries.is_empty() {
+        print(&entries, format, args.no_headers, &mut **context.streams.out())?;
+    }
     Many::collect(failures(catalog).into_iter().collect())
 }
 
 /// What could not be had, in client-go's words.
-pub(super) fn failures(catalog: &Catalog) -> Option<anyhow::Error> {
+fn failures(catalog: &Catalog) -> Option<anyhow::Error> {
     if catalog.failures.is_empty() {
         return None;
     }

@@ -13,6 +13,7 @@ use crate::go::sort;
 use crate::object::{GroupVersionResource, Meta, Object, Timestamp, fields, time};
 use crate::ops::change::OutputArgs;
 use crate::ops::context::Context;
+use crate::ops::interrupt::interruptible;
 use crate::ops::print::Out;
 use crate::ops::resources::about_list;
 use crate::output::format::Format;
@@ -20,7 +21,6 @@ use crate::output::print::Printer;
 use crate::output::table::escape_terminal;
 use crate::output::tabwriter::{Settings, TabWriter};
 use crate::output::type_order;
-use crate::terminal::signals::asked_to_end;
 
 /// Show what happened in the cluster, oldest first: the events of a namespace or of all, of one object, or of some types only.
 #[derive(clap::Args, Clone, Debug)]
@@ -81,7 +81,7 @@ pub async fn run(ctx: &Context, args: EventsArgs) -> anyhow::Result<()> {
         now: ctx.clock.now(),
     };
     if args.watch {
-        return watch(ctx, endpoint, fields, wanted, &mut writer).await;
+        return interruptible(watch(ctx, endpoint, fields, wanted, &mut writer)).await;
     }
     let params = ListParams { fields, limit: u64::try_from(args.chunk_size).unwrap_or(0), ..ListParams::default() };
     let listed = Pages::new(ctx.client().await?, endpoint.clone(), params.clone(), Accept::Json).items().await;
@@ -134,13 +134,8 @@ async fn watch(
 ) -> anyhow::Result<()> {
     let params = WatchParams { fields, ..WatchParams::default() };
     let mut watcher = Watcher::new(ctx.client().await?, endpoint, params);
-    let mut end = std::pin::pin!(asked_to_end());
     loop {
-        let next = tokio::select! {
-            next = watcher.next_of_connection() => next?,
-            _ = &mut end => return Ok(()),
-        };
-        match next {
+        match watcher.next_of_connection().await? {
             None => return Ok(()),
             Some(Event::Error(status)) => return Err(status.into()),
             Some(Event::Added(event) | Event::Modified(event)) if wanted(&event) => {

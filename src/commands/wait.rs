@@ -7,10 +7,11 @@ use jiff::SignedDuration;
 
 use crate::client::request::{Endpoint, WatchParams};
 use crate::client::watch::{Event, TimedOut, Watcher, until};
-use crate::error::Many;
+use crate::error::{Exit, Many};
 use crate::object::Status;
 use crate::ops::change::{self, DryRun, OutputArgs, Report};
 use crate::ops::context::Context;
+use crate::ops::interrupt::interruptible;
 use crate::ops::manifests::FilenameOptions;
 use crate::ops::resources::{Builder, Info, Source};
 use crate::ops::wait::{self, Condition};
@@ -106,7 +107,11 @@ pub async fn run(ctx: &Context, args: WaitArgs) -> anyhow::Result<()> {
         } else {
             let left = ends.saturating_duration_since(tokio::time::Instant::now());
             let started = tokio::time::Instant::now();
-            let waited = wait::wait(ctx.client().await?, info, &conditions, args.for_any, left, fresh, met).await;
+            let client = ctx.client().await?;
+            let waited = interruptible(wait::wait(client, info, &conditions, args.for_any, left, fresh, met)).await;
+            if waited.as_ref().is_err_and(anyhow::Error::is::<Exit>) {
+                return waited;
+            }
             fresh &= started.elapsed().is_zero() || waited.is_ok();
             waited
         };

@@ -9,6 +9,7 @@ use futures_util::stream::{self, StreamExt};
 
 use super::change::DryRun;
 use super::context::Context;
+use super::interrupt::interruptible;
 use super::resources::Info;
 use super::write::with_source;
 use crate::client::Client;
@@ -138,7 +139,7 @@ impl Deletion {
             return Ok(());
         }
         ctx.streams.out().flush()?;
-        match until_gone(client, accepted, self.timeout).await {
+        match interruptible(until_gone(client, accepted, self.timeout)).await {
             // Whoever may not look may still delete.
             Err(error)
                 if error

@@ -10,6 +10,7 @@ pub mod drain;
 pub mod edit;
 pub mod environment;
 pub mod forward;
+pub mod interrupt;
 pub mod kubeconfig;
 pub mod kustomize;
 pub mod last_applied;

@@ -56,6 +56,11 @@ impl Cache {
         (stored.form == FORM).then_some(stored.catalog)
     }
 
+    /// Forgets the list.
+    pub(super) fn forget(&self) {
+        let _ = fs::remove_file(&self.file);
+    }
+
     /// Remembers a list. Whatever fails, the next command asks the server again.
     pub(super) fn store(&self, catalog: &Catalog) {
         let (Some(folder), Ok(text)) = (self.file.parent(), serde_json::to_vec(&Storing { form: FORM, catalog }))

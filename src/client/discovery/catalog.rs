@@ -32,8 +32,16 @@ impl Entry {
         Mapping { resource: self.resource.clone(), kind: self.kind.clone(), namespaced: self.namespaced }
     }
 
+    /// Whether a name in small letters is the plural or the singular; where the server names no singular,
+    /// it is the kind.
     fn is_called(&self, name: &str) -> bool {
-        self.resource.resource == name || self.singular == name || self.kind.kind.eq_ignore_ascii_case(name)
+        let singular = if self.singular.is_empty() { &self.kind.kind } else { &self.singular };
+        self.resource.resource == name || singular.eq_ignore_ascii_case(name)
+    }
+
+    /// Whether a word is the kind as it is written, or in small letters.
+    fn is_of_kind(&self, word: &str) -> bool {
+        self.kind.kind == word || self.kind.kind.to_lowercase() == word
     }
 }
 
@@ -56,6 +64,9 @@ pub struct Catalog {
     pub group_versions: Vec<String>,
     /// What could not be had.
     pub failures: Vec<GroupFailure>,
+    /// Whether group versions were passed over whose servers do not answer.
+    #[serde(default)]
+    pub partial: bool,
 }
 
 /// Built-in resources that are younger, in this version, than servers in use today: whether a server
@@ -90,8 +101,14 @@ impl Catalog {
         Self { entries: entries.collect(), ..Self::default() }
     }
 
+    /// Whether nothing is missing, so that it may be remembered.
+    pub fn is_whole(&self) -> bool {
+        self.failures.is_empty() && !self.partial
+    }
+
     /// The resource that a word means, with client-go's precedence: full names and singulars, then
-    /// short names, then names in groups that begin as the word's group does.
+    /// short names, then names in groups that begin as the word's group does, then kinds. Short names are
+    /// as they are written, the others in any case.
     pub fn find(&self, word: &str) -> Option<Mapping> {
         let mut parts = word.splitn(3, '.');
         let (name, first, second) = (parts.next()?, parts.next(), parts.next());
@@ -99,47 +116,50 @@ impl Catalog {
             return None;
         }
         let lower = name.to_lowercase();
-        if let (Some(version), Some(group)) = (first, second) {
-            let in_version = |entry: &&Entry| {
+        let all = || self.entries.iter();
+        let full = |entry: &&Entry| entry.is_called(&lower);
+        let short = |entry: &&Entry| entry.short_names.iter().any(|short| short == name);
+        let group = word.split_once('.').map_or("", |(_, group)| group);
+        let in_version = first.zip(second).and_then(|(version, group)| {
+            let exact = |entry: &&Entry| {
                 entry.resource.version == version && (group.is_empty() || entry.resource.group == group)
             };
-            let exact = self.entries.iter().filter(in_version).find(|entry| entry.is_called(&lower));
             // A short name stands for its resource, not for a version of it, unless the group is cut short.
             let in_group = |entry: &&Entry| group.is_empty() || entry.resource.group == group;
             let in_prefix = |entry: &&Entry| {
                 entry.resource.version == version && !group.is_empty() && entry.resource.group.starts_with(group)
             };
-            let is_short = |entry: &&Entry| entry.short_names.contains(&lower);
-            let short = || self.entries.iter().filter(in_group).find(is_short);
-            let short_in_prefix = || self.entries.iter().filter(in_prefix).find(is_short);
-            if let Some(entry) = exact.or_else(short).or_else(short_in_prefix) {
-                return Some(entry.mapping());
-            }
-        }
-        let group = word.split_once('.').map_or("", |(_, group)| group);
+            (all().filter(exact).find(full))
+                .or_else(|| all().filter(in_group).find(short))
+                .or_else(|| all().filter(in_prefix).find(short))
+        });
         let exact = |entry: &&Entry| group.is_empty() || entry.resource.group == group;
         let prefix = |entry: &&Entry| !group.is_empty() && entry.resource.group.starts_with(group);
-        let full = |entry: &&Entry| entry.is_called(&lower);
-        let short = |entry: &&Entry| entry.short_names.contains(&lower);
-        let all = || self.entries.iter();
-        let found = (all().filter(exact).find(full))
+        let found = in_version
+            .or_else(|| all().filter(exact).find(full))
             .or_else(|| all().filter(exact).find(short))
             .or_else(|| all().filter(prefix).find(full))
-            .or_else(|| all().filter(prefix).find(short))?;
+            .or_else(|| all().filter(prefix).find(short))
+            .or_else(|| {
+                let (version, group) = first.zip(second)?;
+                let there = |entry: &&Entry| entry.resource.version == version && entry.resource.group == group;
+                all().filter(there).find(|entry| entry.is_of_kind(name))
+            })
+            .or_else(|| all().find(|entry| entry.resource.group == group && entry.is_of_kind(name)))?;
         Some(found.mapping())
     }
 
     /// Other resources that a short name without a group could mean, as `events.events.k8s.io`: those
     /// after the one that [`find`](Self::find) takes.
     pub fn overshadowed(&self, word: &str) -> Vec<String> {
-        let name = word.split_once('.').map_or(word, |(name, _)| name).to_lowercase();
+        let name = word.split_once('.').map_or(word, |(name, _)| name);
         // `ev.v1.` names a version and no group.
         let group = word.splitn(3, '.').nth(if word.matches('.').count() > 1 { 2 } else { 1 });
-        if group.is_some_and(|group| !group.is_empty()) || self.entries.iter().any(|entry| entry.is_called(&name)) {
+        if group.is_some_and(|group| !group.is_empty()) || self.entries.iter().any(|entry| entry.is_called(name)) {
             return Vec::new();
         }
         let mut names: Vec<String> = Vec::new();
-        for entry in self.entries.iter().filter(|entry| entry.short_names.contains(&name)) {
+        for entry in self.entries.iter().filter(|entry| entry.short_names.iter().any(|short| short == name)) {
             let name = entry.resource.group_resource();
             if !names.contains(&name) {
                 names.push(name);
@@ -151,9 +171,11 @@ impl Catalog {
 
     /// All resources, in all groups and versions, that a word without a group may mean.
     pub fn all_called(&self, word: &str) -> impl Iterator<Item = &Entry> {
+        let as_written = word;
         let word = word.to_lowercase();
         let full = self.entries.iter().any(|entry| entry.is_called(&word));
-        let short = self.entries.iter().find(|entry| !full && entry.short_names.contains(&word));
+        let is_short = |entry: &&Entry| !full && entry.short_names.iter().any(|short| short == as_written);
+        let short = self.entries.iter().find(is_short);
         self.entries.iter().filter(move |entry| match short {
             Some(short) => {
                 entry.resource.resource == short.resource.resource && entry.resource.group == short.resource.group

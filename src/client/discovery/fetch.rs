@@ -2,12 +2,12 @@
 //! group version where it has not.
 
 use futures_util::stream::{self, StreamExt};
-use http::Method;
+use http::{Method, StatusCode};
 
 use super::catalog::{Catalog, Entry, GroupFailure};
-use crate::client::Client;
 use crate::client::request::{Accept, Call};
-use crate::object::{GroupVersion, GroupVersionKind, GroupVersionResource, Meta, Object};
+use crate::client::{Client, collect, refusal_in_general};
+use crate::object::{GroupVersion, GroupVersionKind, GroupVersionResource, Meta, Object, Status, yaml};
 
 /// Requests under way at one time.
 const PARALLEL: usize = 16;
@@ -15,12 +15,16 @@ const PARALLEL: usize = 16;
 /// Asks for everything. Fails only where the server cannot be asked at all; what single groups fail
 /// with is in [`Catalog::failures`].
 pub(super) async fn catalog(client: &Client) -> anyhow::Result<Catalog> {
-    let ask = |path: &'static str| client.json(Call::new(Method::GET, path).accept(Accept::Discovery));
-    let (core, groups) = futures_util::future::join(ask("/api"), ask("/apis")).await;
-    let (core, groups) = (core?, groups?);
+    let (core, groups) = futures_util::future::join(document(client, "/api"), document(client, "/apis")).await;
+    // A server that only adds to others has no core group.
+    let core = match core {
+        Err(error) if is_not_found(&error) => None,
+        core => Some(core?),
+    };
+    let groups = groups?;
     let mut catalog = Catalog::default();
     let mut missing = Vec::new();
-    for document in [&core, &groups] {
+    for document in core.iter().chain([&groups]) {
         match document.kind() {
             "APIGroupDiscoveryList" => aggregated(document, &mut catalog),
             "APIVersions" => {
@@ -37,14 +41,33 @@ pub(super) async fn catalog(client: &Client) -> anyhow::Result<Catalog> {
     let mut answers = std::pin::pin!(answers);
     while let Some((answer, version)) = answers.next().await {
         catalog.group_versions.push(version.to_string());
-        match answer {
-            Ok(list) => legacy_resources(&list, &version, &mut catalog),
-            Err(error) => {
-                catalog.failures.push(GroupFailure { group_version: version.to_string(), error: error.to_string() })
+        let error = match answer {
+            Ok(list) if !list.list_at(&["resources"]).is_empty() => {
+                legacy_resources(&list, &version, &mut catalog);
+                continue;
             }
-        }
+            Err(error) if !(version.group.is_empty() && is_not_found(&error)) => error.to_string(),
+            _ => format!("received empty response for: {version}"),
+        };
+        catalog.failures.push(GroupFailure { group_version: version.to_string(), error });
     }
     Ok(catalog)
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Status>().is_some_and(Status::is_not_found)
+}
+
+/// A document of what there is. client-go does not read what a refusal of it says; its words are general.
+async fn document(client: &Client, path: &'static str) -> anyhow::Result<Object> {
+    let request = Call::new(Method::GET, path).accept(Accept::Discovery).build()?;
+    let (head, body) = client.persist(client.named(request), true).await?.into_parts();
+    let body = collect(body).await?;
+    if head.status != StatusCode::OK {
+        return Err(refusal_in_general(&Method::GET, None, &head, &body));
+    }
+    serde_json::from_slice(&body)
+        .map_err(|error| anyhow::anyhow!(yaml::json_mistake(&body).unwrap_or_else(|| error.to_string())))
 }
 
 fn aggregated(document: &Object, catalog: &mut Catalog) {
@@ -52,11 +75,12 @@ fn aggregated(document: &Object, catalog: &mut Catalog) {
         for version in group.list_at(&["versions"]) {
             let version_name = version.str_at(&["version"]);
             let at = GroupVersion::new(group.name(), version_name);
-            catalog.group_versions.push(at.to_string());
+            // Its server does not answer; kubectl passes over what was known of it.
             if version.str_at(&["freshness"]) == "Stale" {
-                let error = format!("stale GroupVersion discovery: {at}");
-                catalog.failures.push(GroupFailure { group_version: at.to_string(), error });
+                catalog.partial = true;
+                continue;
             }
+            catalog.group_versions.push(at.to_string());
             for resource in version.list_at(&["resources"]) {
                 let kind = resource.str_at(&["responseKind", "kind"]);
                 if kind.is_empty() {

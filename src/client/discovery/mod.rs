@@ -84,11 +84,28 @@ impl Client {
         }
         let catalog = fetch::catalog(self).await?;
         if let Some(cache) = &self.known.cache
-            && catalog.failures.is_empty()
+            && catalog.is_whole()
         {
             cache.store(&catalog);
         }
         Ok(self.known.fresh.get_or_init(|| catalog))
+    }
+
+    /// As [`catalog`](Self::catalog), but what an earlier command was told is good enough.
+    pub async fn known_catalog(&self) -> anyhow::Result<&Catalog> {
+        match self.known.at_hand() {
+            Some(catalog) => Ok(catalog),
+            None => self.catalog().await,
+        }
+    }
+
+    /// Forgets what an earlier command was told, where a resource of which that speaks turns out not to be
+    /// there: the next command asks again.
+    pub(super) fn doubt_what_is_remembered(&self) {
+        let relied = self.known.fresh.get().is_none() && self.known.remembered.get().is_some_and(Option::is_some);
+        if let Some(cache) = self.known.cache.as_ref().filter(|_| relied) {
+            cache.forget();
+        }
     }
 
     /// The resource that a word means: `po`, `pods`, `Deployment`, `deploy.apps`, `deployments.v1.apps`.
@@ -288,7 +305,7 @@ mod tests {
             let kind = GroupVersionKind::new("sea.example.org", "v1", "Nothing");
             let error = client.mapping(&kind).await.expect_err("unknown").to_string();
             assert_eq!(error, "no matches for kind \"Nothing\" in version \"sea.example.org/v1\"");
-            assert_eq!(client.catalog().await.expect("known").failures.len(), 1);
+            assert!(!client.catalog().await.expect("known").is_whole());
             assert!(recorded.unused().is_empty(), "{:?}", recorded.unused());
             let mut seen = recorded.seen();
             seen.sort();

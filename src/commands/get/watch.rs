@@ -7,14 +7,16 @@ use super::table::{options, table};
 use crate::client::discovery::Mapping;
 use crate::client::paging;
 use crate::client::request::{Endpoint, WatchParams};
-use crate::client::watch::{Event, Watcher};
+use crate::client::watch::{Event, Undecodable, Watcher};
 use crate::object::{Meta, Object, Status};
 use crate::ops::context::Context;
+use crate::ops::interrupt::interruptible;
 use crate::ops::print::Out;
 use crate::ops::resources::{Info, Source};
 use crate::output::print::Printer;
 use crate::output::table::{Table, TablePrinter};
 use crate::output::tabwriter::{Settings as TabSettings, TabWriter};
+use crate::output::type_order;
 
 /// Lists, then follows changes until the server, or the user, ends it.
 pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Result<()> {
@@ -66,24 +68,51 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let params = WatchParams { labels, fields, resource_version: version, ..WatchParams::default() };
     let client = ctx.client().await?;
     let mut watcher = Watcher::new(client, endpoint, params).accept(accept).include_object(include_object);
-    let mut silent = single;
-    while let Some(event) = watcher.next_of_connection().await? {
-        match event {
-            Event::Bookmark(_) => continue,
-            Event::Error(status) => return Err(status.into()),
-            event => {
-                let kind = event.kind();
-                let (Event::Added(object) | Event::Modified(object) | Event::Deleted(object)) = event else { continue };
-                let silent = std::mem::take(&mut silent);
-                let Some(object) = settings.keep(object) else { continue };
-                // A table whose only row was left out would show its columns.
-                if settings.filter.is_some() && object.get("rows").is_some_and(|rows| rows == &serde_json::json!([])) {
-                    continue;
+    watcher.connect().await?;
+    interruptible(follow(settings, &mut watcher, &mut writer, single)).await
+}
+
+/// Prints changes until the watch ends. `silent` of the first: it is on the screen already.
+async fn follow(
+    settings: &Settings<'_>,
+    watcher: &mut Watcher<'_>,
+    writer: &mut Writer<'_>,
+    mut silent: bool,
+) -> anyhow::Result<()> {
+    let mut ended = false;
+    while !ended {
+        let (kind, object) = match watcher.next_of_connection().await {
+            Ok(None) => return Ok(()),
+            Ok(Some(Event::Bookmark(_))) => continue,
+            Ok(Some(Event::Error(status))) => ("ERROR", status.to_object()),
+            Ok(Some(event)) => match (event.kind(), event) {
+                (kind, Event::Added(object) | Event::Modified(object) | Event::Deleted(object)) => (kind, object),
+                _ => continue,
+            },
+            // What is no event is shown as one, and is the last.
+            Err(error) => match error.downcast_ref::<Undecodable>() {
+                Some(undecodable) => {
+                    ended = true;
+                    ("ERROR", undecodable.status().to_object())
                 }
-                writer.print_event(kind, object, silent)?;
+                None => return Err(error),
+            },
+        };
+        let silent = std::mem::take(&mut silent);
+        if kind == "ERROR" {
+            if !silent {
+                writer.print_error(object)?;
                 writer.flush()?;
             }
+            continue;
         }
+        let Some(object) = settings.keep(object) else { continue };
+        // A table whose only row was left out would show its columns.
+        if settings.filter.is_some() && object.get("rows").is_some_and(|rows| rows == &serde_json::json!([])) {
+            continue;
+        }
+        writer.print_event(kind, object, silent)?;
+        writer.flush()?;
     }
     Ok(())
 }
@@ -148,6 +177,18 @@ impl<'a> Writer<'a> {
             Form::Objects(..) if silent => {}
             Form::Objects(printer, out) if self.events => printer.print_event(kind, object, out)?,
             Form::Objects(printer, out) => printer.print(object, out)?,
+        }
+        Ok(())
+    }
+
+    /// What went wrong with the watch, as the status that it is; its fields are in the order of its type.
+    fn print_error(&mut self, status: Object) -> anyhow::Result<()> {
+        if let Form::Objects(printer, _) = &mut self.form {
+            printer.set_key_order(type_order::boxed_order_of("v1", "Status"));
+        }
+        self.print_event("ERROR", status, false)?;
+        if let Form::Objects(printer, _) = &mut self.form {
+            printer.set_key_order(None);
         }
         Ok(())
     }

@@ -8,9 +8,10 @@ use jiff::SignedDuration;
 
 use super::{TargetArgs, mapping};
 use crate::client::watch::until;
-use crate::error::Many;
+use crate::error::{Exit, Many};
 use crate::ops::change;
 use crate::ops::context::Context;
+use crate::ops::interrupt::interruptible;
 use crate::ops::resources::Info;
 use crate::ops::rollout::Workload;
 
@@ -49,7 +50,10 @@ pub async fn run(ctx: &Context, args: StatusArgs) -> anyhow::Result<()> {
         ctx.streams.say(format!("No resources found in {} namespace.", ctx.namespace()?.0));
     }
     for info in infos {
-        errors.extend(follow(ctx, &args, &info).await.err());
+        match follow(ctx, &args, &info).await {
+            Err(error) if error.is::<Exit>() => return Err(error),
+            followed => errors.extend(followed.err()),
+        }
     }
     Many::collect(errors)
 }
@@ -68,5 +72,5 @@ async fn follow(ctx: &Context, args: &StatusArgs, info: &Info) -> anyhow::Result
         out.flush()?;
         Ok((done || !args.watch).then_some(()))
     });
-    followed.await
+    interruptible(followed).await
 }

@@ -5,16 +5,17 @@ use std::io::Read;
 
 use futures_util::stream::{self, StreamExt};
 
+use super::Info;
+use super::document::OtherNamespace;
 use super::plan::{Plan, Source};
-use super::{Builder, Info};
 use crate::client::Client;
-use crate::client::discovery::{Mapping, NoKindMatch};
+use crate::client::discovery::Mapping;
 use crate::client::paging::{self, Page, Pages};
 use crate::client::request::{Accept, Call, Endpoint, ListParams};
 use crate::client::transport::http::download;
 use crate::client::typed;
 use crate::error::Many;
-use crate::object::{GroupVersionResource, Meta, Object, Status, json_kind};
+use crate::object::{GroupVersionResource, Meta, Object, Status};
 use crate::ops::manifests::{self, Place};
 
 /// Requests under way at one time.
@@ -46,25 +47,6 @@ pub(super) enum First {
     /// With its items unread, or not yet, where the list is taken as it comes.
     Unread { at_once: bool },
 }
-
-/// A manifest's object is not in the namespace that was asked for.
-#[derive(Debug)]
-struct OtherNamespace {
-    object: String,
-    given: String,
-}
-
-impl std::fmt::Display for OtherNamespace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { object, given } = self;
-        write!(
-            f,
-            "the namespace from the provided object {object:?} does not match the namespace {given:?}. You must pass '--namespace={object}' to perform this operation."
-        )
-    }
-}
-
-impl std::error::Error for OtherNamespace {}
 
 /// What came of it.
 pub(super) enum Outcome<'a> {
@@ -298,7 +280,7 @@ impl Plan<'_> {
         infos
     }
 
-    async fn mapping(&self, object: &Object) -> anyhow::Result<Mapping> {
+    pub(super) async fn mapping(&self, object: &Object) -> anyhow::Result<Mapping> {
         match self.client {
             Some(client) => {
                 let kind = object.gvk();
@@ -311,114 +293,6 @@ impl Plan<'_> {
             }
             None => anyhow::bail!("local operation only"),
         }
-    }
-
-    /// The objects of a document of a manifest, namespaces settled, fetched where the newest are wanted.
-    async fn of_document(&self, document: anyhow::Result<Object>, source: &str) -> Vec<anyhow::Result<Info>> {
-        let info = match document {
-            Ok(document) => self.recognize(document, source).await,
-            Err(error) => Err(error),
-        };
-        let info = match info {
-            Ok(info) => info,
-            Err(error) => return vec![Err(error)],
-        };
-        let mut settled = Vec::new();
-        for info in self.flat(info).await {
-            let info = match info {
-                Ok(info) => self.newest(info).await,
-                Err(error) => Err(error),
-            };
-            let Ok(info) = info else {
-                settled.push(info);
-                continue;
-            };
-            let fits = |selector: &crate::object::labels::Selector| selector.matches(&info.object());
-            if self.filter.as_ref().is_none_or(fits) {
-                settled.push(self.builder.settle_namespace(info));
-            }
-        }
-        settled
-    }
-
-    async fn recognize(&self, document: Object, source: &str) -> anyhow::Result<Info> {
-        if let Some(check) = &self.builder.validator {
-            check(&document).map_err(|error| {
-                anyhow::anyhow!(
-                    "error validating {source:?}: error validating data: {error}; if you choose to ignore these errors, turn validation off with --validate=false"
-                )
-            })?;
-        }
-        if let Some(fault) = not_an_object(&document) {
-            anyhow::bail!("unable to decode {source:?}: {fault}");
-        }
-        // A list is no resource; its items are.
-        if self.builder.local || (is_list(&document) && document.kind().ends_with("List")) {
-            return Ok(of_object(None, document, source));
-        }
-        match self.mapping(&document).await {
-            Ok(mapping) => Ok(of_object(Some(mapping), document, source)),
-            Err(error) if error.is::<NoKindMatch>() => {
-                let (name, namespace) = (document.name(), document.namespace());
-                Err(anyhow::anyhow!(
-                    "resource mapping not found for name: {name:?} namespace: {namespace:?} from {source:?}: {error}\nensure CRDs are installed first"
-                ))
-            }
-            Err(error) if error.is::<Status>() => Err(anyhow::anyhow!("unable to recognize {source:?}: {error}")),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// A list's items, and those of lists in it; anything else itself.
-    async fn flat(&self, info: Info) -> Vec<anyhow::Result<Info>> {
-        if !self.builder.flatten || !is_list(&info.object()) {
-            return vec![Ok(info)];
-        }
-        let Info { source, object, .. } = info;
-        let mut queue = VecDeque::from([object.unwrap_or_default()]);
-        let mut infos = Vec::new();
-        while let Some(object) = queue.pop_front() {
-            if is_list(&object) {
-                queue.extend(paging::take_items(object));
-                continue;
-            }
-            if let Some(fault) = not_an_object(&object) {
-                infos.push(Err(anyhow::Error::msg(fault)));
-                continue;
-            }
-            let mapping = match self.builder.local {
-                true => Ok(None),
-                false => self.mapping(&object).await.map(Some),
-            };
-            let mapping = mapping.map_err(|error| anyhow::anyhow!("unable to recognize {error}"));
-            infos.push(mapping.map(|mapping| of_object(mapping, object, &source)));
-        }
-        infos
-    }
-
-    /// An object of a manifest as the server has it, where that is wanted.
-    async fn newest(&self, mut info: Info) -> anyhow::Result<Info> {
-        let Some(client) = self.client.filter(|_| self.builder.latest) else { return Ok(info) };
-        if self.builder.default_namespace {
-            self.builder.default_into(&mut info);
-        }
-        if is_list(&info.object()) {
-            anyhow::bail!(
-                "watch is only supported on individual resources and resource collections, but a list of resources is found"
-            );
-        }
-        if info.name.is_empty() {
-            return Ok(info);
-        }
-        if info.namespaced() && info.namespace.is_empty() {
-            let kind = info.mapping.as_ref().map(|mapping| resource_text(&mapping.resource)).unwrap_or_default();
-            anyhow::bail!("no namespace set on resource {kind} {:?}", info.name);
-        }
-        if !info.namespaced() {
-            info.namespace.clear();
-        }
-        info.fetch(client, self.builder.accept, self.builder.include_object).await?;
-        Ok(info)
     }
 
     /// A named object, fetched where objects are required.
@@ -434,37 +308,7 @@ impl Plan<'_> {
     }
 }
 
-impl Builder<'_> {
-    fn default_into(&self, info: &mut Info) {
-        if info.namespaced() && info.namespace.is_empty() && !self.namespace.is_empty() {
-            info.namespace.clone_from(&self.namespace);
-            if let Some(object) = &mut info.object {
-                object.set_at(&["metadata", "namespace"], self.namespace.as_str());
-            }
-        }
-    }
-
-    /// Sets, checks or clears the namespace of an object from a manifest.
-    fn settle_namespace(&self, mut info: Info) -> anyhow::Result<Info> {
-        // Without a mapping nobody knows whether it lives in one; what it says itself counts.
-        if info.namespaced() {
-            if self.default_namespace || self.require_namespace {
-                self.default_into(&mut info);
-            }
-            if self.require_namespace && info.namespace != self.namespace {
-                return Err(OtherNamespace { object: info.namespace, given: self.namespace.clone() }.into());
-            }
-        } else {
-            info.namespace.clear();
-            if let Some(object) = &mut info.object {
-                object.remove_at(&["metadata", "namespace"]);
-            }
-        }
-        Ok(info)
-    }
-}
-
-fn of_object(mapping: Option<Mapping>, object: Object, source: &str) -> Info {
+pub(super) fn of_object(mapping: Option<Mapping>, object: Object, source: &str) -> Info {
     Info {
         namespace: object.namespace().to_owned(),
         name: object.name().to_owned(),
@@ -490,20 +334,8 @@ pub(super) fn is_list(object: &Object) -> bool {
     object.get("items").is_some_and(Object::is_array)
 }
 
-/// Why a value is no object of the API, in Go's words.
-fn not_an_object(value: &Object) -> Option<String> {
-    let kind = match value {
-        Object::Object(_) if value.kind().is_empty() => {
-            return Some(format!("Object 'Kind' is missing in '{value}'"));
-        }
-        Object::Object(_) => return None,
-        other => json_kind(other),
-    };
-    Some(format!("json: cannot unmarshal {kind} into Go value of type unstructured.detector"))
-}
-
 /// A resource as Go prints it: `apps/v1, Resource=deployments`.
-fn resource_text(resource: &GroupVersionResource) -> String {
+pub(super) fn resource_text(resource: &GroupVersionResource) -> String {
     format!("{}/{}, Resource={}", resource.group, resource.version, resource.resource)
 }
 

@@ -5,6 +5,7 @@
 //! fetching anything; the [`Plan`] then [`visit`](Plan::visit)s what there is, in order.
 
 mod args;
+mod document;
 mod fetch;
 mod plan;
 mod stream;

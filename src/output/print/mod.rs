@@ -137,7 +137,10 @@ impl Printer {
             out.write_all(b"{\"type\":")?;
             json::write_compact(out, &whole["type"])?;
             out.write_all(b",\"object\":")?;
-            json::write_compact(out, &whole["object"])?;
+            match &self.key_order {
+                Some(order) => out.write_all(json::compact_ordered(&whole["object"], order.as_ref()).as_bytes())?,
+                None => json::write_compact(out, &whole["object"])?,
+            }
             return Ok(out.write_all(b"}\n")?);
         }
         self.write(&whole, out)

@@ -1,0 +1,20 @@
+//! Work that takes its time and ends when the process is asked to end.
+
+use std::future::Future;
+
+use crate::error::Exit;
+use crate::terminal::signals;
+
+/// Does something that takes its time. Where the process is asked to end meanwhile, it ends with code 1
+/// and without a word, as kubectl does wherever it watches.
+///
+/// # Errors
+/// What the work fails with, or [`Exit`].
+pub async fn interruptible<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::select! {
+        // Work that never has to wait does not pay for signals.
+        biased;
+        result = work => result,
+        Ok(()) = signals::asked_to_end() => Err(Exit(1).into()),
+    }
+}
