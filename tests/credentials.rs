@@ -128,6 +128,16 @@ fn shows_what_it_has() {
                 "decoding stdout: couldn't get version/kind; json parse error: json: cannot unmarshal string into Go value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }",
             ),
         ),
+        (
+            "neither JSON nor YAML",
+            program("echo '}{'"),
+            getting("decoding stdout: yaml: did not find expected node content"),
+        ),
+        (
+            "a token that no header holds",
+            program(&token("a\nb")),
+            format!("{CONNECT}net/http: invalid header field value for \"Authorization\"\n"),
+        ),
         ("no status", program(&hands_out(&Value::Null)), getting("exec plugin didn't return a status field")),
         (
             "an empty status",
@@ -343,11 +353,11 @@ fn certificates_of_servers() {
 }
 
 #[test]
-fn a_program_is_asked_again_when_its_token_no_longer_counts() {
+fn a_program_is_asked_again_for_the_next_request() {
     let (server, authority) = guarded();
     let place = Place::new();
     let count = place.0.join("count");
-    // The second token is the good one.
+    // The second token is the good one. A refusal stands; what comes after it is shown the new one.
     let script = format!(
         "echo x >> {0}; if [ $(wc -l < {0}) -gt 1 ]; then {1} else {2} fi",
         count.display(),
@@ -355,8 +365,13 @@ fn a_program_is_asked_again_when_its_token_no_longer_counts() {
         token("bad")
     );
     place.config(&cluster(&server, &authority), &program(&script));
-    assert_eq!(place.run(GET).stderr, "");
+    assert_eq!(place.run(GET).stderr, UNAUTHORIZED);
     assert_eq!(std::fs::read_to_string(&count).expect("counted").lines().count(), 2);
+    assert_eq!(server.seen().len(), 1);
+    // One whose end is near is asked for with every request.
+    let past = hands_out(&json!({"token": "good", "expirationTimestamp": "2020-01-01T00:00:00Z"}));
+    place.config(&cluster(&server, &authority), &program(&past));
+    assert_eq!(place.run(GET).stderr, "");
 }
 
 #[test]
@@ -375,7 +390,7 @@ fn a_program_is_told_what_it_should_know() {
     let place = Place::new();
     let mut cluster = cluster(&server, &authority);
     cluster["extensions"] =
-        json!([{"name": "client.authentication.k8s.io/exec", "extension": {"audience": "harbour"}}]);
+        json!([{"name": "client.authentication.k8s.io/exec", "extension": {"audience": "<harbour>"}}]);
     let mut user = program("echo \"$KUBERNETES_EXEC_INFO $WORD\" > told; exit 1");
     user["exec"]["env"] = json!([{"name": "WORD", "value": "a b; $(c)"}]);
     for provide in [false, true] {
@@ -386,11 +401,17 @@ fn a_program_is_told_what_it_should_know() {
         let told = told.strip_suffix(" a b; $(c)\n").expect("the variable, as it stands");
         let info: Value = serde_json::from_str(told).expect("JSON");
         assert_eq!(info["spec"]["interactive"], false);
-        assert_eq!(info["spec"].get("cluster").is_some(), provide);
-        if provide {
-            assert_eq!(info["spec"]["cluster"]["server"], server.url());
-            assert_eq!(info["spec"]["cluster"]["config"]["audience"], "harbour");
-        }
+        // To the byte as Go writes it, with the end of the line.
+        let authority = base64(&authority.pem());
+        let about = format!(
+            "\"cluster\":{{\"server\":\"{}\",\"certificate-authority-data\":\"{authority}\",\"config\":{{\"audience\":\"\\u003charbour\\u003e\"}}}},",
+            server.url()
+        );
+        let about = if provide { about.as_str() } else { "" };
+        let want = format!(
+            "{{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1\",\"spec\":{{{about}\"interactive\":false}}}}\n"
+        );
+        assert_eq!(told, want);
     }
 }
 

@@ -121,12 +121,22 @@ fn parse_vmodule(text: &str) -> Result<Vmodule, String> {
     Ok(Vmodule(files))
 }
 
-/// The kinds of profile that kubectl can record.
-const PROFILES: &[&str] = &["none", "cpu", "heap", "goroutine", "threadcreate", "block", "mutex", "trace"];
-
 /// An empty command with the global flags.
 pub fn command() -> clap::Command {
     <GlobalArgs as clap::Args>::augment_args(bare("options"))
+}
+
+/// The kind of profile to record and the file for it, where one is asked for.
+///
+/// # Errors
+/// Words for a value that is refused.
+pub fn profile(given: &[(String, Given)]) -> Result<Option<(String, String)>, String> {
+    if !given.iter().any(|(name, _)| name == "profile") {
+        return Ok(None);
+    }
+    let matches = parse(command(), given, &[], None)?;
+    let args = GlobalArgs::from_arg_matches(&matches).map_err(|error| error.to_string())?;
+    Ok(Some((args.profile, args.profile_output)))
 }
 
 /// Turns the global flags given into [`Overrides`].
@@ -140,12 +150,6 @@ pub fn overrides(given: &[(String, Given)]) -> Result<Overrides, String> {
     let matches = parse(command(), given, &[], None)?;
     let timed = given.iter().any(|(name, _)| name == "request-timeout");
     let args = GlobalArgs::from_arg_matches(&matches).map_err(|error| error.to_string())?;
-    if !PROFILES.contains(&args.profile.as_str()) {
-        return Err(format!("unknown profile '{}'", args.profile));
-    }
-    if args.profile != "none" {
-        return Err(format!("profile {} is not available: profile kctl with your system's tools", args.profile));
-    }
     Ok(Overrides {
         kubeconfig: args.kubeconfig,
         context: args.context,

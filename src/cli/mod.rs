@@ -10,6 +10,7 @@ pub mod kuberc;
 pub mod man;
 pub mod offline;
 pub mod plugins;
+pub mod profile;
 pub mod report;
 pub mod scan;
 pub mod slides;
@@ -19,6 +20,7 @@ pub mod values;
 use std::borrow::Cow;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{anyhow, bail};
 
@@ -37,6 +39,7 @@ use crate::terminal::Streams;
 use find::{Found, find};
 use flags::Flags;
 use help::Style;
+use profile::Profile;
 
 /// The program: reads the process's arguments and environment and runs the command.
 pub fn main() -> ExitCode {
@@ -52,6 +55,7 @@ pub fn main() -> ExitCode {
 
 /// Runs one command line; `called` is the program's own name or path. Returns the exit code.
 pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -> u8 {
+    let started = Instant::now();
     let program = program(called, &env);
     let global_command = global::command();
     let global = Flags::of(&global_command);
@@ -70,7 +74,7 @@ pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -
     let context = Context::new(streams, env, clock, Overrides::default(), program, Box::new(connector));
     let words = &*words;
     let failure = found.command().map_or(1, |entry| entry.failure);
-    let mut line = Line { context, words, found, global };
+    let mut line = Line { context, words, found, global, started };
     let result = match line.run() {
         Err(error) if error.is::<WithHelp>() => line.with_help(error),
         Ok(()) => line.context.check_warnings(),
@@ -136,6 +140,7 @@ struct Line<'a> {
     words: &'a [String],
     found: Found,
     global: Flags<'a>,
+    started: Instant,
 }
 
 impl Line<'_> {
@@ -167,21 +172,35 @@ impl Line<'_> {
             bail!(missing);
         }
         self.context.overrides = global::overrides(&scanned.global).map_err(|why| self.flag_error(&why))?;
+        let asked = global::profile(&scanned.global).map_err(|why| self.flag_error(&why))?;
+        let profile = match asked {
+            Some((kind, path)) => Profile::begin(&kind, &path, self.context.clock.clone())?,
+            None => None,
+        };
+        self.act(entry, command.as_ref(), &scanned)?;
+        match profile {
+            Some(profile) => profile.end(self.started),
+            None => Ok(()),
+        }
+    }
+
+    /// Does what the command does.
+    fn act(&self, entry: &Entry, command: Option<&clap::Command>, scanned: &scan::Scanned) -> anyhow::Result<()> {
         let matches = |command: Option<clap::Command>| {
             let command = command.unwrap_or_else(|| crate::commands::entry::bare(entry.name));
             scan::parse(command, &scanned.local, &scanned.args, scanned.dash).map_err(|why| self.flag_error(&why))
         };
         match entry.action {
             Action::Run { run, .. } => {
-                let matches = matches(command.clone())?;
+                let matches = matches(command.cloned())?;
                 tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build()?
                     .block_on(run(&self.context, matches))
             }
-            Action::Call { call, .. } => call(&self.context, &matches(command.clone())?),
+            Action::Call { call, .. } => call(&self.context, &matches(command.cloned())?),
             Action::Builtin(Builtin::PluginList) => {
-                let matches = matches(command.clone())?;
+                let matches = matches(command.cloned())?;
                 plugins::list(&self.context, &<PluginListArgs as clap::FromArgMatches>::from_arg_matches(&matches)?)
             }
             Action::Builtin(builtin) => self.builtin(builtin, &scanned.args),

@@ -63,7 +63,7 @@ fn words(error: &anyhow::Error, program: &str) -> String {
         return if status.reason == "Invalid" { invalid(status) } else { refusal(status) };
     }
     if let Some(connection) = outermost::<ConnectionError>(error) {
-        return connection.to_string();
+        return connection.sentence();
     }
     if let Some(config) = outermost::<ConfigInvalid>(error) {
         return match config.0.as_slice() {
@@ -101,7 +101,7 @@ fn prefixed(message: &str) -> String {
 /// One of several errors: no prefix, but the server's refusals in full.
 fn plain(error: &anyhow::Error) -> String {
     if let Some(connection) = outermost::<ConnectionError>(error) {
-        return connection.to_string();
+        return connection.sentence();
     }
     outermost::<Status>(error).map_or_else(|| format!("{error:#}"), refusal)
 }

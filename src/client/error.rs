@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
-use std::io;
 
 use http::{Method, StatusCode};
 
@@ -10,7 +9,8 @@ use super::request::Subject;
 use crate::object::Status;
 use crate::object::status::{StatusCause, StatusDetails};
 
-/// No answer came. Displayed as the whole sentence that kubectl says, without any prefix.
+/// No answer came. Displayed as Go's `url.Error`, as it stands within other words; alone it is said with
+/// [`ConnectionError::sentence`].
 #[derive(Debug)]
 pub struct ConnectionError {
     /// Host and port as the configuration has them.
@@ -21,15 +21,15 @@ pub struct ConnectionError {
     pub message: String,
     /// Whether asking again may help: the connection broke before an answer came.
     pub transient: bool,
+    /// What was asked for, `Get "https://…"`; empty where nobody knows.
+    pub request: String,
 }
 
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.refused {
-            let server = &self.server;
-            write!(f, "The connection to the server {server} was refused - did you specify the right host or port?")
-        } else {
-            write!(f, "Unable to connect to the server: {}", self.message)
+        match self.request.as_str() {
+            "" => f.write_str(&self.sentence()),
+            request => write!(f, "{request}: {}", self.message),
         }
     }
 }
@@ -66,20 +66,42 @@ impl BodyError {
     }
 }
 
+/// Faults after which another attempt may do better (client-go's `IsProbableEOF`, `IsConnectionReset`,
+/// `IsHTTP2ConnectionLost`).
+const TRANSIENT: [&str; 4] = [
+    "connection reset by peer",
+    "http2: server sent GOAWAY and closed the connection",
+    "http2: client connection lost",
+    "use of closed network connection",
+];
+
 impl ConnectionError {
-    /// Sorts an error of a connection to `server` (host and port).
-    pub fn new(server: &str, error: &(dyn StdError + 'static)) -> Self {
-        let chain: Vec<&(dyn StdError + 'static)> =
-            std::iter::successors(Some(error), |e: &&(dyn StdError + 'static)| (*e).source()).collect();
-        let io = chain.iter().filter_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
-        let refused = io.into_iter().any(|kind| kind == io::ErrorKind::ConnectionRefused);
-        let message = chain.last().map(ToString::to_string).unwrap_or_default();
-        Self { server: server.to_owned(), refused, message, transient: false }
+    /// The whole sentence that kubectl says, without any prefix.
+    pub fn sentence(&self) -> String {
+        if self.refused {
+            let server = &self.server;
+            format!("The connection to the server {server} was refused - did you specify the right host or port?")
+        } else {
+            format!("Unable to connect to the server: {}", self.message)
+        }
     }
 
-    /// One whose words are known.
+    /// The same about a request: its method and its URL.
+    #[must_use]
+    pub fn about(mut self, method: &Method, url: &str) -> Self {
+        let method = method.as_str();
+        let (first, rest) = method.split_at_checked(1).unwrap_or((method, ""));
+        self.request = format!("{first}{} {url:?}", rest.to_ascii_lowercase());
+        self
+    }
+
+    /// One whose words are known; they say of what kind it is.
     pub fn says(server: &str, message: impl Into<String>) -> Self {
-        Self { server: server.to_owned(), refused: false, message: message.into(), transient: false }
+        let message = message.into();
+        let refused = message.contains("connection refused");
+        let transient = matches!(message.as_str(), "EOF" | "unexpected EOF")
+            || TRANSIENT.iter().any(|words| message.contains(words));
+        Self { server: server.to_owned(), refused, message, transient, request: String::new() }
     }
 }
 

@@ -170,9 +170,38 @@ fn whole(error: BoxError) -> anyhow::Error {
     }
 }
 
+/// The longest answer that is held as a whole, in bytes. Lists that are printed item by item have no
+/// limit; a single object of an API server has some megabytes at most.
+pub const LONGEST: usize = 256 * 1024 * 1024;
+
 /// Reads a body to its end.
+///
+/// # Errors
+/// It broke off, or is longer than [`LONGEST`].
 pub async fn collect(body: Body) -> anyhow::Result<Bytes> {
-    Ok(body.collect().await.map_err(whole)?.to_bytes())
+    collect_up_to(body, LONGEST).await
+}
+
+async fn collect_up_to(mut body: Body, most: usize) -> anyhow::Result<Bytes> {
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(whole)?.into_data() else { continue };
+        if first.len() + all.len() + data.len() > most {
+            anyhow::bail!("the server's answer is longer than {most} bytes, the most that is held in memory");
+        }
+        // Most answers come in one piece, which need not be copied.
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        if all.is_empty() {
+            all.reserve(2 * (first.len() + data.len()));
+            all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
 }
 
 /// Reads JSON from a server.
@@ -340,6 +369,24 @@ mod tests {
         assert_eq!(client.json(Call::new(Method::GET, "/a")).await.expect("an answer")["kind"], "Pod");
         let error = client.json(Call::new(Method::GET, "/b")).await.expect_err("busy");
         assert_eq!(error.to_string(), "the server is currently unable to handle the request");
+    }
+
+    #[tokio::test]
+    async fn holds_no_more_than_it_may() {
+        let pieces = |sizes: &'static [usize]| {
+            let frames = sizes.iter().map(|size| Ok::<_, BoxError>(http_body::Frame::data(vec![b'x'; *size].into())));
+            http_body_util::StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync()
+        };
+        for sizes in [&[][..], &[7], &[3, 4], &[1, 2, 4], &[0, 7]] {
+            let total: usize = sizes.iter().sum();
+            assert_eq!(collect_up_to(pieces(sizes), 7).await.expect("short").len(), total, "{sizes:?}");
+        }
+        for sizes in [&[8][..], &[4, 4], &[1, 2, 5]] {
+            assert_eq!(
+                collect_up_to(pieces(sizes), 7).await.expect_err("long").to_string(),
+                "the server's answer is longer than 7 bytes, the most that is held in memory"
+            );
+        }
     }
 
     #[tokio::test]

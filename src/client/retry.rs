@@ -27,6 +27,7 @@ impl Client {
     pub(super) async fn persist(&self, request: Request<Bytes>, again: bool) -> anyhow::Result<Response<Body>> {
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         let mut attempt = 0;
+        let mut before: Option<String> = None;
         loop {
             attempt += 1;
             let (answer, pause, why) = match self.transport.send(request.clone()).await.map_err(from_box) {
@@ -44,15 +45,27 @@ impl Client {
                     (Err(error), pause, why.unwrap_or_default())
                 }
             };
-            let Some(pause) = pause.filter(|_| attempt <= RETRIES) else { return answer };
+            let Some(pause) = pause.filter(|_| attempt <= RETRIES) else {
+                // What failed before is said too, where that was something else.
+                return answer.map_err(|error| match before {
+                    Some(before)
+                        if error.downcast_ref::<ConnectionError>().is_some_and(|own| own.message != before) =>
+                    {
+                        anyhow::anyhow!("{error} - error from a previous attempt: {before}")
+                    }
+                    _ => error,
+                });
+            };
             if let Some(deadline) = deadline
                 && Instant::now() + pause > deadline
             {
                 // It would not live to see the next.
                 tokio::time::sleep_until(deadline).await;
-                let message = format!("context deadline exceeded - error from a previous attempt: {why}");
-                return Err(ConnectionError::says("", message).into());
+                let asked = answer.err().and_then(|error| error.downcast::<ConnectionError>().ok());
+                let asked = asked.map_or_else(String::new, |fault| format!("{}: ", fault.request));
+                anyhow::bail!("{asked}context deadline exceeded - error from a previous attempt: {why}");
             }
+            before = Some(why.clone());
             if let Some(log) = self.log.as_ref().filter(|log| log.level("with_retry") >= 4) {
                 let delay = format!("{}s", pause.as_secs());
                 let url = request.uri().to_string();

@@ -3,11 +3,12 @@
 use std::io::Write;
 
 use anyhow::bail;
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::json;
 
+use crate::client::error::generic_status;
 use crate::client::request::Call;
-use crate::object::Object;
+use crate::object::{Object, Status};
 use crate::ops::context::{COMPATIBLE, Context, Program};
 
 /// The commit of that release.
@@ -70,7 +71,7 @@ pub async fn run(context: &Context, args: VersionArgs) -> anyhow::Result<()> {
     } else {
         match context.client().await?.json(Call::new(Method::GET, "/version")).await {
             Ok(version) => (Some(parts_of(&version)), None),
-            Err(error) => (None, Some(error)),
+            Err(error) => (None, Some(undecoded(error))),
         }
     };
     let extra = (context.program == Program::Kctl).then(|| format!("v{}", env!("CARGO_PKG_VERSION")));
@@ -137,6 +138,17 @@ fn as_text(server: Option<&Parts>, extra: Option<&str>) -> String {
         text += &format!("kctl Version: {extra}\n");
     }
     text
+}
+
+/// A refusal as kubectl says it here, where it does not read what the server says of it.
+fn undecoded(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Status>() {
+        Ok(status) => match StatusCode::from_u16(status.code) {
+            Ok(code) => generic_status(&Method::GET, None, code, None, None).into(),
+            Err(_) => status.into(),
+        },
+        Err(other) => other,
+    }
 }
 
 fn as_json(own: &Parts, server: Option<&Parts>, extra: Option<&str>) -> String {

@@ -192,18 +192,26 @@ impl Context {
         }
     }
 
+    /// How any server is reached: proxies, HTTP/2 and whom the system trusts, as the environment says.
+    pub fn way_out(&self) -> ClientConfig {
+        let folders = self.env.get("SSL_CERT_DIR").map_or_else(Vec::new, |list| std::env::split_paths(list).collect());
+        ClientConfig {
+            system_authorities: SystemAuthorities { file: self.env.path("SSL_CERT_FILE"), folders },
+            proxies: self.env.proxies(),
+            http2: self.env.http2(),
+            ..ClientConfig::default()
+        }
+    }
+
     /// Where requests go.
     pub fn target(&self) -> anyhow::Result<Target> {
         match self.choice()? {
             Choice::Server => {
                 let mut config = self.resolver()?.client_config()?;
-                config.system_authorities = SystemAuthorities {
-                    file: self.env.path("SSL_CERT_FILE"),
-                    folders: self
-                        .env
-                        .get("SSL_CERT_DIR")
-                        .map_or_else(Vec::new, |list| std::env::split_paths(list).collect()),
-                };
+                let way = self.way_out();
+                config.system_authorities = way.system_authorities;
+                config.proxies = way.proxies;
+                config.http2 = way.http2;
                 if config.lacks_identity() {
                     self.ask_who_it_is(&mut config)?;
                 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::client::config::{EnvironmentProxies, Http2};
+
 /// A snapshot of environment variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment(BTreeMap<String, String>);
@@ -58,6 +60,26 @@ impl Environment {
             return self.home().map(|home| home.join(".local").join("state").join("kctl"));
         }
         dirs::state_dir().or_else(dirs::data_local_dir).map(|dir| dir.join("kctl"))
+    }
+
+    /// What the environment says of proxies: large letters before small ones, as in Go.
+    pub fn proxies(&self) -> EnvironmentProxies {
+        let either = |large: &str, small: &str| self.get(large).or(self.get(small)).unwrap_or_default().to_owned();
+        EnvironmentProxies {
+            http: either("HTTP_PROXY", "http_proxy"),
+            https: either("HTTPS_PROXY", "https_proxy"),
+            none: either("NO_PROXY", "no_proxy"),
+            cgi: self.get("REQUEST_METHOD").is_some(),
+        }
+    }
+
+    /// How HTTP/2 is spoken, by client-go's variables.
+    pub fn http2(&self) -> Http2 {
+        Http2 {
+            disabled: self.get("DISABLE_HTTP2").is_some(),
+            idle_seconds: self.number("HTTP2_READ_IDLE_TIMEOUT_SECONDS"),
+            ping_seconds: self.number("HTTP2_PING_TIMEOUT_SECONDS"),
+        }
     }
 
     /// All variables, in order of their names.

@@ -5,7 +5,6 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use base64::Engine;
-use serde_json::json;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
@@ -27,7 +26,8 @@ To learn more about this feature, consult the documentation available at:
 /// A program that hands out credentials, and what it handed out last.
 pub struct Plugin {
     exec: Exec,
-    cluster: Object,
+    /// The cluster, as JSON.
+    cluster: String,
     last: Mutex<Option<Arc<Credential>>>,
 }
 
@@ -38,26 +38,7 @@ impl Plugin {
         if !matches!(version, Some("/v1" | "/v1beta1")) {
             anyhow::bail!("exec plugin: invalid apiVersion {:?}", exec.api_version);
         }
-        let mut cluster = json!({"server": config.server});
-        if !config.tls_server_name.is_empty() {
-            cluster["tls-server-name"] = json!(config.tls_server_name);
-        }
-        if config.insecure {
-            cluster["insecure-skip-tls-verify"] = json!(true);
-        }
-        if !config.certificate_authority.is_empty() {
-            let authority = base64::engine::general_purpose::STANDARD.encode(&config.certificate_authority);
-            cluster["certificate-authority-data"] = json!(authority);
-        }
-        if !config.proxy_url.is_empty() {
-            cluster["proxy-url"] = json!(config.proxy_url);
-        }
-        if config.disable_compression {
-            cluster["disable-compression"] = json!(true);
-        }
-        if let Some(own) = &config.exec_config {
-            cluster["config"] = own.clone();
-        }
+        let cluster = described(config);
         Ok(Self { exec, cluster, last: Mutex::new(None) })
     }
 
@@ -71,21 +52,31 @@ impl Plugin {
         self.exec.interactive_mode != "Never" && io::stdin().is_terminal()
     }
 
-    /// The credential in use. Runs the program where there is none yet, where it has expired, or where
-    /// `fresh` asks for another.
-    pub async fn credential(&self, fresh: bool) -> anyhow::Result<Arc<Credential>> {
+    /// The credential in use. Runs the program where there is none yet, or where it has expired.
+    ///
+    /// # Errors
+    /// client-go's words.
+    pub async fn credential(&self) -> anyhow::Result<Arc<Credential>> {
         let mut last = self.last.lock().await;
-        let now = Clock::System.now();
-        if !fresh
-            && let Some(credential) = last.as_ref()
-            && credential.expires.is_none_or(|expires| now < expires)
-        {
+        if let Some(credential) = last.as_ref().filter(|credential| counts(credential)) {
             return Ok(Arc::clone(credential));
         }
         let credential = self.run().await.map_err(|error| anyhow::anyhow!("getting credentials: {error}"))?;
         let credential = Arc::new(credential);
         *last = Some(Arc::clone(&credential));
         Ok(credential)
+    }
+
+    /// Runs the program for another credential than the one shown, unless there is another already. Where
+    /// it fails, the old one stays.
+    pub async fn refresh(&self, shown: &Arc<Credential>) {
+        let mut last = self.last.lock().await;
+        if last.as_ref().is_some_and(|credential| !Arc::ptr_eq(credential, shown) && counts(credential)) {
+            return;
+        }
+        if let Ok(credential) = self.run().await {
+            *last = Some(Arc::new(credential));
+        }
     }
 
     async fn run(&self) -> anyhow::Result<Credential> {
@@ -98,12 +89,10 @@ impl Plugin {
             }
             _ => terminal,
         };
-        let mut spec = json!({"interactive": interactive});
-        if exec.provide_cluster_info {
-            spec["cluster"] = self.cluster.clone();
-        }
+        let cluster = if exec.provide_cluster_info { format!("\"cluster\":{},", self.cluster) } else { String::new() };
+        // As Go writes it, the end of the line too.
         let info = format!(
-            "{{\"kind\":\"ExecCredential\",\"apiVersion\":{},\"spec\":{spec}}}",
+            "{{\"kind\":\"ExecCredential\",\"apiVersion\":{},\"spec\":{{{cluster}\"interactive\":{interactive}}}}}\n",
             Object::from(exec.api_version.as_str())
         );
         let output = Command::new(&exec.command)
@@ -159,7 +148,7 @@ impl Plugin {
             Some(mistake) if output.trim_ascii_start().starts_with(b"{") => {
                 return Err(wrong(format!("couldn't get version/kind; json parse error: {mistake}")));
             }
-            Some(_) => yaml::parse(output).map_err(|error| wrong(error.to_string()))?,
+            Some(_) => yaml::parse(output).map_err(|error| wrong(error.bare().to_owned()))?,
         };
         let found = match &answer {
             Object::Object(_) | Object::Null => None,
@@ -217,6 +206,31 @@ impl Plugin {
     }
 }
 
+/// What a program is told of a cluster, in the order and the letters of Go's.
+fn described(config: &ClientConfig) -> String {
+    let text = |text: &str| Object::from(text);
+    let authority = base64::engine::general_purpose::STANDARD.encode(&config.certificate_authority);
+    let fields = [
+        ("server", Some(text(&config.server))),
+        ("tls-server-name", Some(text(&config.tls_server_name)).filter(|_| !config.tls_server_name.is_empty())),
+        ("insecure-skip-tls-verify", config.insecure.then_some(Object::Bool(true))),
+        ("certificate-authority-data", Some(text(&authority)).filter(|_| !authority.is_empty())),
+        ("proxy-url", Some(text(&config.proxy_url)).filter(|_| !config.proxy_url.is_empty())),
+        ("disable-compression", config.disable_compression.then_some(Object::Bool(true))),
+        ("config", Some(config.exec_config.clone().unwrap_or_default())),
+    ];
+    let fields = fields.into_iter().filter_map(|(name, value)| Some(format!("\"{name}\":{}", value?)));
+    let json = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
+    // Characters of HTML stand for themselves in strings alone.
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+/// Whether a credential has not expired.
+fn counts(credential: &Credential) -> bool {
+    let now = Clock::System.now();
+    credential.expires.is_none_or(|expires| now < expires)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn takes_what_the_program_says() {
         let answer = r#"echo '{"apiVersion":"client.authentication.k8s.io/v1","status":{"token":"'$WORD'"}}'"#;
-        assert_eq!(plugin(answer).credential(false).await.expect("a token").token, "sesame");
+        assert_eq!(plugin(answer).credential().await.expect("a token").token, "sesame");
         for (script, want) in [
             ("exit 3", "getting credentials: exec: executable sh failed with exit code 3"),
             (
@@ -249,7 +263,7 @@ mod tests {
                 "getting credentials: exec plugin didn't return a token or cert/key pair",
             ),
         ] {
-            assert_eq!(plugin(script).credential(false).await.expect_err("refused").to_string(), want);
+            assert_eq!(plugin(script).credential().await.expect_err("refused").to_string(), want);
         }
     }
 
@@ -261,7 +275,7 @@ mod tests {
             install_hint: "ask \u{1b}the harbour master".into(),
             ..Exec::default()
         };
-        let error = Plugin::new(exec, &ClientConfig::default()).expect("a plugin").credential(false).await;
+        let error = Plugin::new(exec, &ClientConfig::default()).expect("a plugin").credential().await;
         let want = format!(
             "getting credentials: exec: executable nonexistent-login not found{MISSING}\n\nask U+001Bthe harbour master"
         );

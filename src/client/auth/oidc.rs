@@ -4,14 +4,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use ::http::{Request, Response, Uri};
 use base64::Engine;
+use bytes::Bytes;
+use http_body_util::BodyExt;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::Credential;
 use crate::client::ConnectionError;
 use crate::client::config::{ClientConfig, Provider};
-use crate::client::transport::http;
+use crate::client::transport::Body;
+use crate::client::transport::http::{self, HttpClient};
 use crate::object::clock::Clock;
 use crate::object::yaml;
 
@@ -23,6 +28,8 @@ const EARLY: i64 = 10;
 
 /// An identity provider, with the settings as they are now.
 pub struct OidcProvider {
+    /// Proxies and authorities.
+    way: ClientConfig,
     settings: Mutex<BTreeMap<String, String>>,
     persist: Option<Persist>,
 }
@@ -52,13 +59,19 @@ impl OidcProvider {
     ///
     /// # Errors
     /// A setting that must be there is not.
-    pub fn new(provider: &Provider, persist: Option<Persist>) -> anyhow::Result<Self> {
+    pub fn new(provider: &Provider, config: &ClientConfig, persist: Option<Persist>) -> anyhow::Result<Self> {
         for name in ["idp-issuer-url", "client-id"] {
             if setting(&provider.settings, name).is_empty() {
                 anyhow::bail!("Must provide {name}");
             }
         }
-        Ok(Self { settings: Mutex::new(provider.settings.clone()), persist })
+        let way = ClientConfig {
+            proxies: config.proxies.clone(),
+            system_authorities: config.system_authorities.clone(),
+            http2: config.http2,
+            ..ClientConfig::default()
+        };
+        Ok(Self { way, settings: Mutex::new(provider.settings.clone()), persist })
     }
 
     /// The token in use.
@@ -75,7 +88,7 @@ impl OidcProvider {
         if refresh.is_empty() {
             anyhow::bail!("No valid id-token, and cannot refresh without refresh-token");
         }
-        let client = client(&settings)?;
+        let client = client(&settings, &self.way)?;
         let endpoint = endpoint(&client, setting(&settings, "idp-issuer-url")).await?;
         let tokens = refreshed(&client, &endpoint, &settings, &refresh).await.map_err(|error| {
             if error.is::<ConnectionError>() { error } else { anyhow::anyhow!("failed to refresh token: {error}") }
@@ -119,7 +132,7 @@ fn counts(token: &str) -> anyhow::Result<bool> {
 }
 
 /// A client that trusts whom the settings name.
-fn client(settings: &BTreeMap<String, String>) -> anyhow::Result<reqwest::Client> {
+fn client(settings: &BTreeMap<String, String>, way: &ClientConfig) -> anyhow::Result<HttpClient> {
     let data = setting(settings, "idp-certificate-authority-data");
     let file = setting(settings, "idp-certificate-authority");
     let certificate_authority = match (data, file) {
@@ -130,13 +143,14 @@ fn client(settings: &BTreeMap<String, String>) -> anyhow::Result<reqwest::Client
         (data, _) => crate::go::base64::decode(data)?,
     };
     let server = setting(settings, "idp-issuer-url").to_owned();
-    http::plain_client(&ClientConfig { server, certificate_authority, ..ClientConfig::default() })
+    http::plain_client(&ClientConfig { server, certificate_authority, ..way.clone() })
 }
 
 /// Where the provider takes refresh tokens.
-async fn endpoint(client: &reqwest::Client, issuer: &str) -> anyhow::Result<String> {
+async fn endpoint(client: &HttpClient, issuer: &str) -> anyhow::Result<String> {
     let place = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-    let answer = client.get(&place).send().await.map_err(|error| failed("Get", &place, &error))?;
+    let request = Request::get(&place).body(Bytes::new())?;
+    let answer = client.send(request).await.map_err(|fault| failed("Get", &place, fault))?;
     let status = answer.status();
     let body = limited(answer).await?;
     if !status.is_success() {
@@ -160,27 +174,32 @@ async fn endpoint(client: &reqwest::Client, issuer: &str) -> anyhow::Result<Stri
 /// Trades a refresh token in (RFC 6749, 6). The client says who it is in the header; a provider that
 /// wants it in the form gets it there.
 async fn refreshed(
-    client: &reqwest::Client,
+    client: &HttpClient,
     endpoint: &str,
     settings: &BTreeMap<String, String>,
     refresh: &str,
 ) -> anyhow::Result<Tokens> {
     let (id, secret) = (setting(settings, "client-id"), setting(settings, "client-secret"));
     let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    let place: Uri = endpoint.parse()?;
     let post = |form: &[(&str, &str)], basic: bool| {
         let body = form.iter().map(|(name, value)| format!("{name}={}", form_encoded(value))).collect::<Vec<_>>();
-        let request =
-            client.post(endpoint).header("content-type", "application/x-www-form-urlencoded").body(body.join("&"));
-        // Both are form-encoded there (RFC 6749, 2.3.1).
-        if basic { request.basic_auth(form_encoded(id), Some(form_encoded(secret))) } else { request }
+        let mut request = Request::post(place.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if basic {
+            // Both are form-encoded there (RFC 6749, 2.3.1).
+            let pair = format!("{}:{}", form_encoded(id), form_encoded(secret));
+            request = request
+                .header(AUTHORIZATION, format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)));
+        }
+        request.body(Bytes::from(body.join("&")))
     };
-    let mut answer = post(&form, true).send().await.map_err(|error| failed("Post", endpoint, &error))?;
+    let mut answer = client.send(post(&form, true)?).await.map_err(|fault| failed("Post", endpoint, fault))?;
     if !answer.status().is_success() {
         form.push(("client_id", id));
         if !secret.is_empty() {
             form.push(("client_secret", secret));
         }
-        answer = post(&form, false).send().await.map_err(|error| failed("Post", endpoint, &error))?;
+        answer = client.send(post(&form, false)?).await.map_err(|fault| failed("Post", endpoint, fault))?;
     }
     let status = answer.status();
     let body = limited(answer).await?;
@@ -202,17 +221,17 @@ async fn refreshed(
     serde_json::from_slice(&body).map_err(|_| anyhow::anyhow!("oauth2: cannot parse json"))
 }
 
-fn failed(verb: &str, place: &str, error: &reqwest::Error) -> anyhow::Error {
-    let fault = http::fault(place, error);
+fn failed(verb: &str, place: &str, fault: ConnectionError) -> anyhow::Error {
     if fault.refused { fault.into() } else { anyhow::anyhow!("{verb} {place:?}: {}", fault.message) }
 }
 
 /// An answer's body, up to what a provider may reasonably say.
-async fn limited(mut answer: reqwest::Response) -> anyhow::Result<Vec<u8>> {
+async fn limited(answer: Response<Body>) -> anyhow::Result<Vec<u8>> {
     const LONGEST: usize = 1024 * 1024;
+    let mut answer = answer.into_body();
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        body.extend_from_slice(&chunk);
+    while let Some(frame) = answer.frame().await {
+        body.extend_from_slice(frame.map_err(crate::client::from_box)?.data_ref().map_or(&[], |chunk| chunk));
         if body.len() > LONGEST {
             anyhow::bail!("oidc: the provider's answer is too long");
         }
@@ -250,7 +269,8 @@ mod tests {
 
     #[test]
     fn wants_an_issuer_and_a_name() {
-        let error = OidcProvider::new(&Provider::default(), None).map(drop).expect_err("no issuer");
+        let error =
+            OidcProvider::new(&Provider::default(), &ClientConfig::default(), None).map(drop).expect_err("no issuer");
         assert_eq!(error.to_string(), "Must provide idp-issuer-url");
     }
 }

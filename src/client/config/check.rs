@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use super::Address;
 use super::go_error;
 use super::kubeconfig::{Cluster, Exec, User};
 
@@ -66,10 +67,10 @@ pub(super) fn cluster(name: &str, cluster: &Cluster, problems: &mut Vec<String>)
 }
 
 fn proxy_fault(url: &str) -> Option<String> {
-    match url.split_once("://") {
-        None => Some("unsupported scheme \"\", must be http, https, or socks5".to_owned()),
-        Some(("http" | "https" | "socks5", _)) => None,
-        Some((scheme, _)) => Some(format!("unsupported scheme {scheme:?}, must be http, https, or socks5")),
+    let Some(address) = Address::parse(url) else { return Some(format!("could not parse: {url}")) };
+    match address.scheme.as_str() {
+        "http" | "https" | "socks5" => None,
+        scheme => Some(format!("unsupported scheme {scheme:?}, must be http, https, or socks5")),
     }
 }
 

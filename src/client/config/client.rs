@@ -46,6 +46,10 @@ pub struct ClientConfig {
     pub provider: Option<Provider>,
     /// URL of a proxy on the way to the server; the environment's where empty.
     pub proxy_url: String,
+    /// What the environment says of proxies.
+    pub proxies: EnvironmentProxies,
+    /// How HTTP/2 is spoken.
+    pub http2: Http2,
     /// Whether responses are asked for uncompressed.
     pub disable_compression: bool,
     /// How long one request may take; none for no limit.
@@ -71,6 +75,31 @@ impl fmt::Debug for ClientConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientConfig").field("server", &self.server).finish_non_exhaustive()
     }
+}
+
+/// What the environment says of proxies (`HTTPS_PROXY` and its like, in large or small letters).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EnvironmentProxies {
+    /// `HTTP_PROXY`; empty for none.
+    pub http: String,
+    /// `HTTPS_PROXY`; empty for none.
+    pub https: String,
+    /// `NO_PROXY`: hosts that are reached without one, separated by commas.
+    pub none: String,
+    /// Whether this is a CGI program (`REQUEST_METHOD`), whose `HTTP_PROXY` may be a request's header.
+    pub cgi: bool,
+}
+
+/// How HTTP/2 is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Http2 {
+    /// Whether it is not (`DISABLE_HTTP2`).
+    pub disabled: bool,
+    /// Seconds after which a silent connection is asked whether it lives
+    /// (`HTTP2_READ_IDLE_TIMEOUT_SECONDS`); zero for never, none for the usual time.
+    pub idle_seconds: Option<u64>,
+    /// Seconds in which it must say so (`HTTP2_PING_TIMEOUT_SECONDS`); none for the usual time.
+    pub ping_seconds: Option<u64>,
 }
 
 /// Places of authorities that the environment names (`SSL_CERT_FILE`, `SSL_CERT_DIR`).

@@ -1,5 +1,6 @@
 //! Which cluster, as whom: kubeconfig files, flags and the environment, resolved as kubectl does.
 
+pub(crate) mod address;
 mod check;
 mod client;
 mod files;
@@ -11,8 +12,9 @@ mod resolve;
 mod target;
 mod timeout;
 
+pub use address::Address;
 pub use check::{ConfigInvalid, Problem};
-pub use client::{ClientConfig, Provider, SystemAuthorities};
+pub use client::{ClientConfig, EnvironmentProxies, Http2, Provider, SystemAuthorities};
 pub use impersonation::Impersonation;
 pub use kubeconfig::Kubeconfig;
 pub use load::{ConfigNotFound, Loaded, LoadingRules, in_cluster_possible};

@@ -1,4 +1,4 @@
-//! The transport over the network: reqwest with rustls.
+//! The transport over the network: hyper with rustls.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,21 +6,33 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 
 mod certificate;
+mod client;
 mod connect;
+mod constraints;
+mod dial;
 mod download;
+mod gzip;
 mod pem;
+mod proxy;
+mod signatures;
+mod socks;
+mod stream;
 mod system;
 mod tls;
+mod tunnel;
 mod verify;
 mod words;
 
-use connect::{address, build};
+pub(crate) use client::HttpClient;
+use connect::build;
 pub use download::download;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
 use words::{explain, explain_body};
 
 use super::{Body, BoxError, BoxFuture, Transport, Upgrade};
@@ -32,13 +44,13 @@ use crate::client::error::ConnectionError;
 const TOKEN_FILE_PERIOD: Duration = Duration::from_secs(60);
 
 /// A client, and the certificate from a program that it shows; empty for none.
-type Connected = (String, reqwest::Client);
+type Connected = (String, HttpClient);
 
 /// Where credentials come from that are not in the configuration.
 enum Login {
     Nowhere,
-    Program(Plugin),
-    Provider(OidcProvider),
+    Program(Box<Plugin>),
+    Provider(Box<OidcProvider>),
 }
 
 /// A connection to one API server as one user. Connects with the first request.
@@ -67,9 +79,9 @@ impl HttpTransport {
         let login = match (&config.exec, &config.provider) {
             (Some(exec), _) => {
                 let plugin = Plugin::new(exec.clone(), &config)?;
-                if shown { Login::Nowhere } else { Login::Program(plugin) }
+                if shown { Login::Nowhere } else { Login::Program(Box::new(plugin)) }
             }
-            (None, Some(provider)) => Login::Provider(OidcProvider::new(provider, persist)?),
+            (None, Some(provider)) => Login::Provider(Box::new(OidcProvider::new(provider, &config, persist)?)),
             (None, None) => Login::Nowhere,
         };
         Ok(Self { config, server, rest: Mutex::default(), upgrade: Mutex::default(), token: Mutex::default(), login })
@@ -80,7 +92,7 @@ impl HttpTransport {
         &self.server
     }
 
-    fn client(&self, upgrade: bool, credential: Option<&Credential>) -> anyhow::Result<reqwest::Client> {
+    fn client(&self, upgrade: bool, credential: Option<&Credential>) -> anyhow::Result<HttpClient> {
         let certificate = credential.map_or("", |credential| credential.certificate.as_str());
         let slot = if upgrade { &self.upgrade } else { &self.rest };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,33 +141,58 @@ impl HttpTransport {
         config.impersonate.put(headers)
     }
 
-    async fn dispatch(&self, request: Request<Bytes>, upgrade: bool) -> Result<reqwest::Response, BoxError> {
-        let response = self.attempt(request.clone(), upgrade, false).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
+    /// A client and a request for it, with the credentials in use.
+    async fn prepare(
+        &self,
+        mut request: Request<Bytes>,
+        upgrade: bool,
+    ) -> Result<(HttpClient, Request<Bytes>, Option<Arc<Credential>>), BoxError> {
+        let own = request.headers().contains_key(AUTHORIZATION);
+        let credential = if own { None } else { self.credential().await? };
+        let authorized = self.authorize(request.headers_mut(), credential.as_deref());
+        authorized.map_err(|error| match error.downcast::<ConnectionError>() {
+            Ok(fault) => BoxError::from(self.own(fault)),
+            Err(other) => other.into(),
+        })?;
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        *request.uri_mut() = format!("{}{target}", self.config.server).parse()?;
+        let client = self.client(upgrade, credential.as_deref()).map_err(|error| {
+            let why = match &credential {
+                Some(own) if !own.certificate.is_empty() => {
+                    format!("getting credentials: failed parsing client key/certificate: {error}")
+                }
+                // Files are looked at as the connection is made.
+                _ if self.config.identity_in_files => error.to_string(),
+                _ => return BoxError::from(error),
+            };
+            ConnectionError::says(&self.server, why).into()
+        })?;
+        Ok((client, request, credential))
+    }
+
+    /// What was shown no longer counts, as a server says: the next request shows something newer where
+    /// there is any. This one's answer stands, as with client-go.
+    async fn note(&self, status: StatusCode, shown: Option<Arc<Credential>>) {
+        if status != StatusCode::UNAUTHORIZED {
+            return;
         }
-        // What was shown no longer counts: where there may be something newer, once more with that.
-        if matches!(self.login, Login::Program(_)) {
-            return self.attempt(request, upgrade, true).await;
+        if let (Login::Program(plugin), Some(shown)) = (&self.login, shown) {
+            plugin.refresh(&shown).await;
         }
-        let old = self.token.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if self.config.token_file.is_some() && old.map(|(_, header)| header) != self.bearer()? {
-            return self.attempt(request, upgrade, false).await;
-        }
-        Ok(response)
+        self.token.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// What a program or a provider hands out.
-    async fn credential(&self, fresh: bool) -> Result<Option<Arc<Credential>>, BoxError> {
+    async fn credential(&self) -> Result<Option<Arc<Credential>>, BoxError> {
         let says = |error: anyhow::Error| {
             let refused = error.downcast_ref::<ConnectionError>().is_some_and(|fault| fault.refused);
-            ConnectionError { refused, ..ConnectionError::says(&self.server, error.to_string()) }
+            ConnectionError { refused, transient: false, ..ConnectionError::says(&self.server, error.to_string()) }
         };
         match &self.login {
             Login::Nowhere => Ok(None),
             Login::Provider(provider) => Ok(Some(provider.credential().await.map_err(says)?)),
             Login::Program(plugin) => {
-                let asked = plugin.credential(fresh);
+                let asked = plugin.credential();
                 let answer = match self.config.timeout.filter(|_| !plugin.is_interactive()) {
                     None => asked.await,
                     Some(limit) => tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| {
@@ -166,81 +203,61 @@ impl HttpTransport {
             }
         }
     }
-
-    async fn attempt(
-        &self,
-        mut request: Request<Bytes>,
-        upgrade: bool,
-        fresh: bool,
-    ) -> Result<reqwest::Response, BoxError> {
-        let own = request.headers().contains_key(AUTHORIZATION);
-        let credential = if own { None } else { self.credential(fresh).await? };
-        let credential = credential.as_deref();
-        self.authorize(request.headers_mut(), credential)?;
-        let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
-        let (base, host) = address(&self.config)?;
-        if let Some(host) = host {
-            request.headers_mut().insert(HOST, HeaderValue::from_str(&host)?);
-        }
-        *request.uri_mut() = format!("{base}{target}").parse()?;
-        let request = reqwest::Request::try_from(request)?;
-        let client = self.client(upgrade, credential).map_err(|error| {
-            let why = match credential {
-                Some(own) if !own.certificate.is_empty() => {
-                    format!("getting credentials: failed parsing client key/certificate: {error}")
-                }
-                // Files are looked at as the connection is made.
-                _ if self.config.identity_in_files => error.to_string(),
-                _ => return BoxError::from(error),
-            };
-            ConnectionError::says(&self.server, why).into()
-        })?;
-        client.execute(request).await.map_err(|error| explain(&self.server, &error).into())
-    }
 }
 
 impl Transport for HttpTransport {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Body>, BoxError>> {
-        Box::pin(async move { Ok(into_http(self.dispatch(request, false).await?)) })
+        Box::pin(async move {
+            let (client, request, credential) = self.prepare(request, false).await?;
+            let (method, url) = (request.method().clone(), request.uri().to_string());
+            let response = client.send(request).await.map_err(|fault| self.own(fault).about(&method, &url))?;
+            self.note(response.status(), credential).await;
+            Ok(response)
+        })
     }
 
     fn upgrade(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Upgrade, BoxError>> {
         Box::pin(async move {
-            let response = self.dispatch(request, true).await?;
+            let (client, request, credential) = self.prepare(request, true).await?;
+            let (method, url) = (request.method().clone(), request.uri().to_string());
+            let response = client.upgrade(request).await.map_err(|fault| self.own(fault).about(&method, &url))?;
+            self.note(response.status(), credential).await;
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                return Ok(Upgrade::Refused(into_http(response)));
+                return Ok(Upgrade::Refused(plain(response)));
             }
             let mut head = Response::new(());
             *head.status_mut() = response.status();
             head.headers_mut().clone_from(response.headers());
-            let stream = response.upgrade().await.map_err(|error| explain(&self.server, &error))?;
-            Ok(Upgrade::Switched(head, Box::new(stream)))
+            let stream = hyper::upgrade::on(response).await.map_err(|error| explain(&self.server, &error))?;
+            Ok(Upgrade::Switched(head, Box::new(TokioIo::new(stream))))
         })
     }
 }
 
-fn into_http(response: reqwest::Response) -> Response<Body> {
-    Response::<reqwest::Body>::from(response)
-        .map(|body| body.map_err(|error| BoxError::from(explain_body(&error))).boxed_unsync())
+impl HttpTransport {
+    /// A fault is the configured server's, even where it was sent on to another.
+    fn own(&self, fault: ConnectionError) -> ConnectionError {
+        ConnectionError { server: self.server.clone(), ..fault }
+    }
+}
+
+fn plain(response: Response<Incoming>) -> Response<Body> {
+    response.map(|body| body.map_err(|error| BoxError::from(explain_body(&error))).boxed_unsync())
 }
 
 /// A client for a server that is no API server, which trusts whom the configuration says.
 ///
 /// # Errors
 /// Authorities that cannot be read.
-pub(crate) fn plain_client(config: &ClientConfig) -> anyhow::Result<reqwest::Client> {
+pub(crate) fn plain_client(config: &ClientConfig) -> anyhow::Result<HttpClient> {
     build(config, false, None)
 }
 
-/// What went wrong with a request to a URL.
-pub(crate) fn fault(url: &str, error: &reqwest::Error) -> ConnectionError {
-    let server = url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string)).unwrap_or_default();
-    explain(&server, error)
-}
+/// What is said of credentials that no header can hold.
+const INVALID_LOGIN: &str = "net/http: invalid header field value for \"Authorization\"";
 
 fn secret(text: &str) -> anyhow::Result<HeaderValue> {
-    let mut header =
-        HeaderValue::from_str(text).map_err(|_| anyhow::anyhow!("credentials hold characters that no header can"))?;
+    let mut header = HeaderValue::from_str(text).map_err(|_| ConnectionError::says("", INVALID_LOGIN))?;
     header.set_sensitive(true);
     Ok(header)
 }

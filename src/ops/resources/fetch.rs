@@ -216,7 +216,7 @@ impl Plan<'_> {
             Job::Source(Source::Object(info)) => Outcome::Infos(vec![self.complete(*info).await]),
             Job::Source(Source::Manifest(place)) => {
                 let text = match &place {
-                    Place::Url(url) => download(url).await,
+                    Place::Url(url) => download(url, &self.builder.ctx.way_out()).await,
                     _ => self.read(&place),
                 };
                 let mut infos = Vec::new();

@@ -2,21 +2,26 @@
 
 use std::net::IpAddr;
 
+use super::constraints::Constraints;
+
 /// Tags of DER.
-mod tag {
-    pub(super) const BOOLEAN: u8 = 0x01;
-    pub(super) const INTEGER: u8 = 0x02;
-    pub(super) const BITS: u8 = 0x03;
-    pub(super) const OCTETS: u8 = 0x04;
-    pub(super) const OID: u8 = 0x06;
-    pub(super) const UTC_TIME: u8 = 0x17;
-    pub(super) const TIME: u8 = 0x18;
-    pub(super) const SEQUENCE: u8 = 0x30;
-    pub(super) const SET: u8 = 0x31;
-    pub(super) const VERSION: u8 = 0xa0;
-    pub(super) const EXTENSIONS: u8 = 0xa3;
-    pub(super) const DNS_NAME: u8 = 0x82;
-    pub(super) const IP_ADDRESS: u8 = 0x87;
+pub(super) mod tag {
+    pub(in super::super) const BOOLEAN: u8 = 0x01;
+    pub(in super::super) const INTEGER: u8 = 0x02;
+    pub(in super::super) const BITS: u8 = 0x03;
+    pub(in super::super) const OCTETS: u8 = 0x04;
+    pub(in super::super) const OID: u8 = 0x06;
+    pub(in super::super) const UTC_TIME: u8 = 0x17;
+    pub(in super::super) const TIME: u8 = 0x18;
+    pub(in super::super) const SEQUENCE: u8 = 0x30;
+    pub(in super::super) const SET: u8 = 0x31;
+    pub(in super::super) const VERSION: u8 = 0xa0;
+    pub(in super::super) const EXTENSIONS: u8 = 0xa3;
+    pub(in super::super) const EMAIL: u8 = 0x81;
+    pub(in super::super) const URI: u8 = 0x86;
+    pub(in super::super) const KEY_ID: u8 = 0x80;
+    pub(in super::super) const DNS_NAME: u8 = 0x82;
+    pub(in super::super) const IP_ADDRESS: u8 = 0x87;
 }
 
 /// Object identifiers, encoded.
@@ -30,9 +35,11 @@ mod oid {
     pub(super) const EXTENDED_USAGE: &[u8] = &[0x55, 0x1d, 37];
     pub(super) const ANY_USAGE: &[u8] = &[0x55, 0x1d, 37, 0];
     pub(super) const SERVER: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
-    /// Extensions that change nothing here: key identifiers, places of lists, policies.
-    pub(super) const IDLE: [&[u8]; 5] =
-        [&[0x55, 0x1d, 14], &[0x55, 0x1d, 31], &[0x55, 0x1d, 35], &[0x55, 0x1d, 32], &[0x2b, 6, 1, 5, 5, 7, 1, 1]];
+    pub(super) const KEY_ID: &[u8] = &[0x55, 0x1d, 14];
+    pub(super) const AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 35];
+    pub(super) const AUTHORITY_PLACES: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
+    /// Extensions that change nothing here: places of lists, policies.
+    pub(super) const IDLE: [&[u8]; 2] = [&[0x55, 0x1d, 31], &[0x55, 0x1d, 32]];
 }
 
 /// Why something is no certificate, in Go's words.
@@ -42,11 +49,12 @@ const MALFORMED: Malformed = "x509: malformed certificate";
 
 /// What is left of a DER encoding.
 #[derive(Clone, Copy)]
-struct Der<'a>(&'a [u8]);
+pub(super) struct Der<'a>(pub(super) &'a [u8]);
 
 impl<'a> Der<'a> {
-    /// The next value: its tag, its content, and both as they are encoded.
-    fn any(&mut self) -> Option<(u8, &'a [u8], &'a [u8])> {
+    /// The next value: its tag, its content, and both as they are encoded. There is one way to encode a
+    /// length; tags have one byte.
+    pub(super) fn any(&mut self) -> Option<(u8, &'a [u8], &'a [u8])> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
         let (length, rest) = if first < 0x80 {
@@ -57,8 +65,15 @@ impl<'a> Der<'a> {
                 return None;
             }
             let (bytes, rest) = rest.split_at_checked(size)?;
-            (bytes.iter().fold(0_usize, |length, byte| (length << 8) | usize::from(*byte)), rest)
+            let length = bytes.iter().fold(0_usize, |length, byte| (length << 8) | usize::from(*byte));
+            if length < 0x80 || bytes.first() == Some(&0) {
+                return None;
+            }
+            (length, rest)
         };
+        if tag & 0x1f == 0x1f {
+            return None;
+        }
         let (content, after) = rest.split_at_checked(length)?;
         let whole = self.0.get(..self.0.len() - after.len())?;
         self.0 = after;
@@ -66,16 +81,26 @@ impl<'a> Der<'a> {
     }
 
     /// The content of the next value, which must have this tag.
-    fn expect(&mut self, wanted: u8) -> Option<&'a [u8]> {
+    pub(super) fn expect(&mut self, wanted: u8) -> Option<&'a [u8]> {
         self.any().filter(|(tag, ..)| *tag == wanted).map(|(_, content, _)| content)
     }
 
     /// The content of the next value if it has this tag.
-    fn maybe(&mut self, wanted: u8) -> Option<&'a [u8]> {
+    pub(super) fn maybe(&mut self, wanted: u8) -> Option<&'a [u8]> {
         if self.0.first() == Some(&wanted) { self.expect(wanted) } else { None }
     }
 
-    fn is_empty(&self) -> bool {
+    /// A truth, false where it is left out; none for what is no truth.
+    fn truth(&mut self) -> Option<bool> {
+        match self.maybe(tag::BOOLEAN) {
+            None if self.0.first() == Some(&tag::BOOLEAN) => None,
+            None | Some([0]) => Some(false),
+            Some([0xff]) => Some(true),
+            Some(_) => None,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
@@ -120,8 +145,12 @@ pub(super) struct Certificate<'a> {
     pub(super) signs: Option<bool>,
     /// Whether it is for servers; none where it does not say what it is for.
     pub(super) serves: Option<bool>,
-    /// Whether it narrows the names of those below.
-    pub(super) constrains_names: bool,
+    /// How it narrows the names of those below.
+    pub(super) constraints: Option<Constraints<'a>>,
+    /// What its key is called; empty for nothing.
+    pub(super) key_id: &'a [u8],
+    /// What the key of its authority is called; empty for nothing.
+    pub(super) authority_key_id: &'a [u8],
     /// Whether it has an extension that must be understood and is not.
     pub(super) unhandled: bool,
 }
@@ -131,6 +160,8 @@ pub(super) struct Certificate<'a> {
 pub(super) struct Names<'a> {
     pub(super) dns: Vec<&'a str>,
     pub(super) ip: Vec<IpAddr>,
+    pub(super) emails: Vec<&'a str>,
+    pub(super) uris: Vec<&'a str>,
     encoded: &'a [u8],
 }
 
@@ -143,7 +174,11 @@ impl PartialEq for Names<'_> {
 impl<'a> Certificate<'a> {
     /// Takes a certificate apart.
     pub(super) fn parse(encoded: &'a [u8]) -> Result<Self, Malformed> {
-        let mut outer = Der(Der(encoded).expect(tag::SEQUENCE).ok_or(MALFORMED)?);
+        let mut whole = Der(encoded);
+        let mut outer = Der(whole.expect(tag::SEQUENCE).ok_or(MALFORMED)?);
+        if !whole.is_empty() {
+            return Err("x509: trailing data");
+        }
         let (_, inner, signed) =
             outer.any().filter(|(tag, ..)| *tag == tag::SEQUENCE).ok_or("x509: malformed tbs certificate")?;
         let algorithm = outer.expect(tag::SEQUENCE).ok_or("x509: malformed signature algorithm identifier")?;
@@ -192,32 +227,45 @@ impl<'a> Certificate<'a> {
             authority: None,
             signs: None,
             serves: None,
-            constrains_names: false,
+            constraints: None,
+            key_id: &[],
+            authority_key_id: &[],
             unhandled: false,
         };
-        while let Some((tag, content, _)) = inner.any() {
+        // Older versions have none.
+        while version == 3
+            && let Some((tag, content, _)) = inner.any()
+        {
             if tag == tag::EXTENSIONS {
-                certificate.read_extensions(content).ok_or("x509: malformed extensions")?;
+                certificate.read_extensions(content)?;
             }
         }
         Ok(certificate)
     }
 
-    fn read_extensions(&mut self, content: &'a [u8]) -> Option<()> {
-        let mut list = Der(Der(content).expect(tag::SEQUENCE)?);
+    fn read_extensions(&mut self, content: &'a [u8]) -> Result<(), Malformed> {
+        const MALFORMED: Malformed = "x509: malformed extension";
+        let mut list = Der(Der(content).expect(tag::SEQUENCE).ok_or("x509: malformed extensions")?);
         let mut seen = Vec::new();
         while !list.is_empty() {
-            let mut extension = Der(list.expect(tag::SEQUENCE)?);
-            let id = extension.expect(tag::OID)?;
-            let critical = extension.maybe(tag::BOOLEAN).is_some_and(|value| value != [0]);
-            let value = extension.expect(tag::OCTETS)?;
+            let mut extension = Der(list.expect(tag::SEQUENCE).ok_or(MALFORMED)?);
+            let id = extension.expect(tag::OID).ok_or(MALFORMED)?;
+            let critical = extension.truth().ok_or(MALFORMED)?;
+            let value = extension.expect(tag::OCTETS).ok_or(MALFORMED)?;
             if seen.contains(&id) {
-                return None;
+                return Err("x509: certificate contains duplicate extension");
             }
             seen.push(id);
+            self.read_extension(id, critical, value)?;
+        }
+        Ok(())
+    }
+
+    fn read_extension(&mut self, id: &'a [u8], critical: bool, value: &'a [u8]) -> Result<(), Malformed> {
+        {
             match id {
                 oid::KEY_USAGE => {
-                    let bits = Der(value).expect(tag::BITS)?;
+                    let bits = Der(value).expect(tag::BITS).ok_or("x509: invalid key usage")?;
                     /// Bit 5, keyCertSign, counted from the left behind the count of unused bits.
                     const CERTIFICATES: u8 = 0x04;
                     let usage = bits.get(1).copied().unwrap_or_default();
@@ -225,13 +273,14 @@ impl<'a> Certificate<'a> {
                     self.signs = any.then_some(usage & CERTIFICATES != 0);
                 }
                 oid::BASIC_CONSTRAINTS => {
-                    let mut fields = Der(Der(value).expect(tag::SEQUENCE)?);
-                    let authority = fields.maybe(tag::BOOLEAN).is_some_and(|value| value != [0]);
+                    const INVALID: Malformed = "x509: invalid basic constraints";
+                    let mut fields = Der(Der(value).expect(tag::SEQUENCE).ok_or(INVALID)?);
+                    let authority = fields.truth().ok_or(INVALID)?;
                     let depth = match fields.maybe(tag::INTEGER) {
-                        Some(bytes) if bytes.len() <= 2 => {
+                        Some(bytes) if matches!(bytes, [0..=0x7f, ..]) && bytes.len() <= 4 => {
                             Some(bytes.iter().fold(0, |depth, byte| (depth << 8) | usize::from(*byte)))
                         }
-                        Some(_) => return None,
+                        Some(_) => return Err(INVALID),
                         None => None,
                     };
                     self.authority = Some((authority, depth));
@@ -239,27 +288,48 @@ impl<'a> Certificate<'a> {
                 oid::ALTERNATIVE_NAMES => {
                     let names = names(value)?;
                     // Names of other kinds alone are not understood.
-                    self.unhandled |= critical && names.dns.is_empty() && names.ip.is_empty();
+                    let known = names.dns.len() + names.ip.len() + names.emails.len() + names.uris.len();
+                    self.unhandled |= critical && known == 0;
                     self.names = Some(names);
                 }
                 oid::EXTENDED_USAGE => {
-                    let mut usages = Der(Der(value).expect(tag::SEQUENCE)?);
-                    let mut serves = false;
+                    const INVALID: Malformed = "x509: invalid extended key usages";
+                    let mut usages = Der(Der(value).expect(tag::SEQUENCE).ok_or(INVALID)?);
                     while !usages.is_empty() {
-                        serves |= matches!(usages.expect(tag::OID)?, oid::ANY_USAGE | oid::SERVER);
+                        let usage = usages.expect(tag::OID).ok_or(INVALID)?;
+                        let serves = matches!(usage, oid::ANY_USAGE | oid::SERVER);
+                        self.serves = Some(serves || self.serves == Some(true));
                     }
-                    self.serves = Some(serves);
                 }
-                oid::NAME_CONSTRAINTS => self.constrains_names = true,
+                oid::NAME_CONSTRAINTS => {
+                    let constraints = Constraints::parse(value)?;
+                    self.unhandled |= critical && constraints.unhandled;
+                    self.constraints = Some(constraints);
+                }
+                oid::KEY_ID if critical => return Err("x509: subject key identifier incorrectly marked critical"),
+                oid::AUTHORITY_KEY_ID if critical => {
+                    return Err("x509: authority key identifier incorrectly marked critical");
+                }
+                oid::AUTHORITY_PLACES if critical => {
+                    return Err("x509: authority info access incorrectly marked critical");
+                }
+                oid::KEY_ID => {
+                    self.key_id = Der(value).expect(tag::OCTETS).ok_or("x509: invalid subject key identifier")?;
+                }
+                oid::AUTHORITY_KEY_ID => {
+                    let fields = Der(value).expect(tag::SEQUENCE).ok_or("x509: invalid authority key identifier")?;
+                    self.authority_key_id = Der(fields).maybe(tag::KEY_ID).unwrap_or_default();
+                }
+                oid::AUTHORITY_PLACES => {}
                 other => self.unhandled |= critical && !oid::IDLE.contains(&other),
             }
         }
-        Some(())
+        Ok(())
     }
 
     /// The subject's common name; empty for none.
     pub(super) fn common_name(&self) -> String {
-        attribute(self.subject, oid::COMMON_NAME).unwrap_or_default()
+        attributes(self.subject, oid::COMMON_NAME).pop().unwrap_or_default()
     }
 
     /// How errors name it: by its common name, else its organisation, else its number.
@@ -268,7 +338,10 @@ impl<'a> Certificate<'a> {
         if !name.is_empty() {
             return name;
         }
-        attribute(self.subject, oid::ORGANIZATION).unwrap_or_else(|| format!("serial:{}", decimal(self.serial)))
+        attributes(self.subject, oid::ORGANIZATION)
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| format!("serial:{}", decimal(self.serial)))
     }
 
     /// Whether it is the same subject with the same key and names (RFC 5280 lets several certificates
@@ -281,6 +354,21 @@ impl<'a> Certificate<'a> {
 /// A string of bits that ends with a whole byte.
 fn whole_bits(content: &[u8]) -> Option<&[u8]> {
     content.split_first().filter(|(unused, _)| **unused == 0).map(|(_, bits)| bits)
+}
+
+/// Modulus and exponent of an RSA key (RFC 8017, A.1.1), without leading zeros.
+pub(super) fn rsa_key(bits: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut outer = Der(bits);
+    let mut fields = Der(outer.expect(tag::SEQUENCE)?);
+    let mut number = || {
+        let bytes = fields.expect(tag::INTEGER)?;
+        let rest = bytes.strip_prefix(&[0]).unwrap_or(bytes);
+        // Neither negative, nor longer than it must be.
+        let plain = bytes.first()? & 0x80 == 0 && (rest.len() == bytes.len() || rest.first()? & 0x80 != 0);
+        plain.then_some(rest)
+    };
+    let key = (number()?, number()?);
+    (fields.is_empty() && outer.is_empty()).then_some(key)
 }
 
 fn public_key<'a>((_, content, encoded): (u8, &'a [u8], &'a [u8])) -> Option<PublicKey<'a>> {
@@ -311,33 +399,39 @@ fn seconds(tag: u8, text: &[u8]) -> Option<i64> {
     Some(time.ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
-fn names(value: &[u8]) -> Option<Names<'_>> {
-    let mut list = Der(Der(value).expect(tag::SEQUENCE)?);
+fn names(value: &[u8]) -> Result<Names<'_>, Malformed> {
+    const INVALID: Malformed = "x509: invalid subject alternative names";
+    let mut list = Der(Der(value).expect(tag::SEQUENCE).ok_or(INVALID)?);
     let mut names = Names { encoded: value, ..Names::default() };
     while let Some((tag, content, _)) = list.any() {
+        let text = std::str::from_utf8(content).ok().filter(|text| text.is_ascii());
         match tag {
-            tag::DNS_NAME => names.dns.push(std::str::from_utf8(content).ok()?),
-            tag::IP_ADDRESS => names.ip.push(match content.len() {
-                4 => IpAddr::from(<[u8; 4]>::try_from(content).ok()?),
-                16 => IpAddr::from(<[u8; 16]>::try_from(content).ok()?),
-                _ => return None,
-            }),
+            tag::DNS_NAME => names.dns.push(text.ok_or("x509: SAN dNSName is malformed")?),
+            tag::EMAIL => names.emails.push(text.ok_or("x509: SAN rfc822Name is malformed")?),
+            tag::URI => names.uris.push(text.ok_or("x509: SAN uniformResourceIdentifier is malformed")?),
+            tag::IP_ADDRESS => {
+                let four = <[u8; 4]>::try_from(content).map(IpAddr::from);
+                let address = four.or_else(|_| <[u8; 16]>::try_from(content).map(IpAddr::from));
+                names.ip.push(address.map_err(|_| "x509: cannot parse IP address of invalid length")?);
+            }
             _ => {}
         }
     }
-    list.is_empty().then_some(names)
+    if list.is_empty() { Ok(names) } else { Err("x509: invalid subject alternative name") }
 }
 
-/// The last attribute of this type in a name, as text.
-fn attribute(name: &[u8], wanted: &[u8]) -> Option<String> {
-    let mut sets = Der(Der(name).expect(tag::SEQUENCE)?);
-    let mut found = None;
+/// The attributes of this type in a name, as text.
+fn attributes(name: &[u8], wanted: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut sets = Der(Der(name).expect(tag::SEQUENCE).unwrap_or_default());
     while let Some(content) = sets.expect(tag::SET) {
         let mut set = Der(content);
         while let Some(content) = set.expect(tag::SEQUENCE) {
             let mut pair = Der(content);
-            if pair.expect(tag::OID) == Some(wanted) {
-                found = pair.any().map(|(_, text, _)| String::from_utf8_lossy(text).into_owned());
+            if pair.expect(tag::OID) == Some(wanted)
+                && let Some((_, text, _)) = pair.any()
+            {
+                found.push(String::from_utf8_lossy(text).into_owned());
             }
         }
     }
@@ -383,7 +477,7 @@ mod tests {
         assert_eq!((names.dns.as_slice(), names.ip.len()), (&["a.example.org"][..], 1));
         assert_eq!((certificate.version, certificate.common_name().as_str()), (3, "system:node:a"));
         assert_eq!(
-            (certificate.serves, certificate.unhandled, certificate.constrains_names),
+            (certificate.serves, certificate.unhandled, certificate.constraints.is_some()),
             (Some(true), false, false)
         );
         assert!(certificate.not_before < certificate.not_after);

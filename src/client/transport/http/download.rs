@@ -2,23 +2,24 @@
 
 use std::time::Duration;
 
-use http::{StatusCode, Uri};
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
 
-use super::connect::install_provider;
-use super::words::explain;
+use super::connect::build;
+use crate::client::config::ClientConfig;
 
 /// Fetches a URL that has nothing to do with the cluster (a manifest). Faults of the server are tried
-/// three times.
-pub async fn download(url: &str) -> anyhow::Result<Vec<u8>> {
+/// three times. `way` says how there is a way out: proxies, and whom the system trusts.
+pub async fn download(url: &str, way: &ClientConfig) -> anyhow::Result<Vec<u8>> {
     const ATTEMPTS: usize = 3;
-    install_provider();
-    let client = reqwest::Client::builder().gzip(true).build()?;
-    let server = url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string)).unwrap_or_default();
+    let client = build(&ClientConfig { server: url.to_owned(), ..way.clone() }, false, None)?;
     let mut attempt = 1;
     loop {
-        let fault = match client.get(url).send().await {
+        let fault = match client.send(Request::get(url).body(Bytes::new())?).await {
             Ok(response) if response.status() == StatusCode::OK => {
-                return Ok(response.bytes().await.map_err(|error| explain(&server, &error))?.to_vec());
+                let body = response.into_body().collect().await.map_err(crate::client::from_box)?;
+                return Ok(body.to_bytes().to_vec());
             }
             Ok(response) => {
                 let status = response.status();
@@ -31,7 +32,7 @@ pub async fn download(url: &str) -> anyhow::Result<Vec<u8>> {
                 }
                 fault
             }
-            Err(error) => explain(&server, &error).into(),
+            Err(error) => error.into(),
         };
         if attempt == ATTEMPTS {
             return Err(fault);

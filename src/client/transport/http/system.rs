@@ -1,5 +1,9 @@
 //! Whom the system trusts.
 
+use std::sync::Arc;
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 
 use super::pem;
@@ -15,11 +19,31 @@ const BUNDLES: [&str; 6] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// The authorities of the system; none where only the platform itself can tell.
-pub(super) fn authorities(place: &SystemAuthorities) -> Option<Vec<CertificateDer<'static>>> {
-    if !cfg!(unix) || cfg!(target_vendor = "apple") {
-        return None;
-    }
+/// Whether the system keeps its authorities in files. Elsewhere only the platform can tell.
+pub(super) const fn is_known() -> bool {
+    cfg!(unix) && !cfg!(target_vendor = "apple")
+}
+
+/// The judge of the platform.
+///
+/// # Errors
+/// There is none.
+#[cfg(any(windows, target_vendor = "apple"))]
+pub(super) fn platform(provider: &Arc<CryptoProvider>) -> anyhow::Result<Arc<dyn ServerCertVerifier>> {
+    Ok(Arc::new(rustls_platform_verifier::Verifier::new(Arc::clone(provider))?))
+}
+
+/// The judge of the platform.
+///
+/// # Errors
+/// There is none.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+pub(super) fn platform(_provider: &Arc<CryptoProvider>) -> anyhow::Result<Arc<dyn ServerCertVerifier>> {
+    anyhow::bail!("this system does not tell whom it trusts: the kubeconfig needs a certificate authority")
+}
+
+/// The authorities of the system, from its files.
+pub(super) fn authorities(place: &SystemAuthorities) -> Vec<CertificateDer<'static>> {
     let mut found = Vec::new();
     let bundle = match &place.file {
         Some(file) => std::fs::read(file).ok(),
@@ -31,5 +55,5 @@ pub(super) fn authorities(place: &SystemAuthorities) -> Option<Vec<CertificateDe
             found.extend(std::fs::read(entry.path()).iter().flat_map(|text| pem::certificates(text)));
         }
     }
-    Some(found)
+    found
 }

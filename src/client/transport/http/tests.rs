@@ -8,8 +8,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::connect::install_provider;
+use super::client::install_provider;
 use super::*;
+
+/// The whole sentence of an error.
+fn sentence(error: BoxError) -> String {
+    error.downcast::<ConnectionError>().map_or_else(|other| other.to_string(), |fault| fault.sentence())
+}
 
 fn config(server: &str) -> ClientConfig {
     ClientConfig { server: server.into(), ..ClientConfig::default() }
@@ -33,7 +38,7 @@ async fn names_the_server_that_refuses() {
     let transport = HttpTransport::new(config("http://127.0.0.1:1"), None).expect("a transport");
     let error = transport.send(request("/api/v1/pods")).await.expect_err("nothing listens there");
     assert_eq!(
-        error.to_string(),
+        sentence(error),
         "The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?"
     );
 }
@@ -73,7 +78,7 @@ async fn words_other_failures() {
         ),
     ] {
         let transport = HttpTransport::new(config, None).expect("a transport");
-        let said = transport.send(request("/")).await.expect_err("no answer").to_string();
+        let said = sentence(transport.send(request("/")).await.expect_err("no answer"));
         // Who was asked for the address is said, too.
         let asked = said.find(" on ").zip(said.rfind(": no such host"));
         let said = asked.map_or(said.clone(), |(from, to)| said.replace(said.get(from..to).unwrap_or_default(), ""));
@@ -101,7 +106,7 @@ async fn asks_a_program_for_credentials() {
     config.exec = Some(exec("exit 1"));
     let error = HttpTransport::new(config.clone(), None).expect("a transport").send(request("/")).await;
     assert_eq!(
-        error.expect_err("no credentials").to_string(),
+        sentence(error.expect_err("no credentials")),
         "Unable to connect to the server: getting credentials: exec: executable sh failed with exit code 1"
     );
     config.exec =
@@ -223,7 +228,7 @@ async fn trusts_whom_it_is_told_to() {
     ] {
         let name = config.tls_server_name.clone();
         let result = HttpTransport::new(config, None).expect("a transport").send(request("/x")).await;
-        let result = result.map(drop).map_err(|error| error.to_string());
+        let result = result.map(drop).map_err(sentence);
         assert_eq!(result, want.map_err(str::to_owned));
         if result.is_ok() {
             let head = seen.recv().await.expect("a request");
@@ -265,5 +270,5 @@ async fn an_authority_may_be_the_server_itself() {
         ..config(&format!("https://127.0.0.1:{port}"))
     };
     let response = HttpTransport::new(config, None).expect("a transport").send(request("/")).await;
-    assert_eq!(response.map(|response| response.status()).map_err(|error| error.to_string()), Ok(StatusCode::OK));
+    assert_eq!(response.map(|response| response.status()).map_err(sentence), Ok(StatusCode::OK));
 }

@@ -1,21 +1,21 @@
 //! TLS with the authorities of a kubeconfig, as Go's `crypto/tls` judges them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, PeerMisbehaved, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, PeerMisbehaved, SignatureScheme,
 };
 
 use super::certificate::Certificate;
+use super::dial::NO_TLS;
 use super::verify::Question;
-use super::{pem, system};
+use super::{pem, signatures, system};
 use crate::client::config::SystemAuthorities;
 
 /// The client's certificate and key, as PEM; empty for none.
@@ -36,41 +36,37 @@ pub(super) enum Trust<'a> {
     These(&'a [u8]),
 }
 
-/// A configuration that trusts so, and shows who the client is. None where only the platform knows whom
-/// it trusts, and nothing is shown.
-pub(super) fn client_config(
-    trust: Trust<'_>,
-    identity: Identity<'_>,
-    http2: bool,
-) -> anyhow::Result<Option<ClientConfig>> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let authorities = match trust {
-        Trust::All => Vec::new(),
-        Trust::These(text) => pem::certificates(text),
-        Trust::System(place) => match system::authorities(place) {
-            Some(authorities) => authorities,
-            None if identity.certificate.is_empty() => return Ok(None),
-            None => anyhow::bail!("a client certificate needs a certificate authority in the kubeconfig"),
-        },
+/// A configuration that trusts so, and shows who the client is.
+///
+/// # Errors
+/// Authorities, a certificate or a key that cannot be read; Go's words.
+pub(super) fn client_config(trust: Trust<'_>, identity: Identity<'_>) -> anyhow::Result<ClientConfig> {
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.signature_verification_algorithms = signatures::algorithms();
+    let provider = Arc::new(provider);
+    let own = |authorities| -> Arc<dyn ServerCertVerifier> {
+        Arc::new(Verifier { authorities, algorithms: provider.signature_verification_algorithms })
     };
-    if authorities.is_empty() && matches!(trust, Trust::These(_)) {
-        anyhow::bail!("unable to load root certificates: unable to parse bytes as PEM block");
-    }
-    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+    let verifier = match trust {
         Trust::All => Arc::new(Anybody(provider.signature_verification_algorithms)),
-        _ => Arc::new(Verifier { authorities, provider: Arc::clone(&provider) }),
+        Trust::These(text) => {
+            let authorities = pem::certificates(text);
+            if authorities.is_empty() {
+                anyhow::bail!("unable to load root certificates: unable to parse bytes as PEM block");
+            }
+            own(Authorities::These(authorities))
+        }
+        Trust::System(place) if system::is_known() => own(Authorities::System(place.clone(), OnceLock::new())),
+        Trust::System(_) => system::platform(&provider)?,
     };
     let builder = ClientConfig::builder_with_provider(Arc::<CryptoProvider>::clone(&provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let mut config = if identity.certificate.is_empty() {
-        builder.with_no_client_auth()
-    } else {
-        builder.with_client_cert_resolver(Arc::new(Own(Arc::new(certified(&provider, identity)?))))
-    };
-    config.alpn_protocols = if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
-    Ok(Some(config))
+    if identity.certificate.is_empty() {
+        return Ok(builder.with_no_client_auth());
+    }
+    Ok(builder.with_client_cert_resolver(Arc::new(Own(Arc::new(certified(&provider, identity)?)))))
 }
 
 /// The client's certificate with its key, which must fit. What the certificate says is the server's
@@ -125,11 +121,29 @@ fn refuse(words: String) -> Error {
     CertificateError::Other(OtherError(Arc::new(Refusal(words)))).into()
 }
 
+/// Whom to believe.
+#[derive(Debug)]
+enum Authorities {
+    /// These.
+    These(Vec<CertificateDer<'static>>),
+    /// Those of the system, read with the first question.
+    System(SystemAuthorities, OnceLock<Vec<CertificateDer<'static>>>),
+}
+
+impl Authorities {
+    fn all(&self) -> &[CertificateDer<'static>] {
+        match self {
+            Self::These(all) => all,
+            Self::System(place, read) => read.get_or_init(|| system::authorities(place)),
+        }
+    }
+}
+
 /// Believes those whom the authorities vouch for.
 #[derive(Debug)]
 struct Verifier {
-    authorities: Vec<CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
+    authorities: Authorities,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -138,29 +152,22 @@ impl ServerCertVerifier for Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let malformed = |why| refuse(format!("tls: failed to parse certificate from server: {why}"));
         let leaf = Certificate::parse(end_entity).map_err(malformed)?;
         let between: Vec<_> =
             intermediates.iter().map(|one| Certificate::parse(one).map_err(malformed)).collect::<Result<_, _>>()?;
-        let roots: Vec<_> = self.authorities.iter().filter_map(|one| Certificate::parse(one).ok()).collect();
+        let roots: Vec<_> = self.authorities.all().iter().filter_map(|one| Certificate::parse(one).ok()).collect();
         let question = Question {
             roots: &roots,
             intermediates: &between,
             host: &server_name.to_str(),
             now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
-            algorithms: self.provider.signature_verification_algorithms,
+            algorithms: self.algorithms,
         };
-        let narrows = question.ask(&leaf).map_err(|why| refuse(format!("tls: failed to verify certificate: {why}")))?;
-        if narrows {
-            let mut store = RootCertStore::empty();
-            store.add_parsable_certificates(self.authorities.iter().cloned());
-            let strict = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&self.provider));
-            let strict = strict.build().map_err(|error| Error::General(error.to_string()))?;
-            return strict.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        }
+        question.ask(&leaf).map_err(|why| refuse(format!("tls: failed to verify certificate: {why}")))?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -170,7 +177,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        handshake(&self.provider.signature_verification_algorithms, message, cert, dss, false)
+        handshake(&self.algorithms, message, cert, dss, false)
     }
 
     fn verify_tls13_signature(
@@ -179,11 +186,11 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        handshake(&self.provider.signature_verification_algorithms, message, cert, dss, true)
+        handshake(&self.algorithms, message, cert, dss, true)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 
@@ -205,7 +212,12 @@ fn handshake(
         return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
     };
     let certificate = Certificate::parse(certificate).map_err(|_| CertificateError::BadEncoding)?;
-    let usable = if tls13 { usable.get(..1).unwrap_or_default() } else { usable };
+    // There a scheme names the curve, too: its own stands first.
+    let curve = matches!(
+        signed.scheme,
+        Scheme::ECDSA_NISTP256_SHA256 | Scheme::ECDSA_NISTP384_SHA384 | Scheme::ECDSA_NISTP521_SHA512
+    );
+    let usable = if tls13 && curve { usable.get(..1).unwrap_or_default() } else { usable };
     let fits = usable.iter().any(|algorithm| {
         algorithm.public_key_alg_id().as_ref() == certificate.key.algorithm
             && algorithm.verify_signature(certificate.key.bits, message, signed.signature()).is_ok()
@@ -271,9 +283,8 @@ pub(super) fn words(error: &Error) -> Option<String> {
             };
             Some(format!("tls: failed to verify certificate: x509: {why}"))
         }
-        Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => {
-            Some("http: server gave HTTP response to HTTPS client".to_owned())
-        }
+        Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => Some(NO_TLS.to_owned()),
+        Error::AlertReceived(rustls::AlertDescription::CloseNotify) => Some("EOF".to_owned()),
         Error::AlertReceived(alert) => Some(format!("remote error: tls: {}", alert_words(*alert))),
         _ => None,
     }
@@ -304,6 +315,12 @@ fn alert_words(alert: rustls::AlertDescription) -> String {
         Alert::UnrecognisedName => "unrecognized name",
         Alert::CertificateRequired => "certificate required",
         Alert::NoApplicationProtocol => "no application protocol",
+        Alert::InappropriateFallback => "inappropriate fallback",
+        Alert::MissingExtension => "missing extension",
+        Alert::UnsupportedExtension => "unsupported extension",
+        Alert::BadCertificateStatusResponse => "bad certificate status response",
+        Alert::UnknownPSKIdentity => "unknown PSK identity",
+        Alert::EncryptedClientHelloRequired => "encrypted client hello required",
         other => return format!("alert({})", u8::from(other)),
     };
     words.to_owned()

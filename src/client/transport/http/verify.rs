@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, rsa_key};
+use super::constraints;
 use crate::object::{Timestamp, time};
 
 /// Signatures that are checked at most, so that certificates cannot be made to keep a client busy.
@@ -41,12 +42,11 @@ struct Hint {
 }
 
 impl<'a> Question<'a> {
-    /// Finds a chain from the server's certificate to a trusted one. Says whether a certificate of it
-    /// narrows names, which nothing here checks.
+    /// Finds a chain from the server's certificate to a trusted one.
     ///
     /// # Errors
     /// Go's words, without `tls: failed to verify certificate: `.
-    pub(super) fn ask(&self, leaf: &'a Certificate<'a>) -> Result<bool, String> {
+    pub(super) fn ask(&self, leaf: &'a Certificate<'a>) -> Result<(), String> {
         self.holds(leaf, Role::Server, &[])?;
         check_host(leaf, self.host)?;
         let mut chains = Vec::new();
@@ -56,13 +56,18 @@ impl<'a> Question<'a> {
             let mut checks = 0;
             self.build(&[leaf], &mut checks, &mut chains)?;
         }
-        chains.retain(|chain| chain.iter().all(|certificate| certificate.serves != Some(false)));
-        // The chain that narrows nothing is as good as any.
-        let narrows = |chain: &Vec<&Certificate<'_>>| chain.iter().any(|certificate| certificate.constrains_names);
-        match chains.iter().map(narrows).min() {
-            Some(narrows) => Ok(narrows),
-            None => Err("x509: certificate specifies an incompatible key usage".to_owned()),
+        // One good chain is enough.
+        let mut narrowed = None;
+        for chain in chains.iter().filter(|chain| chain.iter().all(|one| one.serves != Some(false))) {
+            match constraints::check(chain) {
+                Ok(()) => return Ok(()),
+                Err(why) => narrowed = narrowed.or(Some(why)),
+            }
         }
+        Err(narrowed.map_or_else(
+            || "x509: certificate specifies an incompatible key usage".to_owned(),
+            |why| format!("x509: a root or intermediate certificate is not authorized to sign for this name: {why}"),
+        ))
     }
 
     /// Extends a chain in every way that ends at a trusted certificate. Its depth is bounded by the number
@@ -77,9 +82,9 @@ impl<'a> Question<'a> {
         let before = chains.len();
         let mut fault = None;
         let mut hint = None;
-        let candidates = (self.roots.iter().map(|root| (Role::Root, root)))
-            .chain(self.intermediates.iter().map(|own| (Role::Intermediate, own)));
-        for (role, candidate) in candidates.filter(|(_, candidate)| candidate.subject == last.issuer) {
+        let roots = likely(last, self.roots).into_iter().map(|root| (Role::Root, root));
+        let candidates = roots.chain(likely(last, self.intermediates).into_iter().map(|one| (Role::Intermediate, one)));
+        for (role, candidate) in candidates {
             *checks += 1;
             if *checks > MOST_CHECKS {
                 fault =
@@ -163,8 +168,20 @@ impl<'a> Question<'a> {
         if let Some(name) = insecure(child.algorithm) {
             return Err(format!("x509: cannot verify signature: insecure algorithm {name}"));
         }
+        if let (Some(signed), Some((own, kind))) = (signing_kind(child.algorithm), key_kind(parent.key.algorithm))
+            && signed != own
+        {
+            return Err(format!(
+                "x509: signature algorithm specifies an {signed} public key, but have public key of type {kind}"
+            ));
+        }
+        if let Some(bits) = rsa_bits(parent.key.algorithm, parent.key.bits).filter(|bits| *bits < SHORTEST_RSA) {
+            return Err(format!(
+                "crypto/rsa: {bits}-bit keys are insecure (see https://go.dev/pkg/crypto/rsa#hdr-Minimum_key_size)"
+            ));
+        }
         let known = |algorithm: &&&dyn rustls::pki_types::SignatureVerificationAlgorithm| {
-            algorithm.signature_alg_id().as_ref() == child.algorithm
+            is_same_way(algorithm.signature_alg_id().as_ref(), child.algorithm)
                 && algorithm.public_key_alg_id().as_ref() == parent.key.algorithm
         };
         let mut usable = self.algorithms.all.iter().filter(known).peekable();
@@ -179,15 +196,71 @@ impl<'a> Question<'a> {
     }
 }
 
+/// Bits that an RSA key must have at least.
+const SHORTEST_RSA: usize = 1024;
+
+/// Identifiers of RSA, elliptic curves and Ed25519.
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1];
+const ECDSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d];
+const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+
+/// The object identifier that an algorithm's identifier begins with.
+fn oid(algorithm: &[u8]) -> &[u8] {
+    let length = algorithm.get(1).copied().map_or(0, usize::from);
+    algorithm.get(2..2 + length).unwrap_or_default()
+}
+
+/// Whether two identifiers are of the same way of signing. Parameters say something of one way only.
+fn is_same_way(one: &[u8], other: &[u8]) -> bool {
+    const PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10];
+    one == other || (oid(one) == oid(other) && oid(one) != PSS && !oid(one).is_empty())
+}
+
+/// The kind of key that a way of signing is for.
+fn signing_kind(algorithm: &[u8]) -> Option<&'static str> {
+    let kinds = [(RSA, "RSA"), (ECDSA, "ECDSA"), (ED25519, "Ed25519")];
+    kinds.into_iter().find(|(prefix, _)| oid(algorithm).starts_with(prefix)).map(|(_, kind)| kind)
+}
+
+/// The kind of a key, and Go's name for it.
+fn key_kind(algorithm: &[u8]) -> Option<(&'static str, &'static str)> {
+    let kinds = [
+        (RSA, ("RSA", "*rsa.PublicKey")),
+        (ECDSA, ("ECDSA", "*ecdsa.PublicKey")),
+        (ED25519, ("Ed25519", "ed25519.PublicKey")),
+    ];
+    kinds.into_iter().find(|(prefix, _)| oid(algorithm).starts_with(prefix)).map(|(_, kind)| kind)
+}
+
+/// How long an RSA key is; none for other keys.
+fn rsa_bits(algorithm: &[u8], key: &[u8]) -> Option<usize> {
+    if !oid(algorithm).starts_with(RSA) {
+        return None;
+    }
+    let (modulus, _) = rsa_key(key)?;
+    let unused = usize::try_from(modulus.first()?.leading_zeros()).ok()?;
+    Some(modulus.len() * 8 - unused)
+}
+
+/// Those who may have signed a certificate, by their names; first those whose key is called as it says.
+fn likely<'a>(child: &Certificate<'_>, among: &'a [Certificate<'a>]) -> Vec<&'a Certificate<'a>> {
+    let mut found: Vec<_> = among.iter().filter(|candidate| candidate.subject == child.issuer).collect();
+    found.sort_by_key(|candidate| match (candidate.key_id, child.authority_key_id) {
+        (one, other) if one == other => 0,
+        (one, other) if one.is_empty() != other.is_empty() => 1,
+        _ => 2,
+    });
+    found
+}
+
 /// What Go says of a signature that is not of this kind of key.
 fn mismatch(algorithm: &[u8]) -> &'static str {
-    const KINDS: [(&[u8], &str); 3] = [
-        (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1], "crypto/rsa: verification error"),
-        (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], "x509: ECDSA verification failure"),
-        (&[0x2b, 0x65, 0x70], "x509: Ed25519 verification failure"),
-    ];
-    let id = algorithm.get(2..).unwrap_or_default();
-    KINDS.iter().find(|(oid, _)| id.starts_with(oid)).map_or("x509: invalid signature", |(_, words)| words)
+    match key_kind(algorithm) {
+        Some(("RSA", _)) => "crypto/rsa: verification error",
+        Some(("ECDSA", _)) => "x509: ECDSA verification failure",
+        Some(_) => "x509: Ed25519 verification failure",
+        None => "x509: invalid signature",
+    }
 }
 
 /// The name of a way of signing that no longer counts.
@@ -206,29 +279,29 @@ fn insecure(algorithm: &[u8]) -> Option<&'static str> {
 fn check_host(certificate: &Certificate<'_>, host: &str) -> Result<(), String> {
     let none = super::certificate::Names::default();
     let names = certificate.names.as_ref().unwrap_or(&none);
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
-    let legacy = certificate.names.is_none() && matches(&certificate.common_name(), host);
-    let valid = if let Some(address) = address {
-        if names.ip.contains(&address) {
-            return Ok(());
-        }
-        if !legacy && names.ip.is_empty() {
-            return Err(format!(
-                "x509: cannot validate certificate for {address} because it doesn't contain any IP SANs"
-            ));
-        }
-        names.ip.iter().map(ToString::to_string).collect::<Vec<_>>()
-    } else {
-        if names.dns.iter().any(|pattern| matches(pattern, host)) {
-            return Ok(());
-        }
-        names.dns.iter().map(|name| (*name).to_owned()).collect()
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let address = bare.parse::<IpAddr>().ok();
+    let fits = match address {
+        Some(address) => names.ip.iter().any(|own| own.to_canonical() == address.to_canonical()),
+        None => names.dns.iter().any(|pattern| matches(pattern, host)),
     };
-    if legacy {
+    if fits {
+        return Ok(());
+    }
+    let common = certificate.common_name().to_ascii_lowercase();
+    if certificate.names.is_none() && is_pattern_of(&common, host.strip_suffix('.').unwrap_or(host)) {
         return Err("x509: certificate relies on legacy Common Name field, use SANs instead".to_owned());
     }
+    if address.is_some() && names.ip.is_empty() {
+        return Err(format!("x509: cannot validate certificate for {bare} because it doesn't contain any IP SANs"));
+    }
+    let valid: Vec<String> = match address {
+        Some(_) => names.ip.iter().map(|own| own.to_canonical().to_string()).collect(),
+        None => names.dns.iter().map(|name| (*name).to_owned()).collect(),
+    };
     /// More names than these are counted only.
     const SHOWN: usize = 100;
+    let host = if address.is_some() { bare } else { host };
     Err(match valid.len() {
         0 => format!("x509: certificate is not valid for any names, but wanted to match {host}"),
         many @ SHOWN.. => {
@@ -239,47 +312,36 @@ fn check_host(certificate: &Certificate<'_>, host: &str) -> Result<(), String> {
     })
 }
 
-/// Whether a name, whose first label may be `*`, is a host's.
+/// Whether a name, whose first label may be `*`, is a host's. What is no name of a host fits only itself.
 fn matches(pattern: &str, host: &str) -> bool {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    if host.is_empty() || pattern.is_empty() {
+    let host = host.to_ascii_lowercase();
+    if is_host(host.strip_suffix('.').unwrap_or(&host), false) && is_host(pattern, true) {
+        return is_pattern_of(&pattern.to_ascii_lowercase(), host.strip_suffix('.').unwrap_or(&host));
+    }
+    !matches!(pattern, "" | ".") && !matches!(host.as_str(), "" | ".") && pattern.eq_ignore_ascii_case(&host)
+}
+
+/// Whether the labels of a host are those of a pattern, both in small letters.
+fn is_pattern_of(pattern: &str, host: &str) -> bool {
+    if pattern.is_empty() || host.is_empty() {
         return false;
     }
-    let (mut patterns, mut labels) = (pattern.split('.'), host.split('.'));
-    let wild = pattern.starts_with("*.");
-    if wild {
-        patterns.next();
-        if labels.next().is_none_or(str::is_empty) {
-            return false;
-        }
-    }
-    loop {
-        match (patterns.next(), labels.next()) {
-            (None, None) => return true,
-            (Some(pattern), Some(label)) if pattern.eq_ignore_ascii_case(label) && !label.is_empty() => {}
-            _ => return false,
-        }
-    }
+    let (patterns, labels) = (pattern.split('.'), host.split('.'));
+    patterns.clone().count() == labels.clone().count()
+        && patterns
+            .zip(labels)
+            .enumerate()
+            .all(|(at, (pattern, label))| (at == 0 && pattern == "*") || pattern == label)
+}
+
+/// Whether this may be a host's name, or with `wild` a pattern of such names.
+fn is_host(text: &str, wild: bool) -> bool {
+    let is_label = |(at, label): (usize, &str)| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        (wild && at == 0 && label == "*") || (!label.is_empty() && !label.starts_with('-') && label.bytes().all(known))
+    };
+    !text.is_empty() && text != "*" && text.split('.').enumerate().all(is_label)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn matches_names_of_hosts() {
-        for (pattern, host, want) in [
-            ("a.example.org", "A.example.org", true),
-            ("a.example.org", "a.example.org.", true),
-            ("*.example.org", "b.example.org", true),
-            ("*.example.org", "example.org", false),
-            ("*.example.org", "a.b.example.org", false),
-            ("*", "a", false),
-            ("b.*.org", "b.x.org", false),
-            ("", "a", false),
-            ("a", "", false),
-        ] {
-            assert_eq!(matches(pattern, host), want, "{pattern} {host}");
-        }
-    }
-}
+mod tests;
