@@ -22,6 +22,7 @@ pub mod access;
 mod addresses;
 mod bundled;
 pub mod chance;
+mod channels;
 pub mod conditions;
 pub mod container;
 pub mod env;

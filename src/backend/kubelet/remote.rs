@@ -84,6 +84,17 @@ where
     })
 }
 
+/// The protocols that a client offers to speak over a websocket.
+fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',').map(str::trim))
+}
+
+/// Whether a client offers to speak a protocol over a websocket.
+pub fn offers(headers: &HeaderMap, protocol: &str) -> bool {
+    offered(headers).any(|offer| offer == protocol)
+}
+
 /// A websocket of a client.
 pub type Socket = WebSocketStream<hyper_util::rt::TokioIo<hyper::upgrade::Upgraded>>;
 
@@ -100,13 +111,7 @@ where
             protocols.join(", ")
         )));
     }
-    let offered: Vec<String> = request
-        .headers()
-        .get_all(SEC_WEBSOCKET_PROTOCOL)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(',').map(|part| part.trim().to_owned()))
-        .collect();
+    let offered: Vec<String> = offered(request.headers()).map(str::to_owned).collect();
     let Some(protocol) = protocols.iter().copied().find(|known| offered.iter().any(|offer| offer == known)) else {
         return refuse(&Status::failure(
             403,
@@ -183,9 +188,12 @@ where
     let hearing = async {
         loop {
             match source.next().await {
-                Some(Ok(Message::Binary(data))) => receive(&data, closes, &mut input, resize).await,
+                // Some clients send what they take for text as text.
+                Some(Ok(message @ (Message::Binary(_) | Message::Text(_)))) => {
+                    receive(&message.into_data(), closes, &mut input, resize).await;
+                }
                 // Pings are answered by the library, on the way.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Text(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
             }
         }

@@ -17,7 +17,7 @@ use super::programs::{Asked, Place};
 use super::recorder::Recorder;
 use super::remote::{self, Process};
 use super::sandbox::Launcher;
-use super::{conditions, forward, network, nodes, plain, process};
+use super::{channels, conditions, forward, network, nodes, plain, process};
 use crate::object::{Meta, Object, Status, spdy};
 
 /// The nodes' streams.
@@ -194,7 +194,18 @@ impl Streams {
         if plain::is_spdy(request.headers()) {
             return Ok(plain::switch(request, forward::PLAIN, |connection| forward::serve_plain(connection, connect)));
         }
-        Ok(remote::switch(request, &[spdy::PORT_FORWARD], move |socket, _| forward::serve(socket, connect)))
+        let ports = channels::ports(request.uri().query());
+        let protocols = &[spdy::PORT_FORWARD, channels::BINARY, channels::BASE64];
+        // Only clients that ask for channels say beforehand which ports they want.
+        if let (Err(error), false) = (&ports, remote::offers(request.headers(), spdy::PORT_FORWARD)) {
+            return Err(Status::bad_request(error));
+        }
+        Ok(remote::switch(request, protocols, move |socket, protocol| async move {
+            match protocol {
+                spdy::PORT_FORWARD => forward::serve(socket, connect).await,
+                _ => channels::serve(socket, protocol, &ports.unwrap_or_default(), connect).await,
+            }
+        }))
     }
 
     /// Answers an HTTP request in the place of the pod's program.
