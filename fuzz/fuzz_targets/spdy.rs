@@ -11,7 +11,7 @@ fuzz_target!(|input: &[u8]| {
         let mut decoder = Decoder::default();
         let mut frames = Vec::new();
         for piece in input.chunks(size) {
-            decoder.feed(piece);
+            decoder.feed(piece.to_vec().into());
             loop {
                 match decoder.next_frame() {
                     Ok(Some(frame)) => frames.push(frame),
@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(joined(&frames), joined(&decode(3)));
     let (mut encoder, mut decoder) = (Encoder::default(), Decoder::default());
     for frame in frames {
-        decoder.feed(&encoder.encode(&frame));
+        decoder.feed(encoder.encode(&frame));
         let again = decoder.next_frame();
         assert_eq!(again, Ok(Some(frame)));
     }

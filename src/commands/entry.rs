@@ -110,6 +110,8 @@ pub enum Completes {
     Files,
     /// As folders, by the shell.
     Folders,
+    /// What `cp` takes: files here, and `[NAMESPACE/]POD:PATH`.
+    Copies,
     /// One of these words, once.
     Words(&'static [&'static str]),
     /// Types, then names of that type; or `TYPE/NAME` again and again.

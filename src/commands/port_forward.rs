@@ -1,14 +1,10 @@
 //! `port-forward`: ports of this machine that lead to a pod.
 
-use anyhow::{anyhow, bail};
 use jiff::SignedDuration;
 
-use crate::client::request::{Call, Endpoint};
-use crate::client::streams::forward::Tunnel;
 use crate::error::UsageError;
-use crate::object::Meta;
 use crate::ops::context::Context;
-use crate::ops::forward::{self, ports};
+use crate::ops::forward::{self, route::Route};
 use crate::ops::pods;
 use crate::ops::resources::Builder;
 
@@ -26,6 +22,9 @@ pub struct PortForwardArgs {
     /// How long (a length of time such as 5s, 2m or 3h, more than zero) to wait until a pod runs.
     #[arg(long, default_value = "1m0s")]
     pub pod_running_timeout: SignedDuration,
+    /// If true, go on with the next pod when this one goes: the ports stay open, and connections wait for it.
+    #[arg(long)]
+    pub reconnect: bool,
     /// What to forward to, and the ports.
     #[arg(hide = true)]
     pub args: Vec<String>,
@@ -47,17 +46,8 @@ pub async fn run(ctx: &Context, args: PortForwardArgs) -> anyhow::Result<()> {
     let (infos, result) = builder.plan().await?.infos().await;
     result?;
     let object = pods::only(infos, "cannot forward ports of multiple objects at a time")?;
-    let client = ctx.client().await?;
-    let pod = pods::attachable(client, &object, limit).await?;
-    let service = (object.kind() == "Service").then_some(&object);
-    let pairs = ports::resolve(wanted, service, &pod)?;
+    let route = Route { ctx, object, ports: wanted.to_vec(), limit };
+    let way = route.open().await?;
     let addresses = forward::addresses(&args.address)?;
-    let phase = pod.str_at(&["status", "phase"]);
-    if phase != "Running" {
-        bail!("unable to forward port because pod is not running. Current status={phase}");
-    }
-    let endpoint = Endpoint::object(&pods::resource(), pod.namespace(), pod.name()).subresource("portforward");
-    let tunnel = Tunnel::open(client, Call::get(&endpoint)).await;
-    let tunnel = tunnel.map_err(|error| anyhow!("error upgrading connection: {error}"))?;
-    forward::run(ctx, tunnel, &addresses, &pairs).await
+    forward::run(ctx, way, &addresses, args.reconnect.then_some(&route)).await
 }

@@ -10,8 +10,8 @@ use super::{
 use crate::{call, run};
 
 use Completes::{
-    AnyOf, Clusters, Contexts, Files, Folders, Name, OneOf, Pods, PodsAndContainers, PodsAndPorts, Resources, Types,
-    Users, Words,
+    AnyOf, Clusters, Contexts, Copies, Files, Folders, Name, OneOf, Pods, PodsAndContainers, PodsAndPorts, Resources,
+    Types, Users, Words,
 };
 use Group::{Advanced, Beginner, Cluster, Deploy, Hidden, Intermediate, Other, Settings, Troubleshooting};
 
@@ -153,7 +153,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry::new("cp", "<file-spec-src> <file-spec-dest>", "Copy files to and from containers")
         .action(run!(cp::CpArgs, cp::run))
         .group(Troubleshooting)
-        .completes(Files),
+        .completes(Copies),
     Entry::family("auth", "[flags]", "Ask what may be done, and as whom", AUTH).group(Troubleshooting),
     Entry::new(
         "debug",

@@ -77,6 +77,7 @@ pub async fn print_log(ctx: &Context, pod: &Object, container: &str) -> anyhow::
     let endpoint = Endpoint::object(&pods::resource(), pod.namespace(), pod.name()).subresource("log");
     let call = Call::get(&endpoint).text("container", container);
     let mut body = ctx.client().await?.send(call).await?.into_body();
+    let _as_it_is = ctx.streams.raw();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.map_err(from_box)?.into_data() {
             ctx.streams.out().write_all(&data)?;

@@ -163,6 +163,8 @@ pub struct Reading {
 /// The first error of a log, unless they are ignored.
 pub async fn print(ctx: &Context, client: &Client, logs: &[Log], reading: Reading) -> anyhow::Result<()> {
     let whole_lines = reading.prefix || logs.len() > 1;
+    // Lines of a log go out as they are, with the colours that programs give them.
+    let _as_it_is = ctx.streams.raw();
     let one = |log| Printer { ctx, client, log, reading, whole_lines }.print();
     if !reading.follow {
         for log in logs {

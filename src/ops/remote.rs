@@ -53,6 +53,7 @@ pub fn with_streams(call: Call, session: &Session, stderr: bool) -> Call {
 /// from running.
 pub async fn run(ctx: &Context, call: Call, session: Session) -> anyhow::Result<()> {
     let client = ctx.client().await?;
+    let as_it_is = ctx.streams.raw();
     let result = if session.raw {
         raw(ctx, call, session).await
     } else {
@@ -60,6 +61,7 @@ pub async fn run(ctx: &Context, call: Call, session: Session) -> anyhow::Result<
         let open = streams::open(client, call).await?;
         open.run(flow(ctx, stdin, None)).await
     };
+    drop(as_it_is);
     match result {
         Err(error) => match error.downcast_ref::<Failed>() {
             Some(failed) => {

@@ -6,5 +6,6 @@ pub mod raw_mode;
 pub mod signals;
 pub mod size;
 pub mod streams;
+pub mod visible;
 
 pub use streams::Streams;

@@ -1,12 +1,14 @@
 //! Named writers: `out` is data, `err` is talk. Nothing else in the program writes to the process's
 //! standard streams, so tests can hand in buffers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Read, Write};
 
 use bytes::Bytes;
 use std::rc::Rc;
 use tokio::sync::mpsc;
+
+use super::visible::{Visible, visible};
 
 /// The three standard streams and what is known of the terminal behind them.
 pub struct Streams {
@@ -14,6 +16,8 @@ pub struct Streams {
     out: RefCell<Box<dyn Write>>,
     err: RefCell<Box<dyn Write>>,
     is_process: bool,
+    /// Whether what is written goes to a terminal as it is.
+    raw: Rc<Cell<bool>>,
     /// Whether standard input is a terminal.
     pub in_is_terminal: bool,
     /// Whether standard output is a terminal.
@@ -25,14 +29,19 @@ pub struct Streams {
 impl Streams {
     /// The process's own streams; standard output is buffered and must be flushed before the end.
     pub fn process() -> Self {
+        let raw = Rc::new(Cell::new(false));
+        fn shown<W: Write + IsTerminal + 'static>(to: W, raw: &Rc<Cell<bool>>) -> Box<dyn Write> {
+            if to.is_terminal() { Box::new(Visible::new(to, Rc::clone(raw))) } else { Box::new(to) }
+        }
         Self {
             in_is_terminal: io::stdin().is_terminal(),
             out_is_terminal: io::stdout().is_terminal(),
             err_is_terminal: io::stderr().is_terminal(),
             input: RefCell::new(Box::new(io::stdin())),
-            out: RefCell::new(Box::new(io::BufWriter::with_capacity(64 * 1024, io::stdout()))),
-            err: RefCell::new(Box::new(io::stderr())),
+            out: RefCell::new(Box::new(io::BufWriter::with_capacity(64 * 1024, shown(io::stdout(), &raw)))),
+            err: RefCell::new(shown(io::stderr(), &raw)),
             is_process: true,
+            raw,
         }
     }
 
@@ -47,6 +56,7 @@ impl Streams {
             out: RefCell::new(Box::new(out.clone())),
             err: RefCell::new(Box::new(err.clone())),
             is_process: false,
+            raw: Rc::default(),
         };
         (streams, out, err)
     }
@@ -96,6 +106,14 @@ impl Streams {
         self.out.borrow_mut()
     }
 
+    /// From here on, until what is returned is dropped, a terminal gets every byte as it is: what a process in a
+    /// container writes is between it and the terminal.
+    pub fn raw(&self) -> Raw<'_> {
+        let _ = self.out().flush();
+        let before = self.raw.replace(true);
+        Raw { streams: self, before }
+    }
+
     /// Standard error: talk.
     pub fn err(&self) -> std::cell::RefMut<'_, Box<dyn Write>> {
         self.err.borrow_mut()
@@ -103,7 +121,8 @@ impl Streams {
 
     /// Writes a line of talk from any thread, past everything that is handed in.
     pub fn say_from_anywhere(line: &str) {
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        let mut err = io::stderr().lock();
+        let _ = if err.is_terminal() { writeln!(err, "{}", visible(line)) } else { writeln!(err, "{line}") };
     }
 
     /// Reads a line from the terminal that does not show what is typed; none where standard input is no
@@ -134,6 +153,22 @@ impl Streams {
     pub fn say(&self, line: impl AsRef<str>) {
         let mut err = self.err();
         let _ = writeln!(err, "{}", line.as_ref());
+    }
+}
+
+/// While it is there, nothing is made visible that steers a terminal.
+pub struct Raw<'a> {
+    streams: &'a Streams,
+    before: bool,
+}
+
+impl Drop for Raw<'_> {
+    fn drop(&mut self) {
+        // Whoever dies while the output is in use has nothing more to write.
+        if let Ok(mut out) = self.streams.out.try_borrow_mut() {
+            let _ = out.flush();
+        }
+        self.streams.raw.set(self.before);
     }
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests need PATH")]
 
 pub mod api;
+pub mod refusing;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
@@ -55,9 +55,10 @@ where
         writer.flush().await?;
         Ok::<_, std::io::Error>(writer)
     });
-    let source = futures_util::stream::unfold((reader, vec![0; CHUNK]), async |(mut reader, mut buffer)| {
-        let count = reader.read(&mut buffer).await.ok().filter(|count| *count > 0)?;
-        Some((Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default()), (reader, buffer)))
+    let source = futures_util::stream::unfold((reader, BytesMut::new()), async |(mut reader, mut buffer)| {
+        buffer.reserve(CHUNK);
+        reader.read_buf(&mut buffer).await.ok().filter(|count| *count > 0)?;
+        Some((buffer.split().freeze(), (reader, buffer)))
     });
     carry(sink, source, connect).await;
 }
@@ -83,7 +84,7 @@ async fn carry(
     let mut inputs: HashMap<u32, mpsc::Sender<Bytes>> = HashMap::new();
     let mut pairs: HashMap<(String, u16), Pair> = HashMap::new();
     while let Some(data) = source.next().await {
-        decoder.feed(&data);
+        decoder.feed(data);
         loop {
             let frame = match decoder.next_frame() {
                 Ok(Some(frame)) => frame,

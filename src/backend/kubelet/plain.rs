@@ -4,21 +4,20 @@
 use std::future::Future;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
-use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::access::{Body, refuse};
 use super::exec::ExecRequest;
 use super::remote::{self, Process};
 use crate::object::spdy::{Decoder, Encoder, Frame};
-use crate::object::{Status, spdy};
+use crate::object::{Object, Status, spdy};
 
 /// The version of the protocol that is spoken.
 const PROTOCOL: &str = "v4.channel.k8s.io";
@@ -120,7 +119,7 @@ impl Streams {
 struct Frames<T> {
     reader: ReadHalf<T>,
     decoder: Decoder,
-    buffer: Vec<u8>,
+    buffer: BytesMut,
 }
 
 impl<T: AsyncRead + AsyncWrite> Frames<T> {
@@ -130,8 +129,9 @@ impl<T: AsyncRead + AsyncWrite> Frames<T> {
             if let Some(frame) = self.decoder.next_frame().ok()? {
                 return Some(frame);
             }
-            let count = self.reader.read(&mut self.buffer).await.ok().filter(|count| *count > 0)?;
-            self.decoder.feed(self.buffer.get(..count).unwrap_or_default());
+            self.buffer.reserve(CHUNK);
+            self.reader.read_buf(&mut self.buffer).await.ok().filter(|count| *count > 0)?;
+            self.decoder.feed(self.buffer.split().freeze());
         }
     }
 }
@@ -143,7 +143,7 @@ where
     F: Future<Output = Result<Process, String>>,
 {
     let (reader, mut writer) = tokio::io::split(connection);
-    let mut source = Frames { reader, decoder: Decoder::default(), buffer: vec![0; CHUNK] };
+    let mut source = Frames { reader, decoder: Decoder::default(), buffer: BytesMut::new() };
     let (frames, mut outgoing) = mpsc::channel::<Frame>(16);
     let sending = tokio::spawn(async move {
         let mut encoder = Encoder::default();
@@ -196,65 +196,57 @@ async fn carry<T: AsyncRead + AsyncWrite>(
     early: Vec<Frame>,
     process: Result<Process, String>,
 ) {
-    let status = match process {
-        Err(error) => remote::internal(&error),
-        Ok(mut process) => {
-            let (output, mut outputs) = mpsc::channel::<Frame>(8);
-            for (stream, from) in [(streams.stdout, process.stdout.take()), (streams.stderr, process.stderr.take())] {
-                if let (Some(stream), Some(from)) = (stream, from) {
-                    tokio::spawn(read(from, stream, output.clone()));
-                }
-            }
-            drop(output);
-            let mut input = process.stdin.take().map(|to| {
-                let (sender, receiver) = mpsc::channel::<Bytes>(8);
-                tokio::spawn(remote::write(to, receiver));
-                sender
-            });
-            let mut early = early.into_iter();
-            let mut flowing = true;
-            let result = loop {
-                if let Some(frame) = early.next() {
-                    receive(frame, &streams, &mut input, process.resize.as_deref(), frames).await;
-                    continue;
-                }
-                tokio::select! {
-                    frame = outputs.recv(), if flowing => match frame {
-                        Some(frame) => if frames.send(frame).await.is_err() { return },
-                        None => flowing = false,
-                    },
-                    result = &mut process.end => break result,
-                    frame = source.next() => match frame {
-                        Some(Frame::GoAway) | None => return,
-                        Some(frame) => receive(frame, &streams, &mut input, process.resize.as_deref(), frames).await,
-                    },
-                }
-            };
-            // A process may leave children behind that hold its output open; they are not waited for long.
-            let rest = timeout(Duration::from_millis(200), async {
-                while let Some(frame) = outputs.recv().await {
-                    if frames.send(frame).await.is_err() {
-                        return;
-                    }
-                }
-            });
-            let _ = rest.await;
-            match result {
-                Ok(0) => json!({"metadata": {}, "status": "Success"}),
-                Ok(code) => remote::exit_status(&process.command, code),
-                Err(error) => remote::internal(&error),
+    let end = |stream: u32, data: Bytes| Frame::Data { stream, data, fin: true };
+    let last = async |status: Object| {
+        if let Some(stream) = streams.error {
+            let _ = frames.send(end(stream, status.to_string().into())).await;
+        }
+        for stream in [streams.stdout, streams.stderr].into_iter().flatten() {
+            let _ = frames.send(end(stream, Bytes::new())).await;
+        }
+    };
+    let mut process = match process {
+        Ok(process) => process,
+        Err(error) => {
+            last(remote::internal(&error)).await;
+            let _ =
+                timeout(FAREWELL, async { while !matches!(source.next().await, Some(Frame::GoAway) | None) {} }).await;
+            return;
+        }
+    };
+    let (output, outputs) = mpsc::channel::<Frame>(8);
+    for (stream, from) in [(streams.stdout, process.stdout.take()), (streams.stderr, process.stderr.take())] {
+        if let (Some(stream), Some(from)) = (stream, from) {
+            tokio::spawn(read(from, stream, output.clone()));
+        }
+    }
+    drop(output);
+    let mut input = process.stdin.take().map(|to| {
+        let (sender, receiver) = mpsc::channel::<Bytes>(8);
+        tokio::spawn(remote::write(to, receiver));
+        sender
+    });
+    let (tell, told) = oneshot::channel();
+    // Both ways at once: a process may have to be read before it reads.
+    let saying = async {
+        let sink = futures_util::sink::unfold((), async |(), frame| frames.send(frame).await);
+        if let Some(status) = remote::pump(outputs, told, &mut std::pin::pin!(sink)).await {
+            last(status).await;
+        }
+    };
+    let resize = process.resize.as_deref();
+    let hearing = async {
+        for frame in early {
+            receive(frame, &streams, &mut input, resize, frames).await;
+        }
+        loop {
+            match source.next().await {
+                Some(Frame::GoAway) | None => return,
+                Some(frame) => receive(frame, &streams, &mut input, resize, frames).await,
             }
         }
     };
-    let end = |stream: u32, data: Bytes| Frame::Data { stream, data, fin: true };
-    if let Some(stream) = streams.error {
-        let _ = frames.send(end(stream, status.to_string().into())).await;
-    }
-    for stream in [streams.stdout, streams.stderr].into_iter().flatten() {
-        let _ = frames.send(end(stream, Bytes::new())).await;
-    }
-    // What the client still sends is read until it closes, so that nothing is lost by a reset.
-    let _ = timeout(FAREWELL, async { while !matches!(source.next().await, Some(Frame::GoAway) | None) {} }).await;
+    remote::finish(saying, hearing, process.end, &process.command, tell).await;
 }
 
 async fn receive(
@@ -332,7 +324,7 @@ mod tests {
         let wanted = ExecRequest { stdin: true, stdout: true, ..ExecRequest::default() };
         tokio::spawn(serve(server, wanted, || std::future::ready(process)));
         let (reader, mut writer) = tokio::io::split(client);
-        let mut source = Frames { reader, decoder: Decoder::default(), buffer: vec![0; CHUNK] };
+        let mut source = Frames { reader, decoder: Decoder::default(), buffer: BytesMut::new() };
         let mut encoder = Encoder::default();
         let open = |stream: u32, kind: &str| Frame::Open {
             stream,

@@ -10,13 +10,14 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{Sink, SinkExt, StreamExt};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -163,7 +164,7 @@ where
     if sink.send(framed(opening, &[])).await.is_err() {
         return;
     }
-    let (output, mut outputs) = mpsc::channel::<Message>(8);
+    let (output, outputs) = mpsc::channel::<Message>(8);
     for (channel, stream) in [(STDOUT, process.stdout.take()), (STDERR, process.stderr.take())] {
         if let Some(stream) = stream {
             tokio::spawn(read(stream, channel, output.clone()));
@@ -175,50 +176,83 @@ where
         tokio::spawn(write(stream, receiver));
         sender
     });
-    let mut end = process.end;
-    let mut ended: Option<Result<i32, String>> = None;
-    let mut flowing = true;
-    loop {
-        tokio::select! {
-            message = outputs.recv(), if flowing => match message {
-                Some(message) => if sink.send(message).await.is_err() { return },
-                None => flowing = false,
-            },
-            result = &mut end, if ended.is_none() => ended = Some(result),
-            message = source.next() => match message {
+    let (tell, told) = oneshot::channel::<Object>();
+    // Both ways at once: a process may have to be read before it reads.
+    let saying = async {
+        if let Some(status) = pump(outputs, told, &mut sink).await {
+            let _ = sink.send(framed(ERROR, status.to_string().as_bytes())).await;
+            let _ = sink.send(farewell()).await;
+        }
+    };
+    let resize = process.resize.as_deref();
+    let hearing = async {
+        loop {
+            match source.next().await {
                 // Some clients send what they take for text as text.
                 Some(Ok(message @ (Message::Binary(_) | Message::Text(_)))) => {
-                    receive(&message.into_data(), closes, &mut input, process.resize.as_deref()).await;
+                    receive(&message.into_data(), closes, &mut input, resize).await;
                 }
                 // Pings are answered by the library, on the way.
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                // The client is gone: with it goes the process.
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-            },
-        }
-        // A process may leave children behind that hold its output open; they are not waited for long.
-        if let Some(result) = &ended {
-            if flowing {
-                let rest = tokio::time::timeout(Duration::from_millis(200), async {
-                    while let Some(message) = outputs.recv().await {
-                        if sink.send(message).await.is_err() {
-                            return;
-                        }
-                    }
-                });
-                let _ = rest.await;
             }
-            let status = match result {
-                Ok(0) => json!({"metadata": {}, "status": "Success"}),
-                Ok(code) => exit_status(&process.command, *code),
-                Err(error) => internal(error),
-            };
-            let _ = sink.send(framed(ERROR, status.to_string().as_bytes())).await;
-            let _ = sink.send(farewell()).await;
-            // What the client still sends is read until it closes, so that nothing is lost by a reset.
-            let _ = tokio::time::timeout(FAREWELL, async { while let Some(Ok(_)) = source.next().await {} }).await;
-            return;
         }
+    };
+    finish(saying, hearing, process.end, &process.command, tell).await;
+}
+
+/// Waits for the end of a process while its streams flow, and then until that is told. Where the client is
+/// gone before, the process goes with it.
+pub(super) async fn finish(
+    saying: impl Future<Output = ()>,
+    hearing: impl Future<Output = ()>,
+    end: impl Future<Output = Result<i32, String>>,
+    command: &[String],
+    tell: oneshot::Sender<Object>,
+) {
+    let (mut saying, mut hearing) = (std::pin::pin!(saying), std::pin::pin!(hearing));
+    let result = tokio::select! {
+        result = end => result,
+        () = &mut saying => return,
+        () = &mut hearing => return,
+    };
+    let _ = tell.send(match result {
+        Ok(0) => json!({"metadata": {}, "status": "Success"}),
+        Ok(code) => exit_status(command, code),
+        Err(error) => internal(&error),
+    });
+    tokio::select! {
+        () = &mut saying => {}
+        () = &mut hearing => return,
+    }
+    // What the client still sends is read until it closes, so that nothing is lost by a reset.
+    let _ = tokio::time::timeout(FAREWELL, hearing).await;
+}
+
+/// Passes output on until the process has ended, and hands out how; none where nobody takes it any more.
+/// What is on its way by then still goes.
+pub(super) async fn pump<M>(
+    mut outputs: mpsc::Receiver<M>,
+    mut told: oneshot::Receiver<Object>,
+    sink: &mut (impl Sink<M> + Unpin),
+) -> Option<Object> {
+    let status = loop {
+        tokio::select! {
+            biased;
+            message = outputs.recv() => match message {
+                Some(message) => sink.send(message).await.ok()?,
+                None => return told.await.ok(),
+            },
+            status = &mut told => break status.ok()?,
+        }
+    };
+    // A process may leave children behind that hold its output open; they are not waited for long.
+    let mut patience = Duration::from_millis(200);
+    loop {
+        let begun = Instant::now();
+        let Ok(Some(message)) = tokio::time::timeout(patience, outputs.recv()).await else { return Some(status) };
+        patience = patience.saturating_sub(begun.elapsed());
+        sink.send(message).await.ok()?;
     }
 }
 

@@ -14,6 +14,7 @@ use super::exec::{self, ExecRequest, Folders};
 use super::images::{Images, Run};
 use super::logs::{self, LogFiles, LogOptions, choose};
 use super::programs::{Asked, Place};
+use super::recorder::Recorder;
 use super::remote::{self, Process};
 use super::sandbox::Launcher;
 use super::{channels, conditions, forward, network, nodes, plain, process};
@@ -151,9 +152,14 @@ impl Streams {
         let attach = ExecRequest { command: argv, ..attach.clone() };
         let (spec, folder) = exec::spec(&self.access, &self.folders, pod, &attach)?;
         let (access, launcher, pod) = (Arc::clone(&self.access), self.launcher.clone(), pod.clone());
+        let logs = self.logs.clone();
         Ok(remote::upgrade(request, move || async move {
             let launcher = launcher.ok_or("this program cannot start itself again, so nothing is run")?;
             let mut process = exec::start(&launcher, &spec, &folder, &attach)?;
+            let recorder = Recorder::new(access.as_ref(), logs, &pod, &attach.container);
+            if let Some(recorder) = recorder {
+                recorder.listen(&access, &mut process);
+            }
             let end = process.end;
             process.end = Box::pin(async move {
                 let code = end.await?;

@@ -8,6 +8,8 @@ use crate::client::paging::Pages;
 use crate::client::request::{Accept, Call, Endpoint, ListParams};
 use crate::object::{Meta, Object};
 use crate::ops::context::Context;
+use crate::ops::copy::{self, path::FileSpec};
+use crate::ops::pods;
 
 /// More names than this help nobody at a prompt.
 const ENOUGH: usize = 2000;
@@ -29,6 +31,7 @@ pub async fn look_up(context: &Context, want: &Want, found: &mut Vec<String>) ->
             let readable = catalog.preferred().filter(|entry| entry.verbs.iter().any(|verb| verb == "get"));
             found.extend(readable.map(|entry| entry.resource.group_resource()));
         }
+        Want::Copies(typed) => copies(context, typed, found).await?,
         Want::Names { kind, prefix, .. } => names(context, kind, prefix, found).await?,
         Want::Containers { of, .. } => {
             let pod = pod(context, of).await?;
@@ -63,6 +66,44 @@ async fn names(context: &Context, kind: &str, prefix: &str, found: &mut Vec<Stri
             if found.len() >= ENOUGH {
                 return Ok(());
             }
+        }
+    }
+    Ok(())
+}
+
+/// What an argument of `cp` may be that begins like this.
+async fn copies(context: &Context, typed: &str, found: &mut Vec<String>) -> anyhow::Result<()> {
+    if let Some((pod, _)) = typed.split_once(':') {
+        let paths = copy::list(context, &FileSpec::parse(typed)?).await?;
+        found.extend(paths.into_iter().take(ENOUGH).map(|path| format!("{pod}:{path}")));
+        return Ok(());
+    }
+    let client = context.client().await?;
+    let (before, namespace) = match typed.split_once('/') {
+        Some((namespace, _)) => (format!("{namespace}/"), namespace.to_owned()),
+        None => (String::new(), context.namespace()?.0),
+    };
+    let endpoint = Endpoint::collection(&pods::resource(), namespace);
+    let params = ListParams { limit: ENOUGH as u64, ..ListParams::default() };
+    let mut pages = Pages::new(client, endpoint, params, Accept::PartialMetadataList);
+    if let Some(page) = pages.next().await? {
+        found.extend(page.list_at(&["items"]).iter().map(|item| format!("{before}{}:", item.name())));
+    }
+    if !before.is_empty() {
+        return Ok(());
+    }
+    let mut namespaces = Vec::new();
+    // Whoever may not list namespaces still has pods.
+    let _ = names(context, "namespaces", typed, &mut namespaces).await;
+    found.extend(namespaces.into_iter().map(|name| format!("{name}/")));
+    found.retain(|text| text.starts_with(typed));
+    if typed.is_empty() {
+        found.extend(["./".to_owned(), "/".to_owned()]);
+    } else if !found.is_empty() {
+        // Where there are other candidates the shell adds no files of its own.
+        for entry in std::fs::read_dir(".").into_iter().flatten().flatten() {
+            let slash = if entry.file_type().is_ok_and(|kind| kind.is_dir()) { "/" } else { "" };
+            found.extend(entry.file_name().to_str().map(|name| format!("{name}{slash}")));
         }
     }
     Ok(())
@@ -120,7 +161,9 @@ pub fn add(plan: &mut Plan, want: &Want, mut found: Vec<String>) {
         Want::Types { prefix, before, after } => (prefix, before.as_str(), *after),
         Want::Names { prefix, before, .. } => (prefix, before.as_str(), ""),
         Want::Containers { prefix, .. } | Want::Ports { prefix, .. } => (prefix, "", ""),
-        Want::Contexts(prefix) | Want::Clusters(prefix) | Want::Users(prefix) => (prefix, "", ""),
+        Want::Contexts(prefix) | Want::Clusters(prefix) | Want::Users(prefix) | Want::Copies(prefix) => {
+            (prefix, "", "")
+        }
     };
     let except: &[String] = if let Want::Names { except, .. } = want { except } else { &[] };
     let texts: Vec<String> = found

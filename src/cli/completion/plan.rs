@@ -55,6 +55,8 @@ pub enum Want {
         /// What was typed: a local port and a colon, perhaps.
         prefix: String,
     },
+    /// What a copy may begin or end with: namespaces, pods, files of a pod, files here.
+    Copies(String),
     /// Contexts of the kubeconfig.
     Contexts(String),
     /// Clusters of the kubeconfig.
@@ -236,6 +238,8 @@ fn complete_argument(plan: &mut Plan, found: &Found, last: &str, args: &[String]
         Completes::Nothing => {}
         Completes::Files => plan.directive = directive::DEFAULT,
         Completes::Folders => plan.directive = directive::FOLDERS,
+        Completes::Copies if args.len() < 2 => copies(plan, last),
+        Completes::Copies => {}
         Completes::Words(words) if args.is_empty() => plan.words(words, last),
         Completes::Words(_) => {}
         Completes::Resources => resources(plan, last, args, &[], true),
@@ -291,6 +295,17 @@ fn types(plan: &mut Plan, last: &str, kinds: &'static [&'static str], after: &'s
     plan.candidates.extend(kinds.map(|kind| Candidate { text: format!("{before}{kind}{after}"), help: String::new() }));
 }
 
+/// Files of a pod behind `POD:`; else pods, namespaces, and files here, which the shell adds where there is nothing else.
+fn copies(plan: &mut Plan, last: &str) {
+    plan.directive = directive::NO_SPACE;
+    if last.contains(':') {
+        plan.directive |= directive::NO_FILES;
+    } else if last.starts_with(['/', '.']) {
+        return;
+    }
+    plan.wants.push(Want::Copies(last.to_owned()));
+}
+
 /// Pods, or `TYPE/NAME` of something with pods.
 fn pods(plan: &mut Plan, last: &str) {
     if let Some((kind, prefix)) = last.split_once('/') {
@@ -334,7 +349,9 @@ mod tests {
             ("rollout history deployment/a d", &["deployment/", "daemonset/"], 6),
             ("rollout status deployment/a d", &[], 4),
             ("kustomize ", &[], 16),
-            ("cp ", &[], 0),
+            ("cp ", &[], 2),
+            ("cp web:/e", &[], 6),
+            ("cp a b c", &[], 4),
             ("exec x -- ", &[], 0),
             ("--kubeconfig ", &[], 0),
             ("nosuch ", &[], 4),
@@ -373,6 +390,9 @@ mod tests {
             ("config use-context x", vec![Want::Contexts("x".into())]),
             ("--context x", vec![Want::Contexts("x".into())]),
             ("cordon a b", vec![]),
+            ("cp w", vec![Want::Copies("w".into())]),
+            ("cp x web:/e", vec![Want::Copies("web:/e".into())]),
+            ("cp ./x", vec![]),
         ] {
             assert_eq!(planned(line).wants, want, "{line}");
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -19,10 +19,13 @@ use super::websocket;
 use crate::client::Client;
 use crate::client::request::Call;
 use crate::client::transport::Duplex;
-use crate::object::spdy::{self, Decoder, Encoder, Frame};
+use crate::object::spdy::{self, Decoder, Encoder, Frame, HEAD, data_frame};
 
 /// Bytes read from a connection at a time.
-const CHUNK: usize = 32 * 1024;
+const CHUNK: usize = 64 * 1024;
+/// What has come for a connection that takes nothing, in pieces of at most [`CHUNK`]; beyond that all wait
+/// for it, for this protocol cannot hold back one stream alone.
+const WAITING: usize = 128;
 /// How often the server is asked whether it is still there.
 const PING: Duration = Duration::from_secs(5);
 /// How long the server may take to accept a stream, and to say why a connection failed.
@@ -41,9 +44,26 @@ enum Event {
     End,
 }
 
+/// What is to be sent.
+enum Outgoing {
+    /// To be encoded.
+    Frame(Frame),
+    /// A frame's bytes.
+    Encoded(Bytes),
+}
+
+impl Outgoing {
+    fn encoded(self, encoder: &mut Encoder) -> Bytes {
+        match self {
+            Self::Frame(frame) => encoder.encode(&frame),
+            Self::Encoded(bytes) => bytes,
+        }
+    }
+}
+
 /// The way to a pod's ports.
 pub struct Tunnel {
-    frames: mpsc::Sender<Frame>,
+    frames: mpsc::Sender<Outgoing>,
     table: Table,
     /// The next stream, and the next pair of them; held while a pair is opened, for their order counts.
     next: tokio::sync::Mutex<(u32, u32)>,
@@ -68,7 +88,7 @@ impl Tunnel {
         } else {
             let (reader, writer) = tokio::io::split(super::spdy(client, call, PLAIN).await?);
             tasks.spawn(write(writer, outgoing));
-            Way::Plain(reader, vec![0; CHUNK])
+            Way::Plain(reader, BytesMut::new())
         };
         let (own, answers) = (Arc::clone(&table), frames.clone());
         tasks.spawn(async move {
@@ -95,16 +115,19 @@ impl Tunnel {
             return Err("the server does not accept the connection".to_owned());
         }
         // Nothing is said on the stream for errors from here.
-        self.frames.send(errors.end()).await.map_err(|_| gone())?;
+        self.send(errors.end()).await.ok_or_else(gone)?;
         let (mut reader, mut writer) = tokio::io::split(local);
         let stream = data.id;
         let up = async {
-            let mut buffer = vec![0; CHUNK];
             loop {
-                let count = reader.read(&mut buffer).await?;
-                let bytes = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
-                let frame = Frame::Data { stream, data: bytes, fin: count == 0 };
-                if self.frames.send(frame).await.is_err() || count == 0 {
+                let mut buffer = BytesMut::with_capacity(HEAD + CHUNK);
+                buffer.extend_from_slice(&[0; HEAD]);
+                let frame = match reader.read_buf(&mut buffer).await? {
+                    0 => Outgoing::Frame(Frame::Data { stream, data: Bytes::new(), fin: true }),
+                    _ => Outgoing::Encoded(data_frame(stream, buffer)),
+                };
+                let is_last = matches!(frame, Outgoing::Frame(_));
+                if self.frames.send(frame).await.is_err() || is_last {
                     // The pod may have more to say.
                     std::future::pending::<()>().await;
                 }
@@ -122,7 +145,7 @@ impl Tunnel {
         };
         // What the pod still sends is not wanted any more, and must not stand in the way.
         drop(data);
-        let _ = self.frames.send(Frame::Reset { stream, status: spdy::CANCEL }).await;
+        self.send(Frame::Reset { stream, status: spdy::CANCEL }).await;
         let mut said = Vec::new();
         let all = async {
             while let Some(Event::Data(bytes)) = errors.events.recv().await {
@@ -148,13 +171,17 @@ impl Tunnel {
         };
         let errors = self.listen(stream);
         let data = self.listen(stream.checked_add(2)?);
-        self.frames.send(open(errors.id, spdy::ERROR)).await.ok()?;
-        self.frames.send(open(data.id, spdy::DATA)).await.ok()?;
+        self.send(open(errors.id, spdy::ERROR)).await?;
+        self.send(open(data.id, spdy::DATA)).await?;
         Some((errors, data))
     }
 
+    async fn send(&self, frame: Frame) -> Option<()> {
+        self.frames.send(Outgoing::Frame(frame)).await.ok()
+    }
+
     fn listen(&self, id: u32) -> Stream {
-        let (sender, events) = mpsc::channel(16);
+        let (sender, events) = mpsc::channel(WAITING);
         self.table.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         Stream { id, events, table: Arc::clone(&self.table) }
     }
@@ -183,28 +210,45 @@ impl Drop for Stream {
     }
 }
 
-async fn send(mut sink: SplitSink<Socket, Message>, mut frames: mpsc::Receiver<Frame>) {
+async fn send(mut sink: SplitSink<Socket, Message>, mut frames: mpsc::Receiver<Outgoing>) {
     let mut encoder = Encoder::default();
     let mut pings = interval_at(Instant::now() + PING, PING);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
             frame = frames.recv() => match frame {
-                Some(frame) => Message::Binary(encoder.encode(&frame)),
+                Some(frame) => Message::Binary(frame.encoded(&mut encoder)),
                 None => return,
             },
             _ = pings.tick() => Message::Ping(Bytes::new()),
         };
-        if sink.send(message).await.is_err() {
+        let sent = async {
+            sink.feed(message).await?;
+            // What waits by now goes along.
+            while let Ok(frame) = frames.try_recv() {
+                sink.feed(Message::Binary(frame.encoded(&mut encoder))).await?;
+            }
+            sink.flush().await
+        };
+        if sent.await.is_err() {
             return;
         }
     }
 }
 
-async fn write(mut writer: WriteHalf<Box<dyn Duplex>>, mut frames: mpsc::Receiver<Frame>) {
+async fn write(mut writer: WriteHalf<Box<dyn Duplex>>, mut frames: mpsc::Receiver<Outgoing>) {
     let mut encoder = Encoder::default();
-    while let Some(frame) = frames.recv().await {
-        if writer.write_all(&encoder.encode(&frame)).await.is_err() || writer.flush().await.is_err() {
+    while let Some(mut frame) = frames.recv().await {
+        let sent = async {
+            loop {
+                writer.write_all(&frame.encoded(&mut encoder)).await?;
+                match frames.try_recv() {
+                    Ok(next) => frame = next,
+                    Err(_) => return writer.flush().await,
+                }
+            }
+        };
+        if sent.await.is_err() {
             return;
         }
     }
@@ -215,7 +259,7 @@ enum Way {
     /// The messages of a websocket.
     Web(SplitStream<Socket>),
     /// A connection that speaks SPDY itself, and what is read into.
-    Plain(ReadHalf<Box<dyn Duplex>>, Vec<u8>),
+    Plain(ReadHalf<Box<dyn Duplex>>, BytesMut),
 }
 
 impl Way {
@@ -225,25 +269,24 @@ impl Way {
             Self::Web(source) => loop {
                 match source.next().await {
                     Some(Ok(Message::Binary(data))) => {
-                        decoder.feed(&data);
+                        decoder.feed(data);
                         return true;
                     }
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return false,
                     Some(Ok(_)) => {}
                 }
             },
-            Self::Plain(reader, buffer) => match reader.read(buffer).await {
-                Ok(count @ 1..) => {
-                    decoder.feed(buffer.get(..count).unwrap_or_default());
-                    true
-                }
-                _ => false,
-            },
+            Self::Plain(reader, buffer) => {
+                buffer.reserve(CHUNK);
+                let came = matches!(reader.read_buf(buffer).await, Ok(1..));
+                decoder.feed(buffer.split().freeze());
+                came
+            }
         }
     }
 }
 
-async fn receive(mut way: Way, table: &Table, answers: &mpsc::Sender<Frame>) {
+async fn receive(mut way: Way, table: &Table, answers: &mpsc::Sender<Outgoing>) {
     let mut decoder = Decoder::default();
     while way.feed(&mut decoder).await {
         loop {
@@ -256,14 +299,15 @@ async fn receive(mut way: Way, table: &Table, answers: &mpsc::Sender<Frame>) {
                 }
                 Ok(Some(Frame::Reset { stream, .. })) => (stream, [Some(Event::End), None]),
                 Ok(Some(Frame::Ping(id))) => {
-                    if answers.send(Frame::Ping(id)).await.is_err() {
+                    if answers.send(Outgoing::Frame(Frame::Ping(id))).await.is_err() {
                         return;
                     }
                     continue;
                 }
                 Ok(Some(Frame::Open { stream, .. })) => {
                     // The server opens none in this protocol.
-                    let _ = answers.send(Frame::Reset { stream, status: spdy::INVALID_STREAM }).await;
+                    let frame = Frame::Reset { stream, status: spdy::INVALID_STREAM };
+                    let _ = answers.send(Outgoing::Frame(frame)).await;
                     continue;
                 }
                 Ok(Some(Frame::GoAway)) | Err(_) => return,

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::Client;
 use super::request::Call;
@@ -135,7 +135,9 @@ async fn websocket(
             "unable to upgrade connection: invalid protocol, expected one of {protocols:?}, got {protocol:?}"
         );
     };
-    Ok(Some((WebSocketStream::from_raw_socket(stream, Role::Client, None).await, protocol)))
+    // A read gives no more than a TLS record; room for more is only filled with zeros each time.
+    let config = WebSocketConfig::default().read_buffer_size(32 * 1024);
+    Ok(Some((WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await, protocol)))
 }
 
 /// Why a server did not switch: its status, else its words.

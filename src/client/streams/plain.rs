@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -80,15 +80,16 @@ async fn receive(
 ) -> anyhow::Result<()> {
     let mut open: Vec<u32> =
         wanted.streams().map(|(stream, _)| stream).filter(|id| ![STDIN, RESIZE].contains(id)).collect();
-    let (mut decoder, mut buffer, mut end) = (Decoder::default(), vec![0; CHUNK], Vec::new());
+    let (mut decoder, mut buffer, mut end) = (Decoder::default(), BytesMut::new(), Vec::new());
     while !open.is_empty() {
-        let read = reader.read(&mut buffer);
+        buffer.reserve(CHUNK);
+        let read = reader.read_buf(&mut buffer);
         let count = match open.contains(&ERROR) {
             true => read.await,
             false => timeout(FAREWELL, read).await.unwrap_or(Ok(0)),
         };
-        let Ok(count @ 1..) = count else { break };
-        decoder.feed(buffer.get(..count).unwrap_or_default());
+        let Ok(1..) = count else { break };
+        decoder.feed(buffer.split().freeze());
         while let Some(frame) = decoder.next_frame()? {
             let (stream, data, fin) = match frame {
                 Frame::Data { stream, data, fin } => (stream, data, fin),
@@ -204,7 +205,7 @@ mod tests {
                 writer.write_all(&encoder.encode(&answer)).await.expect("written");
             }
             match reader.read(&mut buffer).await {
-                Ok(count @ 1..) => decoder.feed(&buffer[..count]),
+                Ok(count @ 1..) => decoder.feed(Bytes::copy_from_slice(&buffer[..count])),
                 _ => return opened,
             }
         }

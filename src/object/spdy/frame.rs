@@ -104,6 +104,7 @@ impl Encoder {
                 out.put_u64(0);
             }
             Frame::Data { stream, data, fin } => {
+                out.reserve(HEAD + data.len());
                 let mut rest = data.clone();
                 loop {
                     let piece = rest.split_to(rest.len().min(MOST));
@@ -121,6 +122,19 @@ impl Encoder {
     }
 }
 
+/// Room for the head of a data frame, before its data is read behind it.
+pub const HEAD: usize = 8;
+
+/// Makes a data frame of a buffer that holds [`HEAD`] bytes of no matter and then the data: without copying it.
+pub fn data_frame(stream: u32, mut buffer: BytesMut) -> Bytes {
+    let length = buffer.len().saturating_sub(HEAD);
+    if let Some(mut head) = buffer.get_mut(..HEAD) {
+        head.put_u32(stream);
+        head.put_u32(word(0, length));
+    }
+    buffer.freeze()
+}
+
 fn control(out: &mut BytesMut, kind: u16, flags: u8, length: usize) {
     out.put_u16(CONTROL);
     out.put_u16(kind);
@@ -131,9 +145,12 @@ fn word(flags: u8, length: usize) -> u32 {
     u32::from(flags) << 24 | u32::try_from(length.min(MOST)).unwrap_or(0)
 }
 
-/// Reads the frames of one connection.
+/// Reads the frames of one connection. Data comes out as parts of the pieces that went in, not as copies.
 pub struct Decoder {
-    buffer: BytesMut,
+    /// What came and is not read.
+    piece: Bytes,
+    /// The beginning of a frame under way, without its data.
+    head: BytesMut,
     unpacker: Unpacker,
     /// A data frame under way: its stream, the bytes that are to come, and whether it is the last.
     data: Option<(u32, usize, bool)>,
@@ -141,14 +158,25 @@ pub struct Decoder {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { buffer: BytesMut::new(), unpacker: Unpacker::new(), data: None }
+        Self { piece: Bytes::new(), head: BytesMut::new(), unpacker: Unpacker::new(), data: None }
     }
 }
 
 impl Decoder {
     /// Takes bytes, in pieces of any size.
-    pub fn feed(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+    pub fn feed(&mut self, bytes: Bytes) {
+        if self.piece.is_empty() {
+            self.piece = bytes;
+        } else {
+            self.piece = [self.piece.as_ref(), bytes.as_ref()].concat().into();
+        }
+    }
+
+    /// Whether the head under way has that many bytes by now.
+    fn has(&mut self, count: usize) -> bool {
+        let missing = count.saturating_sub(self.head.len()).min(self.piece.len());
+        self.head.extend_from_slice(&self.piece.split_to(missing));
+        self.head.len() >= count
     }
 
     /// The next frame, as far as it has come; frames that do not matter are left out.
@@ -158,21 +186,23 @@ impl Decoder {
     pub fn next_frame(&mut self) -> Result<Option<Frame>, Malformed> {
         loop {
             if let Some((stream, left, fin)) = self.data {
-                if left > 0 && self.buffer.is_empty() {
+                if left > 0 && self.piece.is_empty() {
                     return Ok(None);
                 }
-                let data = self.buffer.split_to(left.min(self.buffer.len())).freeze();
+                let data = self.piece.split_to(left.min(self.piece.len()));
                 let left = left - data.len();
                 self.data = (left > 0).then_some((stream, left, fin));
                 return Ok(Some(Frame::Data { stream, data, fin: fin && left == 0 }));
             }
-            let Some(head) = self.buffer.first_chunk::<8>() else { return Ok(None) };
-            let mut head = &head[..];
+            if !self.has(8) {
+                return Ok(None);
+            }
+            let mut head = self.head.as_ref();
             let (first, second) = (head.get_u32(), head.get_u32());
             let (flags, length) = (second >> 24, usize::try_from(second & 0x00ff_ffff).unwrap_or(MOST));
             let fin = flags & u32::from(FIN) != 0;
             if first >> 31 == 0 {
-                self.buffer.advance(8);
+                self.head.clear();
                 self.data = Some((first, length, fin));
                 continue;
             }
@@ -182,13 +212,12 @@ impl Decoder {
             if length > LONGEST {
                 return Err(Malformed("a control frame that is too long"));
             }
-            if self.buffer.len() < length + 8 {
+            if !self.has(length + 8) {
                 return Ok(None);
             }
-            self.buffer.advance(8);
-            let body = self.buffer.split_to(length);
+            let head = std::mem::take(&mut self.head);
             let kind = u16::try_from(first & 0xffff).unwrap_or(0);
-            if let Some(frame) = self.control(kind, fin, &body)? {
+            if let Some(frame) = self.control(kind, fin, head.get(8..).unwrap_or_default())? {
                 return Ok(Some(frame));
             }
         }
@@ -252,6 +281,14 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn data_is_framed_in_place() {
+        let mut buffer = BytesMut::zeroed(HEAD);
+        buffer.extend_from_slice(b"hello");
+        let frame = Frame::Data { stream: 7, data: Bytes::from_static(b"hello"), fin: false };
+        assert_eq!(data_frame(7, buffer), Encoder::default().encode(&frame));
+    }
+
     proptest! {
         #[test]
         fn come_back_in_pieces_of_any_size(sent in proptest::collection::vec(frames(), 0..12), size in 1..64usize) {
@@ -260,7 +297,7 @@ mod tests {
             let mut decoder = Decoder::default();
             let mut received: Vec<Frame> = Vec::new();
             for piece in bytes.chunks(size) {
-                decoder.feed(piece);
+                decoder.feed(Bytes::copy_from_slice(piece));
                 while let Some(frame) = decoder.next_frame().expect("frames") {
                     // Pieces of one frame are joined.
                     match (received.last_mut(), frame) {
@@ -292,7 +329,7 @@ mod tests {
         #[test]
         fn never_panics(noise in proptest::collection::vec(any::<u8>(), 0..200)) {
             let mut decoder = Decoder::default();
-            decoder.feed(&noise);
+            decoder.feed(noise.into());
             while let Ok(Some(_)) = decoder.next_frame() {}
         }
     }

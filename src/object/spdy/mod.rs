@@ -7,7 +7,7 @@
 mod frame;
 mod headers;
 
-pub use frame::{Decoder, Encoder, Frame};
+pub use frame::{Decoder, Encoder, Frame, HEAD, data_frame};
 pub use headers::Headers;
 
 /// The subprotocol of a websocket in which these frames flow.

@@ -56,6 +56,18 @@ impl Destination {
             .map_err(|error| self.named(parts, "open", error))
     }
 
+    /// Removes a file that was made before, as far as that is possible.
+    pub fn remove(&self, parts: &[String]) {
+        let Some((name, folders)) = parts.split_last() else {
+            // Not a pipe or a device that the user named.
+            if std::fs::symlink_metadata(&self.root).is_ok_and(|meta| meta.is_file()) {
+                let _ = std::fs::remove_file(&self.root);
+            }
+            return;
+        };
+        let _ = self.reach(folders).and_then(|folder| folder.remove(name));
+    }
+
     fn reach(&self, parts: &[String]) -> io::Result<Folder> {
         std::fs::create_dir_all(&self.root)?;
         parts.iter().try_fold(Folder::open(&self.root)?, |folder, part| folder.below(part))
@@ -82,6 +94,10 @@ impl Folder {
             Err(error) => return Err(error.into()),
         }
         Ok(Self(openat(&self.0, name, Self::FLAGS | OFlags::NOFOLLOW, Mode::empty())?))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.0, name, rustix::fs::AtFlags::empty())?)
     }
 
     fn file(&self, name: &str, create: bool) -> io::Result<File> {
@@ -122,6 +138,10 @@ impl Folder {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => Ok(Self(path)),
         }
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        std::fs::remove_file(self.plain(name)?)
     }
 
     fn file(&self, name: &str, create: bool) -> io::Result<File> {

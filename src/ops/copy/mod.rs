@@ -4,6 +4,7 @@
 mod beneath;
 mod pack;
 pub mod path;
+mod progress;
 pub mod unpack;
 
 use std::io::{self, Write as _};
@@ -21,7 +22,9 @@ use crate::client::request::{Call, Endpoint};
 use crate::client::streams::{self, Failed, Flow, Sink};
 use crate::error::Exit;
 use crate::object::{Meta, Object};
+use crate::terminal::signals;
 use path::FileSpec;
+use progress::{Count, Progress};
 use unpack::{Message, Plan};
 
 /// How long a container may take to say whether a path is a folder.
@@ -108,6 +111,28 @@ fn ended(ctx: &Context, error: anyhow::Error) -> anyhow::Error {
     }
 }
 
+/// The files and folders of a container whose paths begin like this, folders with a slash at their end: for
+/// whoever is typing a path.
+///
+/// # Errors
+/// What the server refuses, and a container without `ls`.
+pub async fn list(ctx: &Context, typed: &FileSpec) -> anyhow::Result<Vec<String>> {
+    let container = Container::find(ctx, typed, &Wish::default(), |_| {}).await?;
+    let folder = typed.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let slash = if typed.path.contains('/') { "/" } else { "" };
+    let shown = if folder.is_empty() && slash.is_empty() { "." } else { &format!("{folder}/") };
+    let mut text = Vec::new();
+    let nowhere: Sink<'_> = Box::new(|_| Ok(()));
+    let stdout: Sink<'_> = Box::new(|data| {
+        text.extend_from_slice(data);
+        Ok(())
+    });
+    container.run(&["ls", "-1Ap", "--", shown], None, stdout, nowhere).await?;
+    let text = String::from_utf8_lossy(&text);
+    let names = text.lines().filter(|name| !name.chars().any(char::is_control));
+    Ok(names.map(|name| format!("{folder}{slash}{name}")).filter(|path| path.starts_with(&typed.path)).collect())
+}
+
 /// Copies a file or folder into a container.
 ///
 /// # Errors
@@ -131,11 +156,13 @@ pub async fn to_container(ctx: &Context, source: &FileSpec, target: &FileSpec, w
     let (pieces, stdin) = mpsc::channel(WAITING);
     let source = source.path.clone();
     let (done, mut packed) = tokio::sync::oneshot::channel();
+    let progress = Progress::new(ctx);
+    let count = progress.count();
     // A thread of its own: reading files waits, and what it reads flows on meanwhile.
-    std::thread::spawn(move || done.send(pack::pack(Path::new(&source), &name, pieces)));
+    std::thread::spawn(move || done.send(pack::pack(Path::new(&source), &name, pieces, &count)));
     let stdout: Sink<'_> = Box::new(|data| ctx.streams.out().write_all(data));
     let stderr: Sink<'_> = Box::new(|data| ctx.streams.err().write_all(data));
-    let result = container.run(&command, Some(stdin), stdout, stderr).await;
+    let result = progress.beside(container.run(&command, Some(stdin), stdout, stderr)).await;
     // What could not be read here is why the container got less.
     if let Ok(Err(error)) = packed.try_recv() {
         return Err(error);
@@ -178,7 +205,13 @@ pub async fn from_container(ctx: &Context, source: &FileSpec, target: &FileSpec,
         done.send(result)
     });
     let tell = || warnings.try_iter().for_each(|text| ctx.streams.say(text));
-    let result = fetch(&container, &source.path, wish.retries, &feed, &tell, &say).await;
+    let progress = Progress::new(ctx);
+    let count = progress.count();
+    // What is under way is taken back, then.
+    let result = tokio::select! {
+        result = progress.beside(fetch(&container, &source.path, wish.retries, &feed, &count, &tell, &say)) => result,
+        _ = signals::asked_to_end() => Err(anyhow::anyhow!("interrupted")),
+    };
     drop(feed);
     let unpacked = unpacked.await.unwrap_or_else(|_| Err(anyhow::anyhow!("writing the files ended early")));
     tell();
@@ -195,6 +228,7 @@ async fn fetch(
     path: &str,
     retries: i64,
     feed: &SyncSender<Message>,
+    count: &Count,
     tell: &dyn Fn(),
     say: &dyn Fn(String) -> io::Result<()>,
 ) -> anyhow::Result<()> {
@@ -213,6 +247,7 @@ async fn fetch(
         let stdout: Sink<'_> = Box::new(|data| {
             tell();
             received += data.len() as u64;
+            count.add(data.len());
             let sent = feed.send(Message::Data(Bytes::copy_from_slice(data)));
             sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
         });

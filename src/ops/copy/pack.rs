@@ -9,15 +9,17 @@ use bytes::Bytes;
 use tar::{Builder, EntryType, Header, HeaderMode};
 use tokio::sync::mpsc;
 
+use super::progress::Count;
+
 /// Bytes of a piece.
 const PIECE: usize = 32 * 1024;
 
-/// Writes an archive of a file or folder, whose name in it is `name`. Links are kept as links.
+/// Writes an archive of a file or folder, whose name in it is `name`, and counts its bytes. Links are kept as links.
 ///
 /// # Errors
 /// What cannot be read; a reader that has gone is no error.
-pub fn pack(source: &Path, name: &str, pieces: mpsc::Sender<Bytes>) -> anyhow::Result<()> {
-    let mut builder = Builder::new(BufWriter::with_capacity(PIECE, Pieces(pieces)));
+pub fn pack(source: &Path, name: &str, pieces: mpsc::Sender<Bytes>, count: &Count) -> anyhow::Result<()> {
+    let mut builder = Builder::new(BufWriter::with_capacity(PIECE, Pieces(pieces, count)));
     let result = entries(&mut builder, source, name).and_then(|()| {
         let mut rest = builder.into_inner()?;
         rest.flush()?;
@@ -93,11 +95,12 @@ impl Read for Exactly {
 }
 
 /// Hands on what is written.
-struct Pieces(mpsc::Sender<Bytes>);
+struct Pieces<'a>(mpsc::Sender<Bytes>, &'a Count);
 
-impl Write for Pieces {
+impl Write for Pieces<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.0.blocking_send(Bytes::copy_from_slice(data)).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        self.1.add(data.len());
         Ok(data.len())
     }
 

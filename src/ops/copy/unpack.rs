@@ -2,6 +2,7 @@
 //! out of the destination, no link is made or followed, and nothing but files and folders is written.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender};
 
@@ -89,11 +90,29 @@ fn entries(archive: &mut Archive<Pieces>, plan: &Plan, warn: &dyn Fn(String)) ->
                 _ => warn(format!("warning: skipping hard link: {place:?} -> {:?}", target(&entry))),
             }
         } else if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
-            io::copy(&mut entry, &mut destination.create(&parts)?)?;
+            // What the library makes of a sparse file is longer than what is sent of it.
+            let size = (!kind.is_gnu_sparse()).then(|| entry.size());
+            let mut file = destination.create(&parts)?;
+            if let Err(error) = whole(&mut entry, &mut file, size) {
+                drop(file);
+                // Half a file must not pass for one.
+                destination.remove(&parts);
+                warn(format!("warning: {place:?} did not come whole and is removed"));
+                return Err(error.into());
+            }
             written.insert(parts);
         } else {
             warn(format!("warning: skipping {place:?}: it is no file, no folder and no link"));
         }
+    }
+    Ok(())
+}
+
+/// Copies all of an entry.
+fn whole(entry: &mut Entry<'_, impl Read>, file: &mut File, size: Option<u64>) -> io::Result<()> {
+    let count = io::copy(entry, file)?;
+    if size.is_some_and(|size| size != count) {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "unexpected EOF"));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Ports of this machine that lead to a pod.
 
 pub mod ports;
+pub mod route;
 
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,9 +15,9 @@ use tokio::task::JoinSet;
 
 use super::change::say_as_klog;
 use super::context::Context;
-use crate::client::streams::forward::Tunnel;
 use crate::terminal::signals;
 use ports::Pair;
+use route::{Route, Way};
 
 /// An address to listen on, and whether another one may stand in for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +54,18 @@ pub fn addresses(texts: &[String]) -> anyhow::Result<Vec<Address>> {
     Ok(addresses)
 }
 
-/// A connection that came, and where it is to go.
-type Accepted = (TcpStream, Pair);
+/// A connection that came: to which of the pairs, and to which port of this machine.
+type Accepted = (TcpStream, usize, u16);
 
-/// Listens and forwards until the way to the pod is lost or the process is asked to end.
+/// How a connection ended: its ports, and why it failed.
+type Ended = (u16, u16, Result<(), String>);
+
+/// Listens and forwards until the way to the pod is lost or the process is asked to end. With a route, the
+/// loss of a pod is no end: connections wait until there is the next one.
 ///
 /// # Errors
 /// No port could be opened; the way is lost.
-pub async fn run(ctx: &Context, tunnel: Tunnel, addresses: &[Address], pairs: &[Pair]) -> anyhow::Result<()> {
+pub async fn run(ctx: &Context, way: Way, addresses: &[Address], route: Option<&Route<'_>>) -> anyhow::Result<()> {
     let say = |line: String| -> io::Result<()> {
         let mut out = ctx.streams.out();
         writeln!(out, "{line}")?;
@@ -70,42 +75,66 @@ pub async fn run(ctx: &Context, tunnel: Tunnel, addresses: &[Address], pairs: &[
     let (came, mut coming) = mpsc::channel::<Accepted>(16);
     let mut listeners = JoinSet::new();
     let mut any = false;
-    for pair in pairs {
-        match listen(addresses, *pair, &say, &mut listeners, &came).await {
+    for (index, pair) in way.pairs.iter().enumerate() {
+        match listen(addresses, index, *pair, &say, &mut listeners, &came).await {
             Ok(()) => any = true,
             Err(error) => ctx.streams.say(format!("Unable to listen on port {}: {error}", pair.local)),
         }
     }
     drop(came);
     if !any {
-        let all: Vec<String> = pairs.iter().map(|pair| format!("{{{} {}}}", pair.local, pair.remote)).collect();
+        let all: Vec<String> = way.pairs.iter().map(|pair| format!("{{{} {}}}", pair.local, pair.remote)).collect();
         bail!("unable to listen on any of the requested ports: [{}]", all.join(" "));
     }
-    let tunnel = Arc::new(tunnel);
-    let mut connections: JoinSet<(Pair, Result<(), String>)> = JoinSet::new();
+    let mut way = Arc::new(way);
+    let mut connections: JoinSet<Ended> = JoinSet::new();
     loop {
-        tokio::select! {
-            Some((stream, pair)) = coming.recv() => {
-                say(format!("Handling connection for {}", pair.local))?;
-                let tunnel = Arc::clone(&tunnel);
-                connections.spawn(async move { (pair, tunnel.forward(stream, pair.remote).await) });
+        let (endpoint, uid) = way.identity();
+        let left = async {
+            match route {
+                Some(_) => Way::left(endpoint, uid, ctx).await,
+                None => std::future::pending().await,
             }
-            Some(Ok((pair, result))) = connections.join_next() => {
-                if let Err(error) = result {
-                    let text = format!("an error occurred forwarding {} -> {}: {error}", pair.local, pair.remote);
+        };
+        let mut left = std::pin::pin!(left);
+        loop {
+            tokio::select! {
+                Some((stream, index, local)) = coming.recv() => {
+                    say(format!("Handling connection for {local}"))?;
+                    let Some(remote) = way.pairs.get(index).map(|pair| pair.remote) else { continue };
+                    // What has begun keeps its way, whatever comes after it.
+                    let way = Arc::clone(&way);
+                    connections.spawn(async move { (local, remote, way.tunnel.forward(stream, remote).await) });
+                }
+                Some(Ok((local, remote, result))) = connections.join_next() => {
+                    let Err(error) = result else { continue };
+                    let text = format!("an error occurred forwarding {local} -> {remote}: {error}");
                     let line = format!("\"Unhandled Error\" err={text:?} logger=\"UnhandledError\"");
                     say_as_klog(ctx, 'E', "portforward.go", 522, &line);
+                    // A port where nobody listens does not end the others; a pod that is gone does.
+                    if way.is_gone(ctx).await {
+                        break;
+                    }
                 }
+                () = way.tunnel.lost() => break,
+                () = &mut left => break,
+                _ = signals::asked_to_end() => return Ok(()),
             }
-            () = tunnel.lost() => bail!("lost connection to pod"),
-            _ = signals::asked_to_end() => return Ok(()),
         }
+        let Some(route) = route else { bail!("lost connection to pod") };
+        ctx.streams.say(format!("lost connection to pod {}, waiting for the next one", way.pod()));
+        way = tokio::select! {
+            next = route.reopen() => Arc::new(next),
+            _ = signals::asked_to_end() => return Ok(()),
+        };
+        say(format!("Forwarding to pod {}", way.pod()))?;
     }
 }
 
 /// Opens a port on the addresses.
 async fn listen(
     addresses: &[Address],
+    index: usize,
     mut pair: Pair,
     say: &dyn Fn(String) -> io::Result<()>,
     listeners: &mut JoinSet<()>,
@@ -121,7 +150,7 @@ async fn listen(
                 // A free port that was found counts for the other addresses, too.
                 pair.local = place.port();
                 say(format!("Forwarding from {place} -> {}", pair.remote))?;
-                listeners.spawn(accept(listener, pair, came.clone()));
+                listeners.spawn(accept(listener, index, pair.local, came.clone()));
                 local += usize::from(address.local);
             }
             Err(error) => {
@@ -144,12 +173,12 @@ async fn listen(
     Ok(())
 }
 
-async fn accept(listener: TcpListener, pair: Pair, came: mpsc::Sender<Accepted>) {
+async fn accept(listener: TcpListener, index: usize, local: u16, came: mpsc::Sender<Accepted>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let _ = stream.set_nodelay(true);
-                if came.send((stream, pair)).await.is_err() {
+                if came.send((stream, index, local)).await.is_err() {
                     return;
                 }
             }

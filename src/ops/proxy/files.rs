@@ -1,18 +1,24 @@
 //! Files of a folder, for browsers.
 
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use http::{Method, Response, StatusCode};
+use http::header::{
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, IF_MODIFIED_SINCE, LAST_MODIFIED, RANGE,
+};
+use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Empty, StreamBody};
+use jiff::Timestamp;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
 use tokio::fs::File;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::answer::{Body, elsewhere, html, text};
+use super::answer::{Body, beside, escape, html, text};
 use super::route::encode;
 
 /// Bytes read at a time.
@@ -42,21 +48,28 @@ const TYPES: [(&str, &str); 20] = [
     ("xml", "text/xml; charset=utf-8"),
 ];
 
-/// Answers a request for a path below a folder: a file, or a folder's `index.html` or list.
-pub async fn serve(folder: &Path, method: &Method, path: &str, whole: &str) -> Response<Body> {
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
-    }
-    if let Some(base) = whole.strip_suffix("/index.html") {
-        return elsewhere(&format!("{}/", encode(base)));
+/// Answers a request for a path below a folder: a file, or a folder's `index.html` or list. As Go's file server does, whatever the method.
+pub async fn serve(folder: &Path, asked: &Asked<'_>, path: &str, whole: &str) -> Response<Body> {
+    if whole.ends_with("/index.html") {
+        return beside(&format!("./{}", asked.query));
     }
     let missing = || text(StatusCode::NOT_FOUND, "404 page not found");
     let Some(place) = below(folder, path) else { return missing() };
-    match answer(&place, method, whole).await {
+    match answer(&place, asked, whole).await {
         Ok(response) => response,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => text(StatusCode::FORBIDDEN, "403 Forbidden"),
         Err(_) => missing(),
     }
+}
+
+/// What of a request matters for files.
+pub struct Asked<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its query with the question mark, or nothing.
+    pub query: &'a str,
 }
 
 /// The file's place; none for names that mean more than one part of a path.
@@ -72,35 +85,96 @@ fn below(folder: &Path, path: &str) -> Option<PathBuf> {
     Some(place)
 }
 
-async fn answer(place: &Path, method: &Method, whole: &str) -> io::Result<Response<Body>> {
+async fn answer(place: &Path, asked: &Asked<'_>, whole: &str) -> io::Result<Response<Body>> {
     let meta = tokio::fs::metadata(place).await?;
+    let name = encode(whole.trim_end_matches('/').rsplit('/').next().unwrap_or_default());
     if !meta.is_dir() {
         return if whole.ends_with('/') {
-            Ok(elsewhere(&encode(whole.trim_end_matches('/'))))
+            Ok(beside(&format!("../{name}{}", asked.query)))
         } else {
-            send(place, method).await
+            send(place, asked).await
         };
     }
     if !whole.ends_with('/') {
-        return Ok(elsewhere(&format!("{}/", encode(whole))));
+        return Ok(beside(&format!("{name}/{}", asked.query)));
     }
     let index = place.join("index.html");
     if tokio::fs::metadata(&index).await.is_ok_and(|meta| meta.is_file()) {
-        return send(&index, method).await;
+        return send(&index, asked).await;
     }
-    list(place).await
+    let mut response = list(place).await?;
+    date(&mut response, &meta);
+    Ok(response)
 }
 
-async fn send(place: &Path, method: &Method) -> io::Result<Response<Body>> {
+/// The form of dates in headers (RFC 9110, 5.6.7).
+const DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
+
+fn changed(meta: &Metadata) -> Option<Timestamp> {
+    let time = Timestamp::try_from(meta.modified().ok()?).ok()?;
+    Timestamp::from_second(time.as_second()).ok()
+}
+
+fn date(response: &mut Response<Body>, meta: &Metadata) {
+    let text = changed(meta).and_then(|time| strtime::format(DATE, time.to_zoned(TimeZone::UTC).datetime()).ok());
+    if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        response.headers_mut().insert(LAST_MODIFIED, value);
+    }
+}
+
+/// Whether the client has the file as it is now.
+fn is_known(headers: &HeaderMap, meta: &Metadata) -> bool {
+    let since = headers.get(IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
+    let since = since.and_then(|text| strtime::parse(DATE, text).ok()?.to_datetime().ok());
+    let since = since.and_then(|time| TimeZone::UTC.to_timestamp(time).ok());
+    changed(meta).zip(since).is_some_and(|(changed, since)| changed <= since)
+}
+
+/// The part of a file that is asked for, as its first byte and the one after its last; none for all of it.
+/// Several parts at once may be answered with the whole (RFC 9110, 14.2).
+///
+/// # Errors
+/// It lies behind the file's end.
+fn part(headers: &HeaderMap, length: u64) -> Result<Option<(u64, u64)>, ()> {
+    let range = headers.get(RANGE).and_then(|value| value.to_str().ok()?.strip_prefix("bytes="));
+    let Some((from, to)) = range.and_then(|range| range.split_once('-')) else { return Ok(None) };
+    let found = match (from.trim().parse::<u64>(), to.trim().parse::<u64>()) {
+        (Ok(from), Ok(to)) if from <= to => (from, to.saturating_add(1).min(length)),
+        (Ok(from), Err(_)) if to.trim().is_empty() => (from, length),
+        (Err(_), Ok(last)) if from.trim().is_empty() => (length.saturating_sub(last), length),
+        _ => return Ok(None),
+    };
+    if found.0 < found.1 { Ok(Some(found)) } else { Err(()) }
+}
+
+async fn send(place: &Path, asked: &Asked<'_>) -> io::Result<Response<Body>> {
     let meta = tokio::fs::metadata(place).await?;
     // A pipe would be waited for.
     if !meta.is_file() {
         return Err(io::ErrorKind::NotFound.into());
     }
-    let file = File::open(place).await?;
+    let reads = matches!(*asked.method, Method::GET | Method::HEAD);
+    if reads && is_known(asked.headers, &meta) {
+        let mut response = text(StatusCode::NOT_MODIFIED, "");
+        *response.body_mut() = Empty::new().map_err(|never| match never {}).boxed_unsync();
+        response.headers_mut().clear();
+        date(&mut response, &meta);
+        return Ok(response);
+    }
+    let size = meta.len();
+    let Ok(part) = part(asked.headers, size) else {
+        let mut response = text(StatusCode::RANGE_NOT_SATISFIABLE, "invalid range: failed to overlap");
+        response.headers_mut().insert(CONTENT_RANGE, header(&format!("bytes */{size}"))?);
+        return Ok(response);
+    };
+    let (from, to) = part.unwrap_or((0, size));
+    let mut file = File::open(place).await?;
+    if from > 0 {
+        file.seek(io::SeekFrom::Start(from)).await?;
+    }
     let end = place.extension().and_then(|end| end.to_str()).unwrap_or_default().to_ascii_lowercase();
     let kind = TYPES.iter().find(|(own, _)| *own == end).map_or("application/octet-stream", |(_, kind)| kind);
-    let length = if *method == Method::HEAD { 0 } else { meta.len() };
+    let length = if *asked.method == Method::HEAD { 0 } else { to - from };
     let pieces = stream::unfold((file, length), |(mut file, left)| async move {
         if left == 0 {
             return None;
@@ -116,9 +190,20 @@ async fn send(place: &Path, method: &Method) -> io::Result<Response<Body>> {
         }
     });
     let mut response = Response::new(StreamBody::new(pieces).boxed_unsync());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(meta.len()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(to - from));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if part.is_some() {
+        headers.insert(CONTENT_RANGE, header(&format!("bytes {from}-{}/{size}", to - 1))?);
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    date(&mut response, &meta);
     Ok(response)
+}
+
+fn header(text: &str) -> io::Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(io::Error::other)
 }
 
 async fn list(place: &Path) -> io::Result<Response<Body>> {
@@ -144,17 +229,30 @@ fn relative(name: &str) -> String {
     if name.contains(':') { format!("./{name}") } else { name.to_owned() }
 }
 
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&#34;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_part_that_is_meant() {
+        for (range, want) in [
+            ("", Ok(None)),
+            ("bytes=0-3", Ok(Some((0, 4)))),
+            ("bytes=2-", Ok(Some((2, 10)))),
+            ("bytes=-3", Ok(Some((7, 10)))),
+            ("bytes=-30", Ok(Some((0, 10)))),
+            ("bytes=5-900", Ok(Some((5, 10)))),
+            ("bytes=10-", Err(())),
+            ("bytes=-0", Err(())),
+            ("bytes=4-2", Ok(None)),
+            ("bytes=0-1,3-4", Ok(None)),
+            ("lines=0-1", Ok(None)),
+        ] {
+            let mut headers = HeaderMap::new();
+            if !range.is_empty() {
+                headers.insert(RANGE, HeaderValue::from_static(range));
+            }
+            assert_eq!(part(&headers, 10), want, "{range}");
         }
     }
-    out
 }

@@ -23,7 +23,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client::transport::{BoxError, Transport, Upgrade};
-use answer::{Body, elsewhere, text};
+use answer::{Body, elsewhere, malformed, text};
 use filter::Filter;
 pub use route::Prefixes;
 use route::Route;
@@ -96,9 +96,11 @@ impl Proxy {
             }
             Route::File(path) => {
                 let prefix = self.prefixes.files.as_deref().unwrap_or_default();
-                files::serve(&self.folder, request.method(), &path, &format!("{prefix}{path}")).await
+                let asked = files::Asked { method: request.method(), headers: request.headers(), query: &query };
+                files::serve(&self.folder, &asked, &path, &format!("{prefix}{path}")).await
             }
-            Route::Elsewhere(target) => elsewhere(&format!("{target}{query}")),
+            Route::Elsewhere(target) => elsewhere(&format!("{target}{query}"), request.method()),
+            Route::Malformed => malformed(),
             Route::Nowhere => text(StatusCode::NOT_FOUND, "404 page not found"),
         }
     }

@@ -20,12 +20,14 @@ pub enum Route {
     Elsewhere(String),
     /// Nowhere.
     Nowhere,
+    /// It is no path.
+    Malformed,
 }
 
 impl Prefixes {
     /// Finds where a path leads, percent-encoded as it came. The longest prefix counts.
     pub fn route(&self, raw: &str) -> Route {
-        let Some(path) = decode(raw) else { return Route::Nowhere };
+        let Some(path) = decode(raw) else { return Route::Malformed };
         let cleaned = clean(&path);
         if cleaned != path {
             return Route::Elsewhere(encode(&cleaned));
@@ -118,8 +120,8 @@ mod tests {
             ("/", "/static/../api", elsewhere("/api")),
             ("/", "/static/%2e%2e/api", elsewhere("/api")),
             ("/", "//api//v1/", elsewhere("/api/v1/")),
-            ("/", "/%zz", Route::Nowhere),
-            ("/", "/%ff", Route::Nowhere),
+            ("/", "/%zz", Route::Malformed),
+            ("/", "/%ff", Route::Malformed),
             ("/custom/", "/custom/api/v1/a%20b", api("/api/v1/a b", "/api/v1/a%20b")),
             ("/custom/", "/custom", elsewhere("/custom/")),
             ("/custom/", "/%63ustom/x y", api("/x y", "/x%20y")),

@@ -1,0 +1,189 @@
+//! Sessions in a terminal: sizes, signals, connections that break, and that the terminal is put back as it was.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+
+use super::bench::{Cluster, until};
+
+/// A terminal, with what it shows.
+struct Terminal {
+    master: OwnedFd,
+    name: String,
+    shown: Arc<Mutex<String>>,
+    /// Kept open, so that the terminal stays.
+    slave: File,
+}
+
+impl Terminal {
+    fn new() -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
+        let name = ptsname(&master, Vec::new()).expect("its name").into_string().expect("a path");
+        let slave = File::options().read(true).write(true).open(&name).expect("the other side");
+        let (shown, mut from) = (Arc::new(Mutex::new(String::new())), File::from(master.try_clone().expect("a copy")));
+        let text = Arc::clone(&shown);
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(count @ 1..) = from.read(&mut piece) {
+                text.lock().expect("no panic").push_str(&String::from_utf8_lossy(&piece[..count]));
+            }
+        });
+        let terminal = Self { master, name, shown, slave };
+        terminal.resize(101, 33);
+        terminal
+    }
+
+    fn resize(&self, columns: u16, rows: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.master, size).expect("a size");
+    }
+
+    /// Starts a command that has this terminal, and is told of its changes as one in the foreground is.
+    fn start(&self, mut command: Command) -> Child {
+        let slave = || File::options().read(true).write(true).open(&self.name).expect("the other side");
+        command.stdin(slave()).stdout(slave()).stderr(slave()).env("TERM", "xterm").spawn().expect("it starts")
+    }
+
+    fn kind(&self, text: &str) {
+        File::from(self.master.try_clone().expect("a copy")).write_all(text.as_bytes()).expect("typed");
+    }
+
+    fn shows(&self, text: &str) {
+        until(&format!("{text:?} is shown"), || self.shown.lock().expect("no panic").contains(text));
+    }
+
+    /// Whether lines are edited and keys shown: as it is when nobody has taken the terminal over.
+    fn is_usual(&self) -> bool {
+        tcgetattr(&self.slave).expect("modes").local_modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+    }
+}
+
+/// How a child ended: its code, or the signal that ended it, below zero.
+fn end(child: &mut Child) -> i32 {
+    use std::os::unix::process::ExitStatusExt as _;
+    until("it ends", || child.try_wait().expect("a state").is_some());
+    let status = child.wait().expect("ended");
+    status.code().unwrap_or_else(|| -status.signal().unwrap_or(0))
+}
+
+fn signal(child: &Child, signal: rustix::process::Signal) {
+    let id = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(id, signal).expect("sent");
+}
+
+#[test]
+fn a_terminal_is_handed_over_and_put_back() {
+    use rustix::process::Signal;
+    let cluster = Cluster::new();
+    if !cluster.runs_processes() {
+        return;
+    }
+    let kctl = cluster.kctl();
+    let session = ["exec", "-it", "web", "--", "sh"];
+    for (how, code) in [("exit", 5), ("terminate", 1), ("interrupt", 1), ("hang up", 1)] {
+        let terminal = Terminal::new();
+        let mut child = terminal.start(kctl.command(&cluster, &session));
+        until("the terminal is taken over", || !terminal.is_usual());
+        terminal.kind("stty size; echo a-$((1+1))\n");
+        terminal.shows("33 101");
+        terminal.shows("a-2");
+        // The kernel tells only who controls the terminal.
+        terminal.resize(77, 22);
+        signal(&child, Signal::WINCH);
+        std::thread::sleep(Duration::from_millis(300));
+        terminal.kind("stty size\n");
+        terminal.shows("22 77");
+        match how {
+            "exit" => terminal.kind("exit 5\n"),
+            "terminate" => signal(&child, Signal::TERM),
+            "interrupt" => signal(&child, Signal::INT),
+            _ => signal(&child, Signal::HUP),
+        }
+        assert_eq!(end(&mut child), code, "{how}: {}", terminal.shown.lock().expect("no panic"));
+        assert!(terminal.is_usual(), "{how}: the terminal is left raw");
+    }
+    // Keys are the command's: none of them leaves an exec.
+    let terminal = Terminal::new();
+    let mut child = terminal.start(kctl.command(
+        &cluster,
+        &[
+            "exec",
+            "-it",
+            "web",
+            "--",
+            "sh",
+            "-c",
+            "stty -icanon -echo -ixon min 1; echo ready; dd bs=1 count=3 2>/dev/null | od -c",
+        ],
+    ));
+    terminal.shows("ready");
+    terminal.kind("\x10\x11\x10");
+    terminal.shows("020 021 020");
+    assert_eq!(end(&mut child), 0);
+    assert!(terminal.is_usual());
+    // The server goes in the middle of it.
+    let terminal = Terminal::new();
+    let mut child = terminal.start(kctl.command(&cluster, &session));
+    until("the terminal is taken over", || !terminal.is_usual());
+    terminal.kind("echo b-$((1+1))\n");
+    terminal.shows("b-2");
+    drop(cluster);
+    assert_eq!(end(&mut child), 1);
+    assert!(terminal.is_usual());
+}
+
+/// Texts that would steer a terminal are shown, not sent, wherever lists, descriptions and messages come from the server.
+#[test]
+fn what_a_server_says_steers_no_terminal() {
+    let cluster = Cluster::new();
+    let kctl = cluster.kctl();
+    let hostile = "a\u{1b}]0;title\u{7}b\u{9b}31mc\rd";
+    let object = serde_json::json!({
+        "apiVersion": "v1", "kind": "List", "items": [
+            {
+                "apiVersion": "v1", "kind": "Event", "metadata": {"name": "evil", "namespace": "default"},
+                "involvedObject": {"kind": "Pod", "name": "web", "namespace": "default", "apiVersion": "v1"},
+                "reason": format!("R{hostile}"), "message": format!("M{hostile}"), "type": "Warning",
+                "source": {"component": hostile}, "count": 1,
+                "firstTimestamp": "2026-01-01T00:00:00Z", "lastTimestamp": "2026-01-01T00:00:00Z",
+            },
+            {
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": "evil", "annotations": {"note": hostile}}, "data": {"key": hostile},
+            },
+        ],
+    });
+    kctl.ok(&cluster, &["create", "-f", "-", "-o", "name"], &object.to_string());
+    for args in [
+        &["get", "events"][..],
+        &["events"],
+        &["get", "events", "-o", "wide"],
+        &["describe", "configmap", "evil"],
+        &["describe", "pod", "web"],
+        &["get", "configmap", "evil", "-o", "yaml"],
+        &["get", "configmap", "evil", "-o", "json"],
+        &["get", "--raw", "/api/v1/namespaces/default/pods/a%1bb"],
+        &["get", "configmap", "a\u{1b}b"],
+    ] {
+        let terminal = Terminal::new();
+        let mut child = terminal.start(kctl.command(&cluster, args));
+        end(&mut child);
+        std::thread::sleep(Duration::from_millis(100));
+        let shown = terminal.shown.lock().expect("no panic").replace("\r\n", "\n");
+        assert!(!shown.is_empty(), "{args:?}");
+        let steering = shown.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
+        assert_eq!(steering, None, "{args:?}: {shown:?}");
+    }
+    if cluster.runs_processes() {
+        // What a process writes is its own business.
+        let raw = kctl.ok(&cluster, &["exec", "web", "--", "printf", "a\\033[1mb"], "");
+        assert_eq!(raw, "a\u{1b}[1mb");
+    }
+}
