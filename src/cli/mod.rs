@@ -34,9 +34,11 @@ use crate::ops::environment::Environment;
 use crate::ops::preferences::Preferences;
 use crate::terminal::Streams;
 
+use crate::commands::entry::RECORD;
 use find::{Found, find};
 use flags::Flags;
 use help::Style;
+use scan::Given;
 
 /// The program: reads the process's arguments and environment and runs the command.
 pub fn main() -> ExitCode {
@@ -148,7 +150,7 @@ impl Line<'_> {
         self.plugin()?;
         let entry = self.found.command();
         let command = entry.and_then(Entry::flags);
-        let local = command.as_ref().map_or_else(Flags::none, Flags::of);
+        let local = command.as_ref().map_or_else(Flags::none, Flags::of).switched_on(&self.context.env);
         if let Some(complaint) = slides::complaint(program.name(), self.words, &[&local, &self.global]) {
             bail!(complaint);
         }
@@ -167,6 +169,9 @@ impl Line<'_> {
             bail!(missing);
         }
         self.context.overrides = global::overrides(&scanned.global).map_err(|why| self.flag_error(&why))?;
+        if scanned.local.iter().any(|(name, given)| name == RECORD && *given == Given::Switch(true)) {
+            self.context.change_cause = Some(scanned.line(program.name(), &self.found.given));
+        }
         let matches = |command: Option<clap::Command>| {
             let command = command.unwrap_or_else(|| crate::commands::entry::bare(entry.name));
             scan::parse(command, &scanned.local, &scanned.args, scanned.dash).map_err(|why| self.flag_error(&why))

@@ -196,6 +196,7 @@ impl Editing<'_> {
                 Mode::Create => {
                     let mut object = object;
                     last_applied::update(self.save_config, &mut object);
+                    self.ctx.record(&mut object);
                     let created = write::create(self.ctx.client().await?, &info, object, &self.write).await?;
                     self.report.print("created", created)?;
                 }
@@ -227,6 +228,7 @@ impl Editing<'_> {
         if self.save_config {
             last_applied::record(&mut object);
         }
+        self.ctx.record(&mut object);
         if *original == object {
             return self.report.print("skipped", object);
         }
