@@ -211,6 +211,31 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// What `shared_flags.rs` tries with the lines of its table.
+fn shared(named: &mut Named) {
+    const FORMATS: &[&str] = &["template", "allow-missing-template-keys", "save-config", "validate", "output"];
+    const MANAGED: &[&str] = &["show-managed-fields", "field-manager"];
+    const FILES: &[&str] = &["filename", "recursive", "kustomize"];
+    let command = global::command();
+    let global = Flags::of(&command);
+    for line in read(&repository("tests/data/parity/shared.txt")).lines().filter(|line| !line.starts_with('#')) {
+        let words: Vec<String> = line.split(" | ").next().unwrap().split(' ').map(str::to_owned).collect();
+        let found = find(&words, &global);
+        let Some(command) = found.command().and_then(|entry| entry.flags()) else { continue };
+        let flags = Flags::of(&command);
+        let files = words.iter().any(|word| word.starts_with('{') && word.ends_with("s}"));
+        let managed = MANAGED.iter().all(|flag| flags.long(flag).is_some());
+        let tried: Vec<&str> = match () {
+            () if files => FILES.to_vec(),
+            () if words.iter().any(|word| word == "-l" || word == "--all") => vec!["dry-run"],
+            () if managed => [FORMATS, MANAGED].concat(),
+            () => FORMATS.to_vec(),
+        };
+        named.0.extend(tried.iter().map(|flag| (found.spoken(), (*flag).to_owned())));
+        named.line(&words);
+    }
+}
+
 /// What all tests name.
 fn named() -> Named {
     let mut named = Named::default();
@@ -225,6 +250,7 @@ fn named() -> Named {
             named.shell(line);
         }
     }
+    shared(&mut named);
     let sources: Vec<PathBuf> = files_below(&repository("tests"), "rs");
     for file in sources.iter().filter(|file| !file.ends_with("parity.rs")) {
         named.rust(&read(file));
