@@ -13,6 +13,7 @@
 //! | [`terminal`] | the process's streams, width and prompts |
 //! | [`backend`] | the bundled cluster: store, API, controllers, scheduler, kubelet |
 //! | [`object`] | dynamic objects and Kubernetes facts, without I/O |
+//! | [`go`] | how Go quotes and sorts, which shows in what kubectl prints |
 //! | [`error`] | the kinds of error that decide words and exit codes |
 //!
 //! Nothing in `client` names `backend`, and `backend` stands on `object` and `output::columns`
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod error;
+pub mod go;
 pub mod object;
 pub mod ops;
 pub mod output;

@@ -8,22 +8,23 @@ use std::path::Path;
 
 /// A room, and the rooms that it may use besides itself.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("cli", &["commands", "ops", "client", "output", "terminal", "backend", "object", "error"]),
-    ("commands", &["ops", "client", "output", "terminal", "object", "error"]),
-    ("ops", &["client", "output", "terminal", "object", "error"]),
-    ("client", &["object", "error"]),
-    ("output", &["terminal", "object", "error"]),
-    ("terminal", &["error"]),
-    ("backend", &["object", "output::columns"]),
-    ("object", &[]),
-    ("error", &["object"]),
+    ("cli", &["commands", "ops", "client", "output", "terminal", "backend", "object", "go", "error"]),
+    ("commands", &["ops", "client", "output", "terminal", "object", "go", "error"]),
+    ("ops", &["client", "output", "terminal", "object", "go", "error"]),
+    ("client", &["object", "go", "error"]),
+    ("output", &["terminal", "object", "go", "error"]),
+    ("terminal", &["go", "error"]),
+    ("backend", &["object", "go", "output::columns"]),
+    ("object", &["go"]),
+    ("go", &[]),
+    ("error", &["object", "go"]),
 ];
 
 /// Parts of rooms that are held to more: they know no Kubernetes.
 const NO_OBJECTS: &[&str] = &["output/template", "output/jsonpath"];
 /// The same within `object`, where what knows Kubernetes is named.
 const NO_KUBERNETES: (&str, &str, &[&str]) =
-    ("object/cel/", "object/cel/library/", &["object::cel", "object::number", "object::time"]);
+    ("object/cel/", "object/cel/library/", &["object::cel", "object::number", "object::time", "go"]);
 
 struct Source {
     /// The path below `src`, with `/`.

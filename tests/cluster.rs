@@ -23,7 +23,8 @@ struct Cluster {
 impl Cluster {
     fn new() -> Self {
         let clock = Clock::manual(time::parse_rfc3339("2026-01-02T03:04:05Z").expect("a time"));
-        let options = Options { dir: None, clock: clock.clone(), seed: Some(1), nodes: 3 };
+        let options =
+            Options { dir: None, clock: clock.clone(), seed: Some(1), nodes: 3, disabled: Default::default() };
         Self { handle: backend::open(options).expect("opens"), clock }
     }
 

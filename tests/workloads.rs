@@ -34,11 +34,18 @@ impl Cluster {
     fn open(name: &str, clock: Clock) -> Self {
         let folder = std::env::temp_dir().join(format!("kctl-cluster-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
-        let handle =
-            Handle::open(Options { dir: None, clock: clock.clone(), seed: Some(7), nodes: 3 }).expect("a cluster");
+        let handle = Handle::open(Options {
+            dir: None,
+            clock: clock.clone(),
+            seed: Some(7),
+            nodes: 3,
+            disabled: Default::default(),
+        })
+        .expect("a cluster");
         let mut all = controllers::all(&kctl::backend::trust::Trust::default());
         all.push(Box::new(Kubelet::new()));
         let bundle = Bundle {
+            disabled: Default::default(),
             store: handle.api().store().clone(),
             clock: clock.clone(),
             seed: Some(7),
@@ -182,7 +189,13 @@ async fn a_rolling_update_loses_no_request() {
     let folder = std::env::temp_dir().join(format!("kctl-cluster-rolling-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     let clock = Clock::System;
-    let cluster = Options { dir: Some(folder.clone()), clock: clock.clone(), seed: Some(7), nodes: 3 };
+    let cluster = Options {
+        dir: Some(folder.clone()),
+        clock: clock.clone(),
+        seed: Some(7),
+        nodes: 3,
+        disabled: Default::default(),
+    };
     let (told, ready) = tokio::sync::oneshot::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let options = serve::Options::new(folder.clone(), clock.now());

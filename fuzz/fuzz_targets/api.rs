@@ -21,7 +21,7 @@ static RUNTIME: LazyLock<Runtime> =
 fuzz_target!(|input: &str| {
     RUNTIME.block_on(async {
         let clock = Clock::manual(Timestamp::from_second(1_750_000_000).expect("a time"));
-        let options = Options { dir: None, clock, seed: Some(1), nodes: 1 };
+        let options = Options { dir: None, clock, seed: Some(1), nodes: 1, disabled: Default::default() };
         let handle = Handle::open(options).expect("a cluster");
         for text in input.split("####\n").take(8) {
             let mut lines = text.splitn(3, '\n');

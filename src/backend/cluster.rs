@@ -29,7 +29,7 @@ pub(super) fn open_with(
     options: Options,
     more: impl FnOnce(&Handle) -> Vec<Box<dyn Controller>>,
 ) -> anyhow::Result<Handle> {
-    let (folder, clock, seed) = (options.dir.clone(), options.clock.clone(), options.seed);
+    let (folder, clock, seed, disabled) = (options.dir.clone(), options.clock.clone(), options.seed, options.disabled);
     let handle = Handle::open(options)?;
     let mut controllers: Vec<Box<dyn Controller>> = all(handle.api().trust());
     controllers.push(Box::new(Kubelet::new()));
@@ -45,7 +45,7 @@ pub(super) fn open_with(
         None => Box::new(()),
     };
     let store = handle.api().store().clone();
-    let bundle = Bundle { store, clock: clock.clone(), seed, controllers, logs, waiting: waiting.clone() };
+    let bundle = Bundle { store, clock: clock.clone(), seed, disabled, controllers, logs, waiting: waiting.clone() };
     let engine = Arc::new(engine(bundle, folder.as_deref()));
     handle.set_engine(Arc::new(Mover { engine, clock, waiting, running: AtomicBool::new(false) }));
     Ok(handle)

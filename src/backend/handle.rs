@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::api::{self, Api, Body, Nodes};
 use super::bootstrap;
 use super::kubelet::access::Waiter;
+use super::registry::DisabledPlugins;
 use super::store::Store;
 use crate::object::Status;
 use crate::object::clock::Clock;
@@ -37,6 +38,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// How many nodes a new cluster has.
     pub nodes: usize,
+    /// The admission plugins that it goes without.
+    pub disabled: DisabledPlugins,
 }
 
 /// What moves the cluster: controllers, scheduler, kubelet.
@@ -81,7 +84,7 @@ impl Handle {
             }
             None => Store::memory()?,
         };
-        let api = Api::new(store, options.clock, options.seed);
+        let api = Api::without(options.disabled, store, options.clock, options.seed);
         bootstrap::run(&api, options.nodes, options.seed)?;
         let (nodes, engine) = (OnceLock::new(), OnceLock::new());
         Ok(Self { shared: Arc::new(Shared { api, nodes, engine }) })
@@ -154,12 +157,12 @@ impl Handle {
         let (parts, body) = request.into_parts();
         match Limited::new(body, LONGEST_BODY).collect().await {
             Ok(body) => self.call(Request::from_parts(parts, body.to_bytes())).await,
-            Err(error) if error.is::<LengthLimitError>() => api::http::failure(&Status::failure(
+            Err(error) if error.is::<LengthLimitError>() => api::response::failure(&Status::failure(
                 413,
                 "RequestEntityTooLarge",
                 format!("Request entity too large: limit is {LONGEST_BODY}"),
             )),
-            Err(error) => api::http::failure(&Status::bad_request(format!("reading the request's body: {error}"))),
+            Err(error) => api::response::failure(&Status::bad_request(format!("reading the request's body: {error}"))),
         }
     }
 

@@ -25,3 +25,4 @@ pub mod trust;
 
 pub use cluster::open;
 pub use handle::{Engine, Handle, Options};
+pub use registry::DisabledPlugins;

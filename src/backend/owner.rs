@@ -188,7 +188,7 @@ mod tests {
 
     fn options(dir: &Path) -> Options {
         let clock = Clock::manual("2026-01-02T03:04:05Z".parse().expect("a time"));
-        Options { dir: Some(dir.to_owned()), clock, seed: Some(1), nodes: 3 }
+        Options { dir: Some(dir.to_owned()), clock, seed: Some(1), nodes: 3, disabled: Default::default() }
     }
 
     fn object(kind: &str, name: &str) -> Object {

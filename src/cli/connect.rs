@@ -71,7 +71,13 @@ impl Connect {
     pub(super) fn options(&self, dir: &Path) -> anyhow::Result<Options> {
         let seed = self.env.get("KCTL_SEED").map(str::parse).transpose();
         let seed = seed.map_err(|_| anyhow!("KCTL_SEED is not a whole number"))?;
-        Ok(Options { dir: Some(dir.to_owned()), clock: self.clock.clone(), seed, nodes: NODES })
+        Ok(Options {
+            dir: Some(dir.to_owned()),
+            clock: self.clock.clone(),
+            seed,
+            nodes: NODES,
+            disabled: backend::DisabledPlugins::default(),
+        })
     }
 }
 

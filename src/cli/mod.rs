@@ -246,7 +246,7 @@ impl Line<'_> {
     /// A family without a command: its help, as an error.
     fn family(&self, args: &[String]) -> anyhow::Result<()> {
         if !args.is_empty() {
-            let message = format!("unknown command {}", values::quote(&args.join(" ")));
+            let message = format!("unknown command {}", crate::go::quote::quote(&args.join(" ")));
             return Err(UsageError { command: self.found.spoken(), message }.into());
         }
         // One family's help goes to standard output, as kubectl's does.
@@ -312,7 +312,7 @@ impl Line<'_> {
                     _ => return Err(wrong("Too many arguments. Expected only the shell type.".to_owned()).into()),
                 };
                 let script = completion::script(shell, self.context.program.name())
-                    .ok_or_else(|| wrong(format!("Unsupported shell type {}.", values::quote(shell))))?;
+                    .ok_or_else(|| wrong(format!("Unsupported shell type {}.", crate::go::quote::quote(shell))))?;
                 Ok(streams.out().write_all(script.as_bytes())?)
             }
             Builtin::Alpha => {

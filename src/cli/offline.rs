@@ -38,6 +38,8 @@ impl Bundled for Connect {
             let options = backend::Options {
                 nodes: serve.nodes.unwrap_or(super::connect::NODES),
                 clock,
+                disabled: backend::DisabledPlugins::parse(serve.disable_admission_plugins.iter().map(String::as_str))
+                    .map_err(|error| anyhow!("--disable-admission-plugins: {error}"))?,
                 ..self.options(&serve.dir)?
             };
             let (ready, readiness) = oneshot::channel();

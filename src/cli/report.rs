@@ -124,7 +124,7 @@ fn invalid(status: &Status) -> String {
     };
     let subject = match &**details {
         StatusDetails { kind, name, .. } if !kind.is_empty() || !name.is_empty() => {
-            format!("The {kind} {} is invalid", super::values::quote(name))
+            format!("The {kind} {} is invalid", crate::go::quote::quote(name))
         }
         StatusDetails { causes, .. } if causes.is_empty() && !status.message.is_empty() => {
             format!("The request is invalid: {}", status.message)

@@ -5,7 +5,8 @@
 //! Its errors come in the order of the line. clap then sees only `--name=value`, checked.
 
 use super::flags::{Flag, Flags, Kind};
-use super::values::{parse_bool, parse_csv, parse_duration, parse_float, parse_int, parse_pairs, parse_uint, quote};
+use super::values::{parse_bool, parse_csv, parse_duration, parse_float, parse_int, parse_pairs, parse_uint};
+use crate::go::quote::quote;
 
 /// What the line says.
 #[derive(Debug, Default)]

@@ -2,15 +2,27 @@
 
 use crate::commands::{COMMANDS, Group};
 
-/// Commands at the top of the tree whose names begin with `typed` or are at most two edits away,
-/// in the tree's order.
+/// Names that other programs have for a command.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("inspect", "describe"),
+    ("list", "get"),
+    ("ls", "get"),
+    ("remove", "delete"),
+    ("rm", "delete"),
+    ("stats", "top"),
+];
+
+/// Commands at the top of the tree whose names begin with `typed` or are at most two edits away, and
+/// those that are called so elsewhere, in the tree's order.
 pub fn suggestions(typed: &str) -> Vec<&'static str> {
     let typed = typed.to_lowercase();
     COMMANDS
         .iter()
         .filter(|entry| entry.group != Group::Hidden)
         .map(|entry| entry.name)
-        .filter(|name| distance(&typed, name) <= 2 || name.starts_with(&typed))
+        .filter(|name| {
+            distance(&typed, name) <= 2 || name.starts_with(&typed) || ELSEWHERE.contains(&(typed.as_str(), *name))
+        })
         .collect()
 }
 
@@ -53,6 +65,8 @@ mod tests {
     fn suggests_near_names_in_the_order_of_the_tree() {
         assert_eq!(suggestions("gett"), ["set", "get"]);
         assert_eq!(suggestions("Roll"), ["rollout"]);
+        assert_eq!(suggestions("List"), ["get"]);
+        assert_eq!(suggestions("remove"), ["delete"]);
         assert!(suggestions("xxxxxxxx").is_empty());
     }
 }

@@ -9,7 +9,8 @@ use crate::client::paging::{DEFAULT_PAGE, Pages};
 use crate::client::request::{Accept, Endpoint, ListParams, WatchParams};
 use crate::client::watch::{Event, Watcher};
 use crate::error::Exit;
-use crate::object::{GroupVersionResource, Meta, Object, Timestamp, fields, go_sort, time};
+use crate::go::sort;
+use crate::object::{GroupVersionResource, Meta, Object, Timestamp, fields, time};
 use crate::ops::change::OutputArgs;
 use crate::ops::context::Context;
 use crate::ops::print::Out;
@@ -94,7 +95,7 @@ pub async fn run(ctx: &Context, args: EventsArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     let times: Vec<Option<Timestamp>> = events.iter().map(happened).collect();
-    let order = go_sort::sort(events.len(), |a, b| times.get(a) < times.get(b));
+    let order = sort::sort(events.len(), |a, b| times.get(a) < times.get(b));
     let mut slots: Vec<Option<Object>> = events.into_iter().map(Some).collect();
     let sorted = order.into_iter().filter_map(|at| slots.get_mut(at).and_then(Option::take)).collect();
     writer.list(sorted, ctx.program.is_kubectl())

@@ -2,6 +2,7 @@
 
 mod parse;
 
+use crate::go::quote::quote;
 use std::fmt;
 
 use super::{Meta, Object, names};
@@ -63,7 +64,7 @@ impl Requirement {
     pub fn new(key: &str, operator: Operator, values: Vec<String>) -> Result<Self, SelectorError> {
         let mut faults = Vec::new();
         faults.extend(key_fault("key", key));
-        let list = || format!("[{}]", values.iter().map(|value| go_quote(value)).collect::<Vec<_>>().join(","));
+        let list = || format!("[{}]", values.iter().map(|value| quote(value)).collect::<Vec<_>>().join(","));
         match operator {
             Operator::In | Operator::NotIn if values.is_empty() => {
                 faults.push(format!(
@@ -93,7 +94,7 @@ impl Requirement {
                 for (index, value) in values.iter().enumerate().filter(|(_, value)| value.parse::<i64>().is_err()) {
                     faults.push(format!(
                         "values[{index}]: Invalid value: {}: for 'Gt', 'Lt' operators, the value must be an integer",
-                        go_quote(value)
+                        quote(value)
                     ));
                 }
             }
@@ -104,7 +105,7 @@ impl Requirement {
             if !complaints.is_empty() {
                 faults.push(format!(
                     "values[{index}][{key}]: Invalid value: {}: {}",
-                    go_quote(value),
+                    quote(value),
                     complaints.join("; ")
                 ));
             }
@@ -219,7 +220,7 @@ impl Selector {
                 "Exists" => Operator::Exists,
                 "DoesNotExist" => Operator::DoesNotExist,
                 other => {
-                    return Err(SelectorError(format!("{} is not a valid label selector operator", go_quote(other))));
+                    return Err(SelectorError(format!("{} is not a valid label selector operator", quote(other))));
                 }
             };
             let values = expression.list_at(&["values"]).iter().filter_map(Object::as_str).map(str::to_owned).collect();
@@ -325,18 +326,13 @@ pub fn format_selector(selector: Option<&Object>) -> String {
 }
 
 fn unsupported(operator: &str) -> SelectorError {
-    SelectorError(format!("{} is not a valid label selector operator", go_quote(operator)))
+    SelectorError(format!("{} is not a valid label selector operator", quote(operator)))
 }
 
 /// The fault of a key at a path of the requirement; the path is `<nil>` while a text is parsed.
 fn key_fault(path: &str, key: &str) -> Option<String> {
     let complaints = names::qualified_name(key);
-    (!complaints.is_empty()).then(|| format!("{path}: Invalid value: {}: {}", go_quote(key), complaints.join("; ")))
-}
-
-/// Go's `%q`, near enough to JSON's quoting for what appears in selectors.
-fn go_quote(text: &str) -> String {
-    format!("{text:?}")
+    (!complaints.is_empty()).then(|| format!("{path}: Invalid value: {}: {}", quote(key), complaints.join("; ")))
 }
 
 #[cfg(test)]

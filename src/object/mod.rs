@@ -7,7 +7,6 @@ pub mod builtin;
 pub mod cel;
 pub mod clock;
 pub mod fields;
-pub mod go_sort;
 pub mod gvk;
 pub mod intstr;
 pub mod labels;

@@ -52,6 +52,22 @@ struct Accepted {
     gone: bool,
 }
 
+/// Objects of the same kind that follow each other. Kinds come one after the other, for the deletion of one
+/// object can be that of others: a namespace takes what is in it along, a ReplicaSet replaces its pods.
+fn runs(found: Vec<anyhow::Result<Info>>) -> Vec<Vec<anyhow::Result<Info>>> {
+    let mut runs: Vec<Vec<anyhow::Result<Info>>> = Vec::new();
+    let mut last = None;
+    for info in found {
+        let kind = info.as_ref().ok().and_then(|info| info.mapping.as_ref()).map(|mapping| mapping.kind.clone());
+        match runs.last_mut() {
+            Some(run) if kind.is_none() || kind == last => run.push(info),
+            _ => runs.push(vec![info]),
+        }
+        last = kind.or(last);
+    }
+    runs
+}
+
 /// Reads `--cascade`; values of older days are warned about.
 ///
 /// # Errors
@@ -82,8 +98,8 @@ impl Deletion {
         }
     }
 
-    /// Deletes objects in order, several at a time, says so, and waits until they are gone where that is
-    /// wanted.
+    /// Deletes objects in order, several of a kind at a time, says so, and waits until they are gone where
+    /// that is wanted.
     ///
     /// # Errors
     /// All that went wrong; then nothing is waited for.
@@ -93,21 +109,24 @@ impl Deletion {
         let mut accepted = Vec::new();
         let mut warn = self.warn_cluster_scope;
         let count = found.iter().filter(|info| info.is_ok()).count();
-        let answers = stream::iter(found).map(|info| self.send(client, info)).buffered(PARALLEL);
-        let mut answers = std::pin::pin!(answers);
-        while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(done) => {
-                    if warn && !done.info.namespaced() {
-                        ctx.streams
-                            .say("Warning: deleting cluster-scoped resources, not scoped to the provided namespace");
-                        warn = false;
+        for run in runs(found) {
+            let answers = stream::iter(run).map(|info| self.send(client, info)).buffered(PARALLEL);
+            let mut answers = std::pin::pin!(answers);
+            while let Some(answer) = answers.next().await {
+                match answer {
+                    Ok(done) => {
+                        if warn && !done.info.namespaced() {
+                            ctx.streams.say(
+                                "Warning: deleting cluster-scoped resources, not scoped to the provided namespace",
+                            );
+                            warn = false;
+                        }
+                        self.print(ctx, &done.info)?;
+                        accepted.push(done);
                     }
-                    self.print(ctx, &done.info)?;
-                    accepted.push(done);
+                    Err(error) if self.ignore_not_found && is_not_found(&error) => {}
+                    Err(error) => errors.push(error),
                 }
-                Err(error) if self.ignore_not_found && is_not_found(&error) => {}
-                Err(error) => errors.push(error),
             }
         }
         Many::collect(errors)?;
@@ -258,5 +277,44 @@ fn note(event: &Event, names: &mut HashMap<String, String>) {
     };
     if let Some(name) = gone.map(str::to_owned) {
         names.remove(&name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::discovery::Mapping;
+    use crate::object::{GroupVersionKind, GroupVersionResource};
+
+    fn info(kind: &str, name: &str) -> anyhow::Result<Info> {
+        let mapping = Mapping {
+            resource: GroupVersionResource::new("", "v1", format!("{}s", kind.to_lowercase())),
+            kind: GroupVersionKind::new("", "v1", kind),
+            namespaced: kind != "Namespace",
+        };
+        Ok(Info {
+            mapping: Some(mapping),
+            namespace: String::new(),
+            name: name.to_owned(),
+            object: None,
+            source: String::new(),
+            subresource: String::new(),
+        })
+    }
+
+    #[test]
+    fn kinds_come_one_after_the_other() {
+        let found = vec![
+            info("Pod", "a"),
+            Err(anyhow::anyhow!("no such kind")),
+            info("Pod", "b"),
+            info("Namespace", "n"),
+            info("Pod", "c"),
+        ];
+        let runs = runs(found).into_iter();
+        let names =
+            |run: Vec<anyhow::Result<Info>>| run.into_iter().map(|i| i.map_or_else(|e| e.to_string(), |i| i.name));
+        let runs: Vec<String> = runs.map(|run| names(run).collect::<Vec<_>>().join(",")).collect();
+        assert_eq!(runs, ["a,no such kind,b", "n", "c"]);
     }
 }

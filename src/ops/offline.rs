@@ -76,6 +76,8 @@ pub struct Serve {
     pub client_ca_file: Option<PathBuf>,
     /// Whether whoever is known may do everything, whatever roles and bindings say.
     pub always_allow: bool,
+    /// The admission plugins to do without.
+    pub disable_admission_plugins: Vec<String>,
     /// Where to write the kubeconfig; none for the state folder.
     pub kubeconfig: Option<PathBuf>,
 }
@@ -95,6 +97,7 @@ impl Serve {
             token_auth_file: None,
             client_ca_file: None,
             always_allow: false,
+            disable_admission_plugins: Vec::new(),
             kubeconfig: None,
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 
 use super::custom_columns::CustomColumns;
 use super::jsonpath::JsonPath;
-use super::number::go_quote;
+use crate::go::quote::quote;
 
 /// A format, with its template parsed as far as this module knows the language.
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ pub fn unknown(output: &str, allowed: &[&str]) -> FormatError {
     allowed.sort_unstable();
     FormatError(format!(
         "unable to match a printer suitable for the output format {}, allowed formats are: {}",
-        go_quote(output),
+        quote(output),
         allowed.join(",")
     ))
 }

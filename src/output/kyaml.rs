@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use super::json::KeyOrder;
-use super::number::{Num, is_printable, json_float};
+use super::number::{Num, json_float};
+use crate::go::quote::is_printable;
 use crate::object::yaml::resolve::{Scalar, resolve};
 
 /// Writes a value as a document: a separator line, the value, a line end. Keys are sorted.

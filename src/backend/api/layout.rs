@@ -7,8 +7,8 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
 use super::Body;
-use super::http::{failure, whole};
 use super::query::Query;
+use super::response::{failure, whole};
 use crate::object::Status;
 
 /// Programs at a terminal, whose answers are for people to read unless they say otherwise.

@@ -8,6 +8,7 @@ mod access;
 mod admission;
 mod body;
 mod budget;
+mod call;
 mod catalog;
 mod create;
 mod definition;
@@ -25,6 +26,7 @@ mod patch;
 mod policies;
 mod query;
 mod random;
+pub mod response;
 mod review;
 mod route;
 mod scale;
@@ -49,6 +51,7 @@ pub use delete::{DeleteOptions, Deleted};
 pub use update::Part;
 
 use super::controllers;
+use super::registry::DisabledPlugins;
 use super::registry::custom::Custom;
 pub use super::registry::managed::Manager;
 use super::store::{ListOptions, Store};
@@ -106,23 +109,34 @@ struct Shared {
     seed: OnceLock<u64>,
     catalog: catalog::Catalog,
     trust: Trust,
+    disabled: DisabledPlugins,
 }
 
 impl Api {
     /// An API server over a store. Without a seed, the store's own is used (made when first needed).
     pub fn new(store: Store, clock: Clock, seed: Option<u64>) -> Self {
+        Self::without(DisabledPlugins::default(), store, clock, seed)
+    }
+
+    /// The same without some admission plugins.
+    pub fn without(disabled: DisabledPlugins, store: Store, clock: Clock, seed: Option<u64>) -> Self {
         let cell = OnceLock::new();
         if let Some(seed) = seed {
             let _ = cell.set(seed);
         }
         let trust = Trust::new(store.path().and_then(Path::parent));
         let catalog = catalog::Catalog::default();
-        Self { shared: Arc::new(Shared { store, clock, seed: cell, catalog, trust }) }
+        Self { shared: Arc::new(Shared { store, clock, seed: cell, catalog, trust, disabled }) }
     }
 
     /// The cluster's keys.
     pub fn trust(&self) -> &Trust {
         &self.shared.trust
+    }
+
+    /// The admission plugins that this cluster goes without.
+    pub fn disabled(&self) -> DisabledPlugins {
+        self.shared.disabled
     }
 
     /// The clock that dates what is written.

@@ -151,7 +151,7 @@ fn decode_name(segment: &str) -> Result<Cow<'_, str>, Status> {
     }
     Err(Status::bad_request(format!(
         "Name parameter invalid: {}: {}",
-        crate::backend::registry::field_error::quote(&name),
+        crate::go::quote::quote(&name),
         faults.join(";")
     )))
 }

@@ -87,7 +87,7 @@ impl Selection {
                 None => {
                     return Err(Status::bad_request(format!(
                         "{} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
-                        crate::backend::registry::field_error::quote(&term.field)
+                        crate::go::quote::quote(&term.field)
                     )));
                 }
             }

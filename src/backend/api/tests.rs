@@ -13,7 +13,8 @@ const START: &str = "2026-01-02T03:04:05Z";
 
 fn cluster() -> Handle {
     let clock = Clock::manual(time::parse_rfc3339(START).expect("a time"));
-    Handle::open(Options { dir: None, clock, seed: Some(1), nodes: 2 }).expect("a cluster")
+    Handle::open(Options { dir: None, clock, seed: Some(1), nodes: 2, disabled: Default::default() })
+        .expect("a cluster")
 }
 
 struct Answer {
@@ -975,4 +976,39 @@ async fn objects_are_applied() {
         "failed to create typed patch object (default/odd; apps/v1, Kind=Deployment): .spec.replicass: field not declared in schema"
     );
     assert_eq!(apply(&path, &deployment("web")).await.code, 422);
+}
+
+#[tokio::test]
+async fn a_cluster_without_some_plugins() {
+    let clock = Clock::manual(time::parse_rfc3339(START).expect("a time"));
+    let disabled =
+        super::super::DisabledPlugins::parse(["ServiceAccount", "DefaultTolerationSeconds"]).expect("plugins");
+    let bare = Handle::open(Options { dir: None, clock, seed: Some(1), nodes: 2, disabled }).expect("a cluster");
+    let made = post(&bare, "/api/v1/namespaces/default/pods", pod("web", "web")).await.body;
+    for field in ["volumes", "serviceAccountName", "tolerations"] {
+        assert_eq!(made["spec"][field], Value::Null, "{field}");
+    }
+    assert_eq!(made["spec"]["priority"], 0);
+    let made = post(&cluster(), "/api/v1/namespaces/default/pods", pod("web", "web")).await.body;
+    assert_eq!(made["spec"]["serviceAccountName"], "default");
+    assert_eq!(made["spec"]["tolerations"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn a_pod_replaced_by_its_manifest_keeps_what_admission_gave_it() {
+    let clock = Clock::manual(time::parse_rfc3339(START).expect("a time"));
+    let disabled = super::super::DisabledPlugins::parse(["ServiceAccount"]).expect("plugins");
+    let handle = Handle::open(Options { dir: None, clock, seed: Some(1), nodes: 2, disabled }).expect("a cluster");
+    post(&handle, "/api/v1/namespaces/default/pods", pod("web", "web")).await;
+    let target = "/api/v1/namespaces/default/pods/web";
+    let manifest = pod("web", "other").to_string();
+    let replaced = send(&handle, "PUT", target, &[("content-type", "application/json")], &manifest).await;
+    assert_eq!(
+        (replaced.code, &replaced.body["metadata"]["labels"]["app"]),
+        (200, &json!("other")),
+        "{}",
+        replaced.body
+    );
+    assert_eq!(replaced.body["spec"]["preemptionPolicy"], "PreemptLowerPriority");
+    assert_eq!(replaced.body["spec"]["tolerations"].as_array().map(Vec::len), Some(2));
 }

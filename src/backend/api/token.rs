@@ -9,8 +9,8 @@ use serde_json::json;
 use super::access::User;
 use super::{Api, random};
 use crate::backend::registry::FieldError;
-use crate::backend::registry::field_error::quote;
 use crate::backend::trust;
+use crate::go::quote::quote;
 use crate::object::{GroupKind, Meta, Object, Status, time};
 
 /// Who hands out tokens, and to whom they speak.

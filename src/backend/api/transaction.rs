@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use fastrand::Rng;
 
 use super::Api;
-use crate::backend::registry::Cluster;
+use crate::backend::registry::{Cluster, DisabledPlugins, Plugin};
 use crate::backend::store::Transaction;
 use crate::object::{Object, Status, Timestamp};
 
@@ -16,6 +16,7 @@ pub(super) struct Inside<'a, 'b> {
     pub rng: RefCell<Rng>,
     /// Texts for `Warning` headers, of writes that give nothing else back for them.
     pub warnings: RefCell<Vec<String>>,
+    pub disabled: DisabledPlugins,
 }
 
 impl Api {
@@ -24,7 +25,8 @@ impl Api {
         self.ensure_seed()?;
         self.store().transact(|transaction| {
             let rng = RefCell::new(self.rng(transaction.revision())?);
-            work(&mut Inside { transaction, now: self.clock().now(), rng, warnings: RefCell::default() })
+            let (now, disabled) = (self.clock().now(), self.disabled());
+            work(&mut Inside { transaction, now, rng, warnings: RefCell::default(), disabled })
         })
     }
 }
@@ -47,6 +49,10 @@ impl Cluster for Outside<'_> {
 
     fn random(&self) -> u64 {
         fastrand::u64(..)
+    }
+
+    fn admits(&self, plugin: Plugin) -> bool {
+        !self.0.disabled().has(plugin)
     }
 }
 
@@ -74,5 +80,9 @@ impl Cluster for Inside<'_, '_> {
 
     fn random(&self) -> u64 {
         self.rng.borrow_mut().u64(..)
+    }
+
+    fn admits(&self, plugin: Plugin) -> bool {
+        !self.disabled.has(plugin)
     }
 }

@@ -40,6 +40,7 @@ impl Lab {
         let api = Api::new(store.clone(), clock.clone(), Some(seed));
         let waiting = Waiting::default();
         let bundle = Bundle {
+            disabled: Default::default(),
             store,
             clock: clock.clone(),
             seed: Some(seed),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine as _;
+use crate::go::base64;
 
 use crate::backend::controllers::View;
 use crate::object::{Meta, Object};
@@ -31,15 +31,12 @@ impl Lookup for View {
 pub fn value_of(object: &Object, key: &str) -> Option<Vec<u8>> {
     if let Some(text) = object.at(&["data", key]).and_then(Object::as_str) {
         return if object.kind() == "Secret" || object.at(&["immutable"]).is_none() && is_secret(object) {
-            base64::engine::general_purpose::STANDARD.decode(text).ok()
+            base64::decode(text).ok()
         } else {
             Some(text.as_bytes().to_vec())
         };
     }
-    base64::engine::general_purpose::STANDARD
-        .decode(object.str_at(&["binaryData", key]))
-        .ok()
-        .filter(|_| object.at(&["binaryData", key]).is_some())
+    base64::decode(object.str_at(&["binaryData", key])).ok().filter(|_| object.at(&["binaryData", key]).is_some())
 }
 
 /// Objects in a view may lack their kind: only secrets have a type.

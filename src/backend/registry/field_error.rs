@@ -1,5 +1,6 @@
 //! Faults in fields, and the `Invalid` status that reports them (`apimachinery/pkg/util/validation/field`).
 
+use crate::go::quote::quote;
 use std::fmt;
 
 use crate::object::status::{StatusCause, StatusDetails};
@@ -218,32 +219,6 @@ impl Status {
         let message = format!("{kind} {} is invalid{faults}", quote(name));
         Self { details: Some(Box::new(details)), ..Self::failure(422, "Invalid", message) }
     }
-}
-
-/// A string as Go's `%q` writes it.
-pub fn quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            '\r' => quoted.push_str("\\r"),
-            '\u{7}' => quoted.push_str("\\a"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\u{b}' => quoted.push_str("\\v"),
-            '\u{c}' => quoted.push_str("\\f"),
-            c if c.is_control() && (c as u32) < 0x80 => quoted.push_str(&format!("\\x{:02x}", c as u32)),
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{a0}' | '\u{ad}') => {
-                quoted.push_str(&format!("\\u{:04x}", c as u32));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 /// A value as Go's `json.Marshal` writes it, which escapes `<`, `>` and `&`. Outside of strings none of

@@ -4,12 +4,14 @@ pub mod convert;
 pub mod custom;
 pub mod field_error;
 pub mod managed;
+pub mod plugins;
 pub mod policies;
 pub mod strategies;
 pub mod strategy;
 pub mod validation;
 
 pub use field_error::{FieldError, FieldErrors};
+pub use plugins::{DisabledPlugins, Plugin};
 pub use strategy::{Cluster, Strategy};
 
 use crate::object::builtin::{self, Resource};

@@ -1,6 +1,7 @@
 //! What a kind may have of its own: defaults, what a client may set, validation, deletion.
 
 use super::field_error::FieldErrors;
+use super::plugins::Plugin;
 use crate::object::{Object, Status, Timestamp};
 
 /// The rules of one resource. Every method has the rule of a plain resource as its default: all
@@ -59,6 +60,10 @@ pub trait Cluster {
     fn now(&self) -> Timestamp;
     /// A random number; it repeats in a seeded cluster.
     fn random(&self) -> u64;
+    /// Whether an admission plugin is at work.
+    fn admits(&self, _plugin: Plugin) -> bool {
+        true
+    }
 }
 
 /// The strategy of resources without rules of their own.

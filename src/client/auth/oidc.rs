@@ -127,9 +127,7 @@ fn client(settings: &BTreeMap<String, String>) -> anyhow::Result<reqwest::Client
         ("", file) => std::fs::read(file).map_err(|error| {
             anyhow::anyhow!(crate::client::config::go_error("open", "read", std::path::Path::new(file), &error))
         })?,
-        (data, _) => base64::engine::general_purpose::STANDARD
-            .decode(data)
-            .map_err(|_| anyhow::anyhow!("illegal base64 data in idp-certificate-authority-data"))?,
+        (data, _) => crate::go::base64::decode(data)?,
     };
     let server = setting(settings, "idp-issuer-url").to_owned();
     http::plain_client(&ClientConfig { server, certificate_authority, ..ClientConfig::default() })

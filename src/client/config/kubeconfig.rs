@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::go::base64;
 use crate::object::{Object, yaml};
 
 type Extra = serde_json::Map<String, Object>;
@@ -230,7 +231,7 @@ impl Kubeconfig {
     fn check_data(&self) -> Result<(), String> {
         let users = self.users.values().flat_map(|user| [&user.client_certificate_data, &user.client_key_data]);
         let clusters = self.clusters.values().map(|cluster| &cluster.certificate_authority_data);
-        clusters.chain(users).try_for_each(|data| super::files::decode(data).map(drop))
+        clusters.chain(users).try_for_each(|data| base64::decode(data).map(drop).map_err(|error| error.to_string()))
     }
 
     /// The document as it is written: entries in order of their names.

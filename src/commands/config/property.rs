@@ -215,12 +215,10 @@ fn read(value: &str, kind: Kind, raw: bool) -> anyhow::Result<Object> {
         Kind::Text => value.into(),
         Kind::Bytes if raw => base64.encode(value).into(),
         Kind::Bytes => {
-            let wrong = |at: usize| anyhow!("error decoding input value: illegal base64 data at input byte {at}");
-            base64.decode(value).map_err(|error| match error {
-                base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => wrong(at),
-                _ => wrong(value.len() / 4 * 4),
-            })?;
-            value.into()
+            let bytes = crate::go::base64::decode(value);
+            bytes
+                .map(|bytes| base64.encode(bytes).into())
+                .map_err(|error| anyhow!("error decoding input value: {error}"))?
         }
         Kind::Bool => match value {
             "1" | "t" | "T" | "TRUE" | "true" | "True" => true.into(),

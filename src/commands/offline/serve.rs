@@ -30,6 +30,9 @@ pub struct ServeArgs {
     /// Also take client certificates of the authorities in this file (PEM). Name and groups of the user are the certificate's common name and organizations.
     #[arg(long)]
     pub client_ca_file: Option<String>,
+    /// Do without these admission plugins, named as kube-apiserver's.
+    #[arg(long, value_delimiter = ',')]
+    pub disable_admission_plugins: Vec<String>,
     /// Serve a new cluster, which is gone when the server ends.
     #[arg(long)]
     pub ephemeral: bool,
@@ -77,6 +80,7 @@ pub async fn run(ctx: &Context, args: ServeArgs) -> anyhow::Result<()> {
         secure_port: args.secure_port,
         allow_remote: args.allow_remote,
         token_auth_file: args.token_auth_file.as_deref().map(PathBuf::from),
+        disable_admission_plugins: args.disable_admission_plugins,
         always_allow: always_allow(&args.authorization_mode)?,
         client_ca_file: args.client_ca_file.as_deref().map(PathBuf::from),
         kubeconfig: args.write_kubeconfig.as_deref().map(PathBuf::from),

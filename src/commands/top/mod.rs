@@ -139,7 +139,7 @@ fn row(out: &mut dyn Write, cells: &[String]) -> io::Result<()> {
 
 /// Sorts as Go's `sort.Sort` does.
 fn sorted<T>(items: Vec<T>, less: impl Fn(&T, &T) -> bool) -> Vec<T> {
-    let order = crate::object::go_sort::sort(items.len(), |a, b| match (items.get(a), items.get(b)) {
+    let order = crate::go::sort::sort(items.len(), |a, b| match (items.get(a), items.get(b)) {
         (Some(a), Some(b)) => less(a, b),
         _ => false,
     });

@@ -57,7 +57,7 @@ fn show(value: &Value<'_>) -> String {
         Value::Int(value) => value.to_string(),
         Value::Uint(value) => format!("{value}u"),
         Value::Double(value) => format!("double({})", crate::object::number::go_float(*value)),
-        Value::String(text) => library::quote(text),
+        Value::String(text) => crate::go::quote::quote(text),
         Value::Bytes(bytes) => {
             format!("b[{}]", bytes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
         }

@@ -1,6 +1,7 @@
 //! Whether an object has its type's form: the faults that an API server finds while it decodes.
 
 use super::{Shape, Type};
+use crate::go::base64;
 use crate::object::Object;
 use crate::object::quantity::Quantity;
 
@@ -134,8 +135,8 @@ impl Walk {
             (Shape::IntOrString, Object::Number(number))
                 if number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => {}
             (Shape::Bytes, Object::String(text)) => {
-                if let Some(at) = bad_base64(text) {
-                    self.text(format!("illegal base64 data at input byte {at}"));
+                if let Err(error) = base64::decode(text) {
+                    self.text(error.to_string());
                 }
             }
             (Shape::Quantity, Object::String(text)) => {
@@ -207,24 +208,6 @@ impl Walk {
     fn text(&mut self, text: String) {
         self.found.mismatch.get_or_insert(Mismatch::Text(text));
     }
-}
-
-/// The position of the first byte that makes a text no base64.
-fn bad_base64(text: &str) -> Option<usize> {
-    let bytes: Vec<(usize, u8)> = text.bytes().enumerate().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n')).collect();
-    let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    let data = bytes.iter().take_while(|(_, byte)| alphabet(*byte)).count();
-    let padding = bytes.get(data..).unwrap_or(&[]);
-    let good = bytes.len().is_multiple_of(4) && padding.len() <= 2 && padding.iter().all(|(_, byte)| *byte == b'=');
-    if good {
-        return None;
-    }
-    let padded_well = |at: usize| bytes.get(at).is_some_and(|(_, byte)| *byte == b'=') && at % 4 >= 2;
-    Some(match bytes.get(data) {
-        Some((at, _)) if !padded_well(data) => *at,
-        Some(_) => bytes.get(data + 1).map_or(text.len(), |(at, _)| *at),
-        None => bytes.get(data - data % 4).map_or(text.len(), |(at, _)| *at),
-    })
 }
 
 #[cfg(test)]

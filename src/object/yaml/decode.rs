@@ -1,9 +1,9 @@
 //! Nodes to JSON.
 
+use crate::go::base64;
+use crate::go::quote::quote;
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
-use base64::Engine as _;
 use serde_json::{Map, Number, Value};
 
 use super::resolve::{Scalar, resolve};
@@ -259,9 +259,7 @@ fn scalar(value: &str, tag: Option<&str>, plain: bool, words: Words) -> Result<R
         Some(tag) => tag.strip_prefix(TAGS).unwrap_or("other"),
     };
     if tag == "binary" {
-        let encoded = value.replace(['\r', '\n'], "");
-        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded);
-        return match decoded {
+        return match base64::decode(value) {
             Ok(bytes) => Ok(Resolved::Text(String::from_utf8_lossy(&bytes).into_owned())),
             Err(_) => Err(Error::yaml("!!binary value contains invalid base64 data")),
         };
@@ -333,20 +331,4 @@ fn syntax(value: &Value) -> String {
         Value::String(text) => quote(text),
         other => other.to_string(),
     }
-}
-
-fn quote(text: &str) -> String {
-    let mut out = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            // Writing to a string cannot fail.
-            c if c.is_control() => drop(write!(out, "\\x{:02x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }

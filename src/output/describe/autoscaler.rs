@@ -5,8 +5,8 @@ use super::events::events;
 use super::parts::{created, heading};
 use super::related::Related;
 use super::text::{int, is_set, quantity_or, text_at};
+use crate::go::quote::quote;
 use crate::object::{Meta, Object};
-use crate::output::number::go_quote;
 
 pub(super) fn describe(d: &mut Description, scaler: &Object, related: &Related) -> anyhow::Result<()> {
     let spec = scaler.get("spec").unwrap_or(&Object::Null);
@@ -70,7 +70,7 @@ fn metric_text(metric: &Object, current: &Object) -> (String, String, Option<Str
         "Object" => "object",
         "Resource" => "resource",
         "ContainerResource" => "containerResource",
-        _ => return (format!("<unknown metric type {}>", go_quote(kind)), String::new(), None),
+        _ => return (format!("<unknown metric type {}>", quote(kind)), String::new(), None),
     };
     let (source, current) = (metric.get(field).unwrap_or(&Object::Null), current.get(field));
     let current = current.filter(|current| !current.is_null());
@@ -83,10 +83,10 @@ fn metric_text(metric: &Object, current: &Object) -> (String, String, Option<Str
         "external" if average => {
             let known = current.is_some_and(|current| is_set(current, &["current", "averageValue"]));
             let current = if known { now("averageValue") } else { "<unknown>".to_owned() };
-            (format!("{} (target average value)", go_quote(name)), current, Some(target("averageValue")))
+            (format!("{} (target average value)", quote(name)), current, Some(target("averageValue")))
         }
-        "external" => (format!("{} (target value)", go_quote(name)), now("value"), Some(target("value"))),
-        "pods" => (format!("{} on pods", go_quote(name)), now("averageValue"), Some(target("averageValue"))),
+        "external" => (format!("{} (target value)", quote(name)), now("value"), Some(target("value"))),
+        "pods" => (format!("{} on pods", quote(name)), now("averageValue"), Some(target("averageValue"))),
         "object" => {
             let object = |part: &str| source.str_at(&["describedObject", part]).to_owned();
             let on = format!("\"{name}\" on {}/{}", object("kind"), object("name"));

@@ -4,9 +4,9 @@ use super::description::Description;
 use super::text::{
     as_quantity, bool_word, go_list, host_port, int, is_set, or, quantities, quantity_text, strings, text_at,
 };
+use crate::go::quote::quote;
 use crate::object::quantity::Quantity;
 use crate::object::{Meta, Object};
-use crate::output::number::go_quote;
 
 /// Whose containers these are.
 #[derive(Clone, Copy)]
@@ -314,7 +314,7 @@ fn mounts(d: &mut Description, container: &Object) {
         let mode = if mount.bool_at(&["readOnly"]) { "ro" } else { "rw" };
         let path = match mount.str_at(&["subPath"]) {
             "" => String::new(),
-            path => format!(",path={}", go_quote(path)),
+            path => format!(",path={}", quote(path)),
         };
         let (at, name) = (mount.str_at(&["mountPath"]), mount.str_at(&["name"]));
         d.line(3, format_args!("{at} from {name} ({mode}{path})"));

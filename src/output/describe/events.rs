@@ -3,7 +3,8 @@
 use super::description::Description;
 use super::related::Related;
 use super::text::{int, is_set, or};
-use crate::object::{Meta, Object, go_sort};
+use crate::go::sort;
+use crate::object::{Meta, Object};
 
 /// Writes the events, where they are to be shown.
 pub(super) fn events(d: &mut Description, related: &Related) {
@@ -15,7 +16,7 @@ pub(super) fn events(d: &mut Description, related: &Related) {
     d.line(0, "Events:\n  Type\tReason\tAge\tFrom\tMessage");
     d.line(1, "----\t------\t----\t----\t-------");
     let times: Vec<_> = events.iter().map(|event| event.time_at(&["lastTimestamp"])).collect();
-    let order = go_sort::sort(events.len(), |a, b| times.get(a) < times.get(b));
+    let order = sort::sort(events.len(), |a, b| times.get(a) < times.get(b));
     for event in order.into_iter().filter_map(|index| events.get(index)) {
         let part = |path: &[&str]| event.str_at(path).to_owned();
         let source = or(event.str_at(&["source", "component"]), event.str_at(&["reportingComponent"])).to_owned();

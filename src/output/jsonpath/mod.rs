@@ -143,7 +143,7 @@ impl JsonPath {
         format!(
             "error executing jsonpath {}: Error executing template: {error}. Printing more information for debugging \
              the template:\n\ttemplate was:\n\t\t{}\n\tobject given to jsonpath engine was:\n\t\t{}\n\n\n",
-            number::go_quote(&self.text),
+            crate::go::quote::quote(&self.text),
             self.text,
             number::go_syntax(value),
         )

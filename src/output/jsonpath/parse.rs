@@ -136,7 +136,7 @@ impl<'a> Parser<'a> {
                 Some(c) if c == '+' || c == '-' || c.is_numeric() => nodes.push(self.number(start)?),
                 Some(c) if is_alphanumeric(c) => nodes.push(self.word(start)),
                 Some(c) => {
-                    let shown = if super::number::is_printable(c) { format!(" '{c}'") } else { String::new() };
+                    let shown = if crate::go::quote::is_printable(c) { format!(" '{c}'") } else { String::new() };
                     return Err(Error::new(format!("unrecognized character in action: U+{:04X}{shown}", u32::from(c))));
                 }
             }

@@ -8,8 +8,9 @@ use std::fmt;
 use serde_json::Value;
 
 use super::jsonpath::{self, JsonPath};
-use super::number::{Num, go_quote};
-use crate::object::go_sort;
+use super::number::Num;
+use crate::go::quote::quote;
+use crate::go::sort;
 
 /// Why something cannot be sorted, in kubectl's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,11 +122,11 @@ pub fn sort_objects(objects: &mut [Value], field: &str) -> Result<(), SortError>
 /// In which order the places are, given their keys.
 fn order(keys: &[Option<Value>], path: &str, line: u32, holder: &str) -> Result<Vec<usize>, SortError> {
     if !keys.is_empty() && keys.iter().all(Option::is_none) {
-        let path = go_quote(path);
+        let path = quote(path);
         return Err(SortError::Path(format!("couldn't find any field with path {path} in the list of objects")));
     }
     let mut fault = None;
-    let order = go_sort::sort(keys.len(), |a, b| match (keys.get(a), keys.get(b)) {
+    let order = sort::sort(keys.len(), |a, b| match (keys.get(a), keys.get(b)) {
         _ if fault.is_some() => false,
         (Some(Some(a)), Some(Some(b))) => is_less(a, b).unwrap_or_else(|error| {
             fault = Some(error);

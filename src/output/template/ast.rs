@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::funcs::Function;
 use super::number::Constant;
-use super::quote::quote;
+use crate::go::quote::quote;
 
 /// One step of a template.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ pub enum OperandKind {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{{{template {}", quote(self.name.as_bytes(), false))?;
+        write!(f, "{{{{template {}", quote(&self.name))?;
         if let Some(pipe) = &self.pipe {
             write!(f, " {pipe}")?;
         }

@@ -1,6 +1,6 @@
 //! What `html`, `js` and `urlquery` do to text.
 
-use super::quote::{is_printable, runes};
+use crate::go::quote::{is_printable, runes};
 
 /// Text safe between HTML tags and in attributes.
 pub(super) fn html(text: &[u8]) -> Vec<u8> {

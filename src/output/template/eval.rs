@@ -10,8 +10,8 @@ use super::error::Error;
 use super::exec::{At, Exec, Run};
 use super::funcs::{Action, Function, Param};
 use super::number::Constant;
-use super::quote::quote;
 use super::value::{Text, Value};
+use crate::go::quote::quote;
 
 impl<'a> Exec<'a, '_> {
     pub(super) fn error<T>(&self, message: impl fmt::Display) -> Run<T> {
@@ -20,7 +20,7 @@ impl<'a> Exec<'a, '_> {
         let before = self.template.source().get(..pos).unwrap_or_default();
         let line = 1 + before.matches('\n').count();
         let column = pos - before.rfind('\n').map_or(0, |newline| newline + 1);
-        let executing = quote(self.name.as_bytes(), false);
+        let executing = quote(self.name);
         Err(Error::Exec(format!("template: {name}:{line}:{column}: executing {executing} at <{}>: {message}", self.at)))
     }
 
@@ -117,7 +117,7 @@ impl<'a> Exec<'a, '_> {
     fn field(&self, receiver: Value<'a>, name: &str, arguments: bool) -> Run<Value<'a>> {
         if matches!(receiver, Value::Nothing) {
             if self.template.missing == MissingKey::Error {
-                return self.error(format_args!("nil data; no entry for key {}", quote(name.as_bytes(), false)));
+                return self.error(format_args!("nil data; no entry for key {}", quote(name)));
             }
             return Ok(Value::Nothing);
         }
@@ -136,9 +136,7 @@ impl<'a> Exec<'a, '_> {
             (Some(value), _) => Ok(Value::Element(value)),
             (None, MissingKey::Default) => Ok(Value::Nothing),
             (None, MissingKey::Zero) => Ok(Value::null()),
-            (None, MissingKey::Error) => {
-                self.error(format_args!("map has no entry for key {}", quote(name.as_bytes(), false)))
-            }
+            (None, MissingKey::Error) => self.error(format_args!("map has no entry for key {}", quote(name))),
         }
     }
 

@@ -10,8 +10,8 @@ use super::Template;
 use super::ast::{Call, Command, Node, Operand, Pipe, Range};
 use super::error::Error;
 use super::printf;
-use super::quote::quote;
 use super::value::{Slice, Text, Value};
+use crate::go::quote::quote;
 use crate::output::budget::Budget;
 
 /// How deep templates may call each other.
@@ -309,7 +309,7 @@ impl<'a, 'w> Exec<'a, 'w> {
     fn call_template(&mut self, call: &'a Call, dot: &Value<'a>) -> Run<()> {
         self.at = At::Call(call);
         let Some((name, nodes)) = self.template.tree(&call.name) else {
-            let name = quote(call.name.as_bytes(), false);
+            let name = quote(&call.name);
             return self.error(format_args!("template {name} not defined"));
         };
         if self.depth >= MAX_CALL_DEPTH {

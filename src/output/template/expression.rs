@@ -5,7 +5,7 @@ use super::funcs::{Function, builtin};
 use super::lex::{Kind, Token};
 use super::number::constant;
 use super::parse::{MAX_EXPRESSION_DEPTH, Parsed, Parser};
-use super::quote::{quote, unquote};
+use crate::go::quote::{quote, unquote};
 
 impl<'t> Parser<'t> {
     /// Declarations, then commands up to `end`, which is read.
@@ -145,7 +145,7 @@ impl<'t> Parser<'t> {
             | OperandKind::Number(..)
             | OperandKind::Nil
             | OperandKind::Dot => {
-                let text = quote(term.to_string().as_bytes(), false);
+                let text = quote(&term.to_string());
                 return self.error(format_args!("unexpected . after term {text}"));
             }
             OperandKind::Function(_) | OperandKind::Chain(..) | OperandKind::Pipe(_) => {
@@ -162,7 +162,7 @@ impl<'t> Parser<'t> {
             Kind::Identifier => match self.function(&token.text) {
                 Some(function) => OperandKind::Function(function),
                 None => {
-                    let name = quote(token.text.as_bytes(), false);
+                    let name = quote(&token.text);
                     return self.error(format_args!("function {name} not defined"));
                 }
             },
@@ -170,7 +170,7 @@ impl<'t> Parser<'t> {
             Kind::Nil => OperandKind::Nil,
             Kind::Variable => {
                 if !self.tree.variables.iter().any(|name| *name == token.text) {
-                    let name = quote(token.text.as_bytes(), false);
+                    let name = quote(&token.text);
                     return self.error(format_args!("undefined variable {name}"));
                 }
                 OperandKind::Variable(token.text.into_owned(), Vec::new())

@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 
 use super::float;
-use super::quote::{can_backquote, is_printable, quote, quote_char, runes};
 use super::value::{Slice, Text, Value};
+use crate::go::quote::{can_backquote, is_printable, quote_bytes, quote_char, runes};
 
 /// Flags, width and precision of a verb.
 #[derive(Clone, Copy, Default)]
@@ -197,7 +197,7 @@ impl<'o> Printer<'o> {
             let raw = [b"`", text, b"`"].concat();
             self.pad(&raw);
         } else {
-            let quoted = quote(text, self.spec.plus);
+            let quoted = quote_bytes(text, self.spec.plus);
             self.pad(quoted.as_bytes());
         }
     }

@@ -1,6 +1,6 @@
 //! Text to tokens. Positions are bytes from the start, lines count from 1.
 
-use super::quote::is_printable;
+use crate::go::quote::is_printable;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(super) struct Token<'t> {
 impl Token<'_> {
     /// As an error names it.
     pub(super) fn describe(&self) -> String {
-        use super::quote::quote;
+        use crate::go::quote::quote;
         match self.kind {
             Kind::Eof => "EOF".to_owned(),
             Kind::Error => self.text.to_string(),
@@ -77,9 +77,9 @@ impl Token<'_> {
             kind if KEYWORDS.iter().any(|(_, keyword)| *keyword == kind) => format!("<{}>", self.text),
             _ if self.text.len() > 10 => {
                 let head: String = self.text.chars().take(10).collect();
-                format!("{}...", quote(head.as_bytes(), false))
+                format!("{}...", quote(&head))
             }
-            _ => quote(self.text.as_bytes(), false),
+            _ => quote(&self.text),
         }
     }
 }
@@ -421,7 +421,7 @@ impl<'t> Lexer<'t> {
         if good {
             return self.emit(kind);
         }
-        let text = super::quote::quote(self.pending().as_bytes(), false);
+        let text = crate::go::quote::quote(self.pending());
         self.fail(format!("bad number syntax: {text}"))
     }
 

@@ -40,7 +40,6 @@ pub mod number;
 mod parse;
 pub mod printer;
 pub mod printf;
-pub mod quote;
 pub mod split;
 #[cfg(test)]
 mod tests;

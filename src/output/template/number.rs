@@ -1,7 +1,7 @@
 //! The values of number constants, in Go's syntax.
 
 use super::lex::Kind;
-use super::quote::{CharFault, quote, unquote_char};
+use crate::go::quote::{CharFault, quote, unquote_char};
 
 /// What a constant is where nothing asks for a type.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,10 +43,8 @@ pub(super) fn constant(text: &str, kind: Kind) -> Result<Constant, String> {
             Err(_) => Ok(Constant::Overflow),
         },
         None => match float(text) {
-            None => Err(format!("illegal number syntax: {}", quote(text.as_bytes(), false))),
-            Some(_) if !text.contains(['.', 'e', 'E', 'p', 'P']) => {
-                Err(format!("integer overflow: {}", quote(text.as_bytes(), false)))
-            }
+            None => Err(format!("illegal number syntax: {}", quote(text))),
+            Some(_) if !text.contains(['.', 'e', 'E', 'p', 'P']) => Err(format!("integer overflow: {}", quote(text))),
             Some(value) => Ok(Constant::Float(value)),
         },
     }
@@ -62,7 +60,7 @@ fn complex_part(text: &str) -> Result<f64, String> {
             Ok(value) if value.is_infinite() => "value out of range",
             _ => "invalid syntax",
         };
-        format!("strconv.ParseFloat: parsing {}: {fault}", quote(text.as_bytes(), false))
+        format!("strconv.ParseFloat: parsing {}: {fault}", quote(text))
     })
 }
 

@@ -7,7 +7,7 @@ use super::ast::{Call, Conditional, Node, Pipe, Range};
 use super::error::Error;
 use super::funcs::Function;
 use super::lex::{Kind, Lexer, Token};
-use super::quote::{quote, unquote};
+use crate::go::quote::{quote, unquote};
 
 /// How deep parentheses may nest. Go allows 10,000 on its growing stacks; this is safe on a thread
 /// of 2 MiB without optimisation.
@@ -184,7 +184,7 @@ impl<'t> Parser<'t> {
         match self.trees.get(&tree.name) {
             Some(nodes) if !is_empty(nodes) => {
                 if !is_empty(&tree.nodes) {
-                    let name = quote(tree.name.as_bytes(), false);
+                    let name = quote(&tree.name);
                     return self.error(format_args!("template: multiple definition of template {name}"));
                 }
             }

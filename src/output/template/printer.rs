@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 use super::error::Error;
 use super::kubectl::FUNCTIONS;
 use super::printf::printf;
-use super::quote::quote;
 use super::value::Value;
 use super::{MissingKey, Template};
+use crate::go::quote::quote;
 
 /// Prints objects through a Go template as kubectl does.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl GoTemplatePrinter {
         if let Err(error) = self.explain(error, object, json, out) {
             return error.into();
         }
-        anyhow::anyhow!("error executing template {}: {error}", quote(self.template.source().as_bytes(), false))
+        anyhow::anyhow!("error executing template {}: {error}", quote(self.template.source()))
     }
 
     /// Writes what kubectl writes to standard output when a template fails.

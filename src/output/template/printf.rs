@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 
 use super::format::{Printer, Spec, type_name};
-use super::quote::runes;
 use super::value::Value;
+use crate::go::quote::runes;
 
 /// The largest width, precision or argument index; Go takes larger ones for mistakes.
 const TOO_LARGE: i64 = 1_000_000;

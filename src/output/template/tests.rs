@@ -12,8 +12,8 @@ use super::kubectl::FUNCTIONS;
 use super::lex::Kind;
 use super::number::{Constant, constant};
 use super::printf::printf;
-use super::quote::{quote, unquote};
 use super::{Error, Function, GoTemplatePrinter, MissingKey, Param, Split, Template, Value, float};
+use crate::go::quote::{quote_bytes, unquote};
 
 /// A line of a table.
 #[derive(Deserialize)]
@@ -335,7 +335,7 @@ proptest! {
 
     #[test]
     fn quoted_text_reads_back(bytes in prop::collection::vec(any::<u8>(), 0..20), ascii: bool) {
-        let quoted = quote(&bytes, ascii);
+        let quoted = quote_bytes(&bytes, ascii);
         prop_assert_eq!(unquote(&quoted), Some(bytes));
         prop_assert!(!ascii || quoted.is_ascii());
     }

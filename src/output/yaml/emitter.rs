@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::keys::compare_keys;
 use super::text::{Shape, Style, float_text, is_break, is_printable, readable};
-use crate::object::go_sort;
+use crate::go::sort;
 use crate::object::yaml::resolve::needs_quotes;
 use crate::output::number::Num;
 
@@ -127,7 +127,7 @@ impl<'a> Emitter<'a> {
             |pair: &[(&String, &Value)]| matches!(pair, [a, b] if compare_keys(a.0, b.0) == Ordering::Greater);
         // The order of keys is no total order, which Rust's sort panics on.
         let order = if fields.windows(2).any(is_after) {
-            go_sort::sort(fields.len(), |a, b| match (fields.get(a), fields.get(b)) {
+            sort::sort(fields.len(), |a, b| match (fields.get(a), fields.get(b)) {
                 (Some(a), Some(b)) => compare_keys(a.0, b.0) == Ordering::Less,
                 _ => false,
             })

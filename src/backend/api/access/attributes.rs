@@ -79,7 +79,7 @@ impl Attributes {
 
     /// The refusal of a request; `reason` may be empty.
     pub fn refused(&self, user: &User, reason: &str) -> Status {
-        let quoted = crate::backend::registry::field_error::quote;
+        let quoted = crate::go::quote::quote;
         let (user, verb) = (quoted(&user.name), &self.verb);
         let mut why = if self.path.is_empty() {
             let slash = if self.subresource.is_empty() { "" } else { "/" };

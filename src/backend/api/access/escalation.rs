@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Attributes, Rules, User};
 use crate::backend::registry::Cluster;
-use crate::backend::registry::field_error::quote;
+use crate::go::quote::quote;
 use crate::object::{Meta, Object, Status};
 
 const GROUP: &str = "rbac.authorization.k8s.io";

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::WriteOptions;
 use super::access::User;
 use super::transaction::Inside;
-use crate::backend::registry::Cluster;
 use crate::backend::registry::policies::{Policy, Review, Scope, Validation};
+use crate::backend::registry::{Cluster, Plugin};
 use crate::object::builtin::Resource;
 use crate::object::cel::Value;
 use crate::object::labels::Selector;
@@ -202,6 +202,9 @@ impl Inside<'_, '_> {
     pub(super) fn validate_by_policies(&self, admission: &Admission<'_>) -> Result<Vec<String>, Status> {
         let mut warnings = Vec::new();
         let mut refusal = None;
+        if !self.admits(Plugin::ValidatingAdmissionPolicy) {
+            return Ok(warnings);
+        }
         for bound in self.concerned("validatingadmission", admission) {
             let outcomes = self.review(&bound, admission, validate);
             let actions = bound.binding.list_at(&["spec", "validationActions"]);

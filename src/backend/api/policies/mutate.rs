@@ -2,6 +2,7 @@
 
 use super::{Admission, Inside, Outcome, Policy, Review, Scope, conditions_hold};
 use crate::backend::registry::policies::Mutation;
+use crate::backend::registry::{Cluster, Plugin};
 use crate::object::cel::Value;
 use crate::object::schema::{self, Merging, Shape};
 use crate::object::status::StatusCause;
@@ -16,6 +17,9 @@ impl Inside<'_, '_> {
         admission: &Admission<'_>,
         object: &mut Object,
     ) -> Result<bool, Status> {
+        if !self.admits(Plugin::MutatingAdmissionPolicy) {
+            return Ok(false);
+        }
         let bound = self.concerned("mutatingadmission", &Admission { object: Some(object), ..*admission });
         if bound.is_empty() {
             return Ok(false);

@@ -294,6 +294,7 @@ proptest! {
         let mut controllers = workloads();
         controllers.push(Box::new(watchman));
         let bundle = crate::backend::controllers::engine::bundled::Bundle {
+            disabled: Default::default(),
             store: lab.api.store().clone(), clock: lab.clock.clone(), seed: Some(7), controllers, logs: Box::new(()),
             waiting: lab.waiting.clone(),
         };

@@ -12,6 +12,7 @@ use super::io::{Compacted, DeleteOptions, LogSink, Source, Writer};
 use super::{Engine, EngineLock, Parts};
 use crate::backend::api::{self, Api};
 use crate::backend::controllers::{Change, Controller, Event};
+use crate::backend::registry::DisabledPlugins;
 use crate::backend::store::{ListOptions, Store, StoreError, intern};
 use crate::object::clock::Clock;
 use crate::object::{Meta, Object, Status, Timestamp, builtin};
@@ -50,6 +51,8 @@ pub struct Bundle {
     pub clock: Clock,
     /// The seed of names and UIDs; `None` takes the store's own.
     pub seed: Option<u64>,
+    /// The admission plugins that the cluster goes without.
+    pub disabled: DisabledPlugins,
     /// The controllers, the scheduler and the kubelet.
     pub controllers: Vec<Box<dyn Controller>>,
     /// Where container logs go.
@@ -62,7 +65,7 @@ pub struct Bundle {
 pub fn engine(bundle: Bundle, folder: Option<&Path>) -> Engine {
     // Its writes are dated by a clock of its own, which starts as early as there is time.
     let moment = Clock::manual(Timestamp::UNIX_EPOCH);
-    let writer = Api::new(bundle.store.clone(), moment.clone(), bundle.seed);
+    let writer = Api::without(bundle.disabled, bundle.store.clone(), moment.clone(), bundle.seed);
     Engine::new(Parts {
         controllers: bundle.controllers,
         writer: Box::new(writer),

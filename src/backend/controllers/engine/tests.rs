@@ -60,6 +60,7 @@ fn a_new_process_finds_nothing_to_do_in_a_settled_cluster() {
     let looks = Arc::new(Mutex::new(Vec::new()));
     let other = engine(
         Bundle {
+            disabled: Default::default(),
             store: lab.api.store().clone(),
             clock: lab.clock.clone(),
             seed: Some(7),
@@ -190,6 +191,7 @@ fn only_one_process_runs_it() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let held = EngineLock::in_folder(&folder).try_acquire().expect("works").expect("is free");
     let bundle = |store: Store| Bundle {
+        disabled: Default::default(),
         store,
         clock: Clock::default(),
         seed: Some(1),
@@ -238,6 +240,7 @@ async fn runs_in_real_time() {
     let api = crate::backend::api::Api::new(store.clone(), clock.clone(), Some(1));
     let engine = Arc::new(engine(
         Bundle {
+            disabled: Default::default(),
             store,
             clock,
             seed: Some(1),

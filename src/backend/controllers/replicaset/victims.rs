@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::backend::controllers::support::pods;
-use crate::object::{Meta, Object, Timestamp, go_sort};
+use crate::go::sort;
+use crate::object::{Meta, Object, Timestamp};
 
 /// Makes some pods go before others.
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -38,7 +39,7 @@ pub fn order<'a>(candidates: &[&'a Arc<Object>], related: &[&Arc<Object>], now: 
         })
         .collect();
     // Equal and nearly equal ages can make a circle, which Rust's sort panics on.
-    let order = go_sort::sort(ranked.len(), |a, b| match (ranked.get(a), ranked.get(b)) {
+    let order = sort::sort(ranked.len(), |a, b| match (ranked.get(a), ranked.get(b)) {
         (Some(a), Some(b)) => compare(a, b, now) == Ordering::Less,
         _ => false,
     });

@@ -93,8 +93,9 @@ fn keywords(schema: &Object, path: &str, found: &mut FieldErrors) {
     if schema.get("items").is_some_and(Object::is_array) {
         found.push(FieldError::forbidden(child(path, "items"), "items must be a schema object and not an array"));
     }
-    let (named, rest) = (schema.get("properties").is_some(), schema.get("additionalProperties"));
-    if named && rest.is_some_and(|rest| *rest != Object::Bool(false)) {
+    let named = schema.get("properties").and_then(Object::as_object).is_some_and(|named| !named.is_empty());
+    let rest = schema.get("additionalProperties");
+    if named && rest.is_some_and(|rest| *rest != Object::Bool(true)) {
         let why = "additionalProperties and properties are mutual exclusive";
         found.push(FieldError::forbidden(child(path, "additionalProperties"), why));
     }

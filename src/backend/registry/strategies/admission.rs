@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{limits, pod_security};
+use crate::backend::registry::plugins::Plugin;
 use crate::backend::registry::strategy::Cluster;
 use crate::object::{Meta, Object, Status};
 
@@ -15,13 +16,38 @@ const TOLERATION_SECONDS: i64 = 300;
 
 /// Fills in a new pod or refuses it.
 pub fn admit_pod(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Status> {
-    limits::apply(pod, cluster)?;
-    service_account(pod, cluster)?;
-    tolerations(pod);
-    priority(pod, cluster)?;
-    runtime_class(pod, cluster)?;
+    let admits = |plugin| cluster.admits(plugin);
+    if admits(Plugin::LimitRanger) {
+        limits::apply(pod, cluster)?;
+    }
+    if admits(Plugin::ServiceAccount) {
+        service_account(pod, cluster)?;
+    }
+    if admits(Plugin::DefaultTolerationSeconds) {
+        tolerations(pod);
+    }
+    if admits(Plugin::Priority) {
+        priority(pod, cluster)?;
+    }
+    if admits(Plugin::RuntimeClass) {
+        runtime_class(pod, cluster)?;
+    }
     topology_labels(pod, cluster);
-    pod_security::enforce(pod, cluster)
+    if admits(Plugin::PodSecurity) { pod_security::enforce(pod, cluster) } else { Ok(()) }
+}
+
+/// Fills in what a changed pod left out and admission gave it when it was made.
+pub fn admit_changed_pod(pod: &mut Object, old: &Object, cluster: &dyn Cluster) {
+    if cluster.admits(Plugin::DefaultTolerationSeconds) {
+        tolerations(pod);
+    }
+    if cluster.admits(Plugin::Priority) {
+        for field in ["priority", "preemptionPolicy"] {
+            if let (None, Some(value)) = (pod.at(&["spec", field]), old.at(&["spec", field])) {
+                pod.set_at(&["spec", field], value.clone());
+            }
+        }
+    }
 }
 
 /// What a runtime class adds: its own use of resources, and where its pods can run.
@@ -60,6 +86,9 @@ fn runtime_class(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Status> 
 
 /// Copies to a pod that has a node where that node stands; runs when the pod is bound, too.
 pub fn topology_labels(pod: &mut Object, cluster: &dyn Cluster) {
+    if !cluster.admits(Plugin::PodTopologyLabels) {
+        return;
+    }
     let Some(node) = cluster.get("nodes", "", pod.str_at(&["spec", "nodeName"])) else { return };
     for label in ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"] {
         if let Some(value) = node.label(label) {

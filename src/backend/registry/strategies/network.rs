@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::rules::{Defaults, Rules, SPEC};
+use crate::backend::registry::plugins::Plugin;
 use crate::backend::registry::validation::container::{PROTOCOLS, port_number};
 use crate::backend::registry::validation::{Faults, child, indexed, is_empty, is_set, workload as check};
 use crate::object::{Meta, Object, names};
@@ -105,7 +106,8 @@ pub(super) static INGRESS: Rules = Rules {
     create: |ingress, cluster| {
         ingress.set_at(&["status"], json!({"loadBalancer": {}}));
         let named = is_set(ingress.at(&["spec", "ingressClassName"]));
-        if !named && ingress.annotation("kubernetes.io/ingress.class").is_none() {
+        let chooses = cluster.admits(Plugin::DefaultIngressClass);
+        if chooses && !named && ingress.annotation("kubernetes.io/ingress.class").is_none() {
             let mark = "ingressclass.kubernetes.io/is-default-class";
             let classes = cluster.list("ingressclasses.networking.k8s.io", None);
             let default = classes

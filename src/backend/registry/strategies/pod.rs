@@ -29,6 +29,10 @@ pub(super) static POD: Rules = Rules {
         }
         Ok(())
     },
+    update: |pod, old, cluster| {
+        admission::admit_changed_pod(pod, old, cluster);
+        Ok(())
+    },
     validate: |pod, faults| {
         let empty = Object::Null;
         validation::pod_spec(pod.at(&["spec"]).unwrap_or(&empty), "spec", faults);

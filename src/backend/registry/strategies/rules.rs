@@ -1,6 +1,7 @@
 //! The shape of a kind's rules: a few facts and functions. What all kinds share is written once here.
 
 use super::super::field_error::FieldErrors;
+use super::super::plugins::Plugin;
 use super::super::strategy::{Cluster, Strategy};
 use super::super::validation::{Faults, meta};
 use super::quota;
@@ -85,6 +86,7 @@ impl Strategy for Rules {
         }
         (self.create)(object, cluster)?;
         if self.namespaced
+            && cluster.admits(Plugin::ResourceQuota)
             && let Some(resource) = builtin::by_gvk(&object.gvk())
         {
             quota::check(resource.group_resource(), object, cluster)?;

@@ -4,11 +4,22 @@ use serde_json::json;
 
 use super::pod_spec;
 use super::rules::{Defaults, Rules};
+use crate::backend::registry::plugins::Plugin;
+use crate::backend::registry::strategy::Cluster;
 use crate::backend::registry::validation::container::quantity_of;
 use crate::backend::registry::validation::{Faults, is_empty, is_set};
 use crate::object::{Meta, Object};
 
 const ACCESS_MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+
+/// Gives an object the finalizer that keeps it while it is in use.
+fn protect(object: &mut Object, finalizer: &str, cluster: &dyn Cluster) {
+    let finalizers = object.list_at(&["metadata", "finalizers"]);
+    if cluster.admits(Plugin::StorageObjectInUseProtection) && !finalizers.iter().any(|name| *name == finalizer) {
+        let finalizers: Vec<Object> = finalizers.iter().cloned().chain([finalizer.into()]).collect();
+        object.set_at(&["metadata", "finalizers"], finalizers);
+    }
+}
 
 pub(super) static CLAIM: Rules = Rules {
     status: true,
@@ -18,14 +29,10 @@ pub(super) static CLAIM: Rules = Rules {
     },
     create: |claim, cluster| {
         claim.set_at(&["status"], json!({"phase": "Pending"}));
-        if !claim.list_at(&["metadata", "finalizers"]).iter().any(|name| *name == "kubernetes.io/pvc-protection") {
-            let mut finalizers = claim.list_at(&["metadata", "finalizers"]).to_vec();
-            finalizers.push("kubernetes.io/pvc-protection".into());
-            claim.set_at(&["metadata", "finalizers"], finalizers);
-        }
+        protect(claim, "kubernetes.io/pvc-protection", cluster);
         data_sources(claim);
         // Without a class the default one is meant; an empty one means none.
-        if !is_set(claim.at(&["spec", "storageClassName"])) {
+        if !is_set(claim.at(&["spec", "storageClassName"])) && cluster.admits(Plugin::DefaultStorageClass) {
             let mark = "storageclass.kubernetes.io/is-default-class";
             let classes = cluster.list("storageclasses.storage.k8s.io", None);
             let default = classes
@@ -112,11 +119,7 @@ pub(super) static VOLUME: Rules = Rules {
     create: |volume, cluster| {
         let now = crate::object::time::rfc3339(cluster.now());
         volume.set_at(&["status"], json!({"phase": "Pending", "lastPhaseTransitionTime": now}));
-        if !volume.list_at(&["metadata", "finalizers"]).iter().any(|name| *name == "kubernetes.io/pv-protection") {
-            let mut finalizers = volume.list_at(&["metadata", "finalizers"]).to_vec();
-            finalizers.push("kubernetes.io/pv-protection".into());
-            volume.set_at(&["metadata", "finalizers"], finalizers);
-        }
+        protect(volume, "kubernetes.io/pv-protection", cluster);
         Ok(())
     },
     validate: |volume, faults| {

@@ -228,7 +228,7 @@ fn scientific(number: f64, digits: usize) -> String {
 
 /// A value as `%s` shows it; within lists and maps it is shown as it would be written in an expression.
 fn shown(text: &mut String, value: &Value<'_>, inner: bool) -> Result<(), String> {
-    let quote = crate::object::cel::library::quote;
+    let quote = crate::go::quote::quote;
     match value {
         Value::Null => text.push_str("null"),
         Value::String(value) if inner => text.push_str(&quote(value)),

@@ -1,9 +1,8 @@
 //! IP addresses and ranges of them. Words of faults are those of Go's `netip`.
 
+use crate::go::quote::quote;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-
-use super::quote;
 
 /// An address, never a zoned one or an IPv4 one within IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! URLs, read as Go's `net/url` reads those of requests.
 
+use crate::go::quote::quote;
 use std::collections::BTreeMap;
-
-use super::quote;
 
 /// An absolute URL, or a path alone.
 #[derive(Clone, Debug)]

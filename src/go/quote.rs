@@ -41,8 +41,13 @@ pub fn runes(bytes: &[u8]) -> impl Iterator<Item = Result<char, u8>> {
     })
 }
 
-/// `%q` of a string: double quotes and escapes; `ascii` (`%+q`) escapes everything beyond ASCII.
-pub fn quote(bytes: &[u8], ascii: bool) -> String {
+/// `%q` of a string (`strconv.Quote`): double quotes, and escapes for what is not printable.
+pub fn quote(text: &str) -> String {
+    quoted(text.as_bytes(), '"', false)
+}
+
+/// The same of bytes that need not be UTF-8; `ascii` (`%+q`) escapes everything beyond ASCII.
+pub fn quote_bytes(bytes: &[u8], ascii: bool) -> String {
     quoted(bytes, '"', ascii)
 }
 
@@ -191,4 +196,24 @@ fn digits(text: &str, count: usize, radix: u32) -> Option<(u32, &str)> {
         return None;
     }
     Some((u32::from_str_radix(head, radix).ok()?, tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_as_go_does() {
+        for (text, want) in [
+            ("", r#""""#),
+            ("a\"b\\\n", r#""a\"b\\\n""#),
+            ("\u{7}\u{8}\u{b}\u{c}\r\t", r#""\a\b\v\f\r\t""#),
+            ("\u{1}\u{7f}\u{85}\u{a0}\u{ad}\u{2028}\u{feff}", r#""\x01\x7f\u0085\u00a0\u00ad\u2028\ufeff""#),
+            ("é\u{301}\u{1f600}\u{e0001}", "\"é\u{301}\u{1f600}\\U000e0001\""),
+        ] {
+            assert_eq!(quote(text), want);
+        }
+        assert_eq!(quote_bytes(b"\xffx", false), r#""\xffx""#);
+        assert_eq!(quote_bytes("é\u{1f600}".as_bytes(), true), r#""\u00e9\U0001f600""#);
+    }
 }
