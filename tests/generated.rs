@@ -12,7 +12,7 @@ use std::process::Command;
 use common::{Outcome, Sandbox, blessing, check_generated, files_below, repository};
 use kctl::cli::help::Style;
 use kctl::cli::{completion, man};
-use kctl::commands::{Action, COMMANDS, Entry};
+use kctl::commands::{COMMANDS, Entry};
 
 /// Shells, and the names that their scripts are looked for under.
 const SCRIPTS: &[(&str, &str)] = &[
@@ -86,38 +86,6 @@ fn every_command_says_what_it_does() {
         }
     });
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-}
-
-/// The flags of kubectl that a command of ours must have: `command<TAB>flag`.
-#[test]
-fn commands_have_the_flags_of_kubectl() {
-    let wanted = include_str!("data/cli/flags.tsv");
-    let mut missing = Vec::new();
-    walk(&[], &mut |path| {
-        let entry = path.last().unwrap();
-        let name = path.iter().map(|entry| entry.name).collect::<Vec<_>>().join(" ");
-        if matches!(entry.action, Action::Absent | Action::Family | Action::Builtin(_)) {
-            return;
-        }
-        let Some(command) = entry.flags() else { return };
-        for line in wanted.lines().filter(|line| line.split('\t').next() == Some(&name)) {
-            let mut fields = line.split('\t').skip(1);
-            let (flag, short, default) = (fields.next().unwrap(), fields.next().unwrap(), fields.next().unwrap());
-            let flags = kctl::cli::flags::Flags::of(&command);
-            let Some(found) = flags.long(flag) else {
-                missing.push(format!("{name}: --{flag}"));
-                continue;
-            };
-            if found.short().map(String::from).unwrap_or_default() != short {
-                missing.push(format!("{name}: --{flag} is -{short} in kubectl"));
-            }
-            let shown = found.default();
-            if shown != default.trim_matches('\'') {
-                missing.push(format!("{name}: --{flag} is {default} by default in kubectl, here {shown}"));
-            }
-        }
-    });
-    assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
 /// Runs a script in a shell; `None` where the shell is not installed.

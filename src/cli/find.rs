@@ -10,6 +10,8 @@ pub struct Found {
     pub path: Vec<&'static Entry>,
     /// The line without the words of the path.
     pub rest: Vec<String>,
+    /// The words of the path as they were given: other names stay.
+    pub given: Vec<String>,
 }
 
 impl Found {
@@ -33,6 +35,7 @@ pub fn spoken(path: &[&'static Entry]) -> String {
 pub fn find(words: &[String], global: &Flags<'_>) -> Found {
     let mut path: Vec<&'static Entry> = Vec::new();
     let mut rest = words.to_vec();
+    let mut given = Vec::new();
     loop {
         let children = path.last().map_or(COMMANDS, |entry| entry.children);
         let next = first_argument(&rest, global).and_then(|at| {
@@ -40,10 +43,10 @@ pub fn find(words: &[String], global: &Flags<'_>) -> Found {
         });
         match next {
             Some((at, child)) => {
-                rest.remove(at);
+                given.push(rest.remove(at));
                 path.push(child);
             }
-            None => return Found { path, rest },
+            None => return Found { path, rest, given },
         }
     }
 }

@@ -6,6 +6,8 @@ use std::any::TypeId;
 use clap::{Arg, ArgAction};
 use jiff::SignedDuration;
 
+use crate::commands::entry::RECORD;
+use crate::ops::environment::Environment;
 use crate::ops::pair::Pair;
 
 /// What a flag's values are.
@@ -33,7 +35,10 @@ pub enum Kind {
     Array,
 }
 
-/// Flags that still work but say that they will not for ever.
+/// Flags that are there only where a variable is `true`.
+const ON_TRIAL: &[(&str, &str)] = &[("applyset", "KUBECTL_APPLYSET")];
+
+/// Flags that still work but say that they will not for ever; beside them there is [`RECORD`].
 const DEPRECATED: &[(&str, &str, &str)] = &[
     (
         "autoscale",
@@ -96,6 +101,9 @@ impl<'a> Flag<'a> {
 
     /// What to say when the flag of this command is used although it is deprecated.
     pub fn deprecated(&self, command: &str) -> Option<&'static str> {
+        if self.name == RECORD {
+            return Some("--record will be removed in the future");
+        }
         DEPRECATED.iter().find(|(of, name, _)| *of == command && *name == self.name).map(|(_, _, say)| *say)
     }
 
@@ -149,6 +157,16 @@ impl<'a> Flags<'a> {
     /// The flags of a clap command.
     pub fn of(command: &'a clap::Command) -> Self {
         Self(command.get_arguments().filter_map(Flag::of).collect())
+    }
+
+    /// The flags without those that a variable has to switch on: for a feature on trial.
+    #[must_use]
+    pub fn switched_on(mut self, env: &Environment) -> Self {
+        self.0.retain(|flag| {
+            let variable = ON_TRIAL.iter().find(|(name, _)| *name == flag.name).map(|(_, variable)| *variable);
+            variable.is_none_or(|name| env.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true")))
+        });
+        self
     }
 
     /// None.

@@ -36,10 +36,12 @@ use crate::ops::environment::Environment;
 use crate::ops::preferences::Preferences;
 use crate::terminal::Streams;
 
+use crate::commands::entry::RECORD;
 use find::{Found, find};
 use flags::Flags;
 use help::Style;
 use profile::Profile;
+use scan::Given;
 
 /// The program: reads the process's arguments and environment and runs the command.
 pub fn main() -> ExitCode {
@@ -153,7 +155,7 @@ impl Line<'_> {
         self.plugin()?;
         let entry = self.found.command();
         let command = entry.and_then(Entry::flags);
-        let local = command.as_ref().map_or_else(Flags::none, Flags::of);
+        let local = command.as_ref().map_or_else(Flags::none, Flags::of).switched_on(&self.context.env);
         if let Some(complaint) = slides::complaint(program.name(), self.words, &[&local, &self.global]) {
             bail!(complaint);
         }
@@ -172,6 +174,9 @@ impl Line<'_> {
             bail!(missing);
         }
         self.context.overrides = global::overrides(&scanned.global).map_err(|why| self.flag_error(&why))?;
+        if scanned.local.iter().any(|(name, given)| name == RECORD && *given == Given::Switch(true)) {
+            self.context.change_cause = Some(scanned.line(program.name(), &self.found.given));
+        }
         let asked = global::profile(&scanned.global).map_err(|why| self.flag_error(&why))?;
         let profile = match asked {
             Some((kind, path)) => Profile::begin(&kind, &path, self.context.clock.clone())?,

@@ -21,8 +21,29 @@ pub struct Scanned {
     pub dash: Option<usize>,
     /// Whether `--help` was asked for.
     pub help: bool,
+    /// Every flag as it was given, in order, with the value that it took.
+    pub spoken: Vec<(String, String)>,
     /// Notices about deprecated flags.
     pub notices: Vec<String>,
+}
+
+/// Flags whose values are nobody else's business.
+const CLASSIFIED: &[&str] = &["token", "password"];
+
+impl Scanned {
+    /// The line as `--record` keeps it: the program, all words, then the flags with their values.
+    pub fn line(&self, program: &str, command: &[String]) -> String {
+        let mut line = program.to_owned();
+        for word in command.iter().chain(&self.args) {
+            line.push(' ');
+            line.push_str(word);
+        }
+        for (name, value) in &self.spoken {
+            let value = if CLASSIFIED.contains(&name.as_str()) { "CLASSIFIED" } else { value };
+            line.push_str(&format!(" --{name}={value}"));
+        }
+        line
+    }
 }
 
 /// A flag's value as it came out: pflag keeps one, or a list.
@@ -138,6 +159,8 @@ impl Scanner<'_> {
         if let Some(say) = flag.deprecated(self.command).filter(|_| is_local) {
             self.found.notices.push(format!("Flag --{} has been deprecated, {say}", flag.name));
         }
+        let spoken = value.unwrap_or_else(|| alone(flag.name));
+        self.found.spoken.push((flag.name.to_owned(), spoken.to_owned()));
         let all = if is_local { &mut self.found.local } else { &mut self.found.global };
         match (all.iter_mut().find(|(name, _)| name == flag.name), given) {
             (Some((_, Given::Many(old))), Given::Many(new)) => old.extend(new),
@@ -145,6 +168,16 @@ impl Scanner<'_> {
             (None, new) => all.push((flag.name.to_owned(), new)),
         }
         Ok(())
+    }
+}
+
+/// The value of a flag that is given alone.
+fn alone(name: &str) -> &'static str {
+    match name {
+        "dry-run" => "unchanged",
+        "validate" => "strict",
+        "cascade" => "background",
+        _ => "true",
     }
 }
 

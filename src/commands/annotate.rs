@@ -7,13 +7,10 @@ use crate::error::Many;
 use crate::object::patch::merge;
 use crate::object::{Meta, Object};
 use crate::ops::change::{DryRun, Report};
-use crate::ops::context::Context;
+use crate::ops::context::{CHANGE_CAUSE, Context};
 use crate::ops::marks::{self, Changes, MarkArgs};
 use crate::ops::resources::Info;
 use crate::ops::write;
-
-/// May be replaced by anybody: it says what was done last.
-const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 
 /// Change the annotations of objects.
 ///
@@ -114,6 +111,7 @@ impl Annotating<'_> {
         }
         if !marks.overwrite {
             let taken = self.changes.taken(&before, "annotations").into_iter();
+            // May be replaced by anybody: it says what was done last.
             let taken = taken.filter(|(key, _)| *key != CHANGE_CAUSE);
             let taken: Vec<String> =
                 taken.map(|(key, value)| format!("'{key}' already has a value ({value})")).collect();
@@ -122,6 +120,9 @@ impl Annotating<'_> {
             }
         }
         let mut after = before.clone();
+        if !local {
+            self.ctx.record(&mut after);
+        }
         self.changes.apply(&mut after, "annotations");
         if !version.is_empty() {
             after.set_at(&["metadata", "resourceVersion"], version);

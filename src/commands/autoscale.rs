@@ -245,6 +245,7 @@ impl Creation<'_> {
         if self.explicit {
             object.set_at(&["metadata", "namespace"], self.namespace);
         }
+        self.ctx.record(&mut object);
         if self.dry_run == DryRun::Client {
             return self.report.print("created", object);
         }

@@ -61,6 +61,9 @@ impl Group {
     }
 }
 
+/// The flag that keeps the command line in what is changed.
+pub const RECORD: &str = "record";
+
 /// What a command does when it is named.
 #[derive(Clone, Copy)]
 pub enum Action {
@@ -161,6 +164,8 @@ pub struct Entry {
     pub completes: Completes,
     /// The exit code of its errors; `diff` keeps 1 for differences.
     pub failure: u8,
+    /// Whether it takes `--record`.
+    pub records: bool,
     /// Its commands.
     pub children: &'static [Entry],
 }
@@ -179,6 +184,7 @@ impl Entry {
             action: Action::Absent,
             completes: Completes::Nothing,
             failure: 1,
+            records: false,
             children: &[],
         }
     }
@@ -238,6 +244,12 @@ impl Entry {
         self
     }
 
+    /// Gives it `--record`.
+    pub const fn records(mut self) -> Self {
+        self.records = true;
+        self
+    }
+
     /// Sets its commands.
     pub const fn children(mut self, children: &'static [Self]) -> Self {
         self.children = children;
@@ -262,6 +274,11 @@ impl Entry {
     /// An empty command with this command's flags and arguments added; `None` where it has none of
     /// its own (families, and commands that are not there yet).
     pub fn flags(&self) -> Option<clap::Command> {
+        let command = self.own_flags()?;
+        Some(if self.records { command.arg(record()) } else { command })
+    }
+
+    fn own_flags(&self) -> Option<clap::Command> {
         match self.action {
             Action::Run { augment, .. } | Action::Call { augment, .. } => Some(augment(bare(self.name))),
             Action::Builtin(Builtin::PluginList) => {
@@ -270,6 +287,15 @@ impl Entry {
             Action::Builtin(_) | Action::Family | Action::Absent => None,
         }
     }
+}
+
+/// `--record`, which commands have in common that change objects.
+fn record() -> clap::Arg {
+    clap::Arg::new(RECORD)
+        .long(RECORD)
+        .hide(true)
+        .action(clap::ArgAction::SetTrue)
+        .help("Keep this command line in an annotation of the objects, where \"rollout history\" shows it")
 }
 
 /// A clap command that parses exactly what it is given: the program scans, checks and normalises

@@ -98,6 +98,7 @@ pub async fn run(ctx: &Context, args: ExposeArgs) -> anyhow::Result<()> {
     for info in infos {
         let done = async {
             let mut service = args.overriding.apply(exposed.service(&info)?)?;
+            ctx.record(&mut service);
             if dry_run == DryRun::Client {
                 if explicit {
                     service.set_at(&["metadata", "namespace"], namespace.as_str());

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::object::{Meta, Object};
 use crate::ops::context::Context;
+use crate::ops::kustomize::helm::Helm;
 use crate::ops::kustomize::{self, Options};
 use crate::output::yaml;
 
@@ -17,13 +18,13 @@ use crate::output::yaml;
     after_help = "# Print what the kustomization of the current folder declares\nkctl kustomize\n\n# That of another folder\nkctl kustomize overlays/production\n\n# Let it read files outside of its folder\nkctl kustomize overlays/production --load-restrictor LoadRestrictionsNone"
 )]
 pub struct KustomizeArgs {
-    /// Run functions as the current user instead of as nobody. Functions are not available yet.
+    /// Run functions as the current user instead of as nobody. Functions are not run.
     #[arg(long)]
     as_current_user: bool,
-    /// Allow plugins. They are not available yet.
+    /// Allow plugins. Only kustomize's own are run: no programs and no containers.
     #[arg(long)]
     enable_alpha_plugins: bool,
-    /// Allow helm charts. They are not available yet.
+    /// Allow helm charts, rendered with the program helm.
     #[arg(long)]
     enable_helm: bool,
     /// Environment variables for functions.
@@ -77,8 +78,15 @@ pub fn run(context: &Context, args: KustomizeArgs) -> anyhow::Result<()> {
             "illegal flag value --load-restrictor {other}; legal values: [LoadRestrictionsRootOnly LoadRestrictionsNone]"
         ),
     };
+    let helm = args.enable_helm.then(|| Helm {
+        command: args.helm_command.clone(),
+        api_versions: args.helm_api_versions.clone(),
+        kube_version: args.helm_kube_version.clone().unwrap_or_default(),
+        debug: args.helm_debug,
+    });
+    let options = Options { unrestricted, managed_by: false, plugins: args.enable_alpha_plugins, helm };
     let mut warnings = Vec::new();
-    let built = kustomize::build(folder, Options { unrestricted, managed_by: false }, &mut warnings);
+    let built = kustomize::build(folder, &options, &mut warnings);
     let mut err = context.streams.err();
     for warning in warnings {
         writeln!(err, "{warning}")?;

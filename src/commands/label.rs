@@ -133,6 +133,9 @@ impl Labelling<'_> {
         if !version.is_empty() {
             after.set_at(&["metadata", "resourceVersion"], version);
         }
+        if !local {
+            self.ctx.record(&mut after);
+        }
         if !local && outcome != Outcome::default() {
             let patch = merge::diff(&before, &after).to_string();
             let client = self.ctx.client().await?;

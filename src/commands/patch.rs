@@ -81,11 +81,20 @@ pub async fn run(ctx: &Context, args: PatchArgs) -> anyhow::Result<()> {
             let info = info?;
             count += 1;
             let before = info.object();
-            let after = match args.local || dry_run == DryRun::Client {
+            let mut after = match args.local || dry_run == DryRun::Client {
                 true => locally(kind, before.clone().into_owned(), &patch)?,
                 false => send(ctx, &info, kind, &patch, &args, dry_run).await?,
             };
             let operation = if *before == after { "patched (no change)" } else { "patched" };
+            if ctx.change_cause.is_some() && !args.local && dry_run != DryRun::Client {
+                let mut recorded = after.clone();
+                ctx.record(&mut recorded);
+                let note = merge::diff(&after, &recorded).to_string();
+                // The patch is made; the note may fail.
+                if let Ok(object) = send(ctx, &info, PatchType::Merge, &note, &args, dry_run).await {
+                    after = object;
+                }
+            }
             report.print(operation, after)
         };
         errors.extend(done.await.err());

@@ -5,12 +5,15 @@ use std::time::Duration;
 use anyhow::bail;
 use jiff::SignedDuration;
 
+use crate::client::request::{PatchType, WriteParams};
 use crate::error::Many;
 use crate::object::Meta;
+use crate::object::patch::merge;
 use crate::ops::change::{self, DryRun, DryRunArgs, FileArgs, OutputArgs, Report};
 use crate::ops::context::Context;
 use crate::ops::resources::Info;
 use crate::ops::scale::{self, Precondition};
+use crate::ops::write;
 
 /// Set how many replicas a workload has.
 ///
@@ -97,6 +100,14 @@ pub async fn run(ctx: &Context, args: ScaleArgs) -> anyhow::Result<()> {
             }
         };
         show_replicas(&mut info, taken);
+        if ctx.change_cause.is_some() && dry_run == DryRun::None {
+            let before = info.object();
+            let mut after = before.clone().into_owned();
+            ctx.record(&mut after);
+            let patch = merge::diff(&before, &after).to_string();
+            // The number is what was asked for; the note may fail.
+            let _ = write::patch(ctx.client().await?, &info, PatchType::Merge, patch, &WriteParams::default()).await;
+        }
         printer.print(info.object.unwrap_or_default())?;
     }
     Many::collect(change::errors_of(result))

@@ -25,7 +25,7 @@ pub static COMMANDS: &[Entry] = &[
     // Basic commands for beginners.
     Entry::new("create", "-f FILENAME", "Create objects from files, from standard input, or from flags")
         .group(Beginner)
-        .action(run!(create::CreateArgs, create::run))
+        .action(run!(create::CreateArgs, create::run)).records()
         .children(CREATE),
     Entry::new(
         "expose",
@@ -33,7 +33,7 @@ pub static COMMANDS: &[Entry] = &[
         "Put a Service in front of a workload, a pod or another Service",
     )
     .group(Beginner)
-    .action(run!(expose::ExposeArgs, expose::run))
+    .action(run!(expose::ExposeArgs, expose::run)).records()
     .completes(OneOf(&["deployment", "pod", "replicaset", "replicationcontroller", "service"])),
     Entry::new(
         "run",
@@ -41,7 +41,7 @@ pub static COMMANDS: &[Entry] = &[
         "Run an image on the cluster",
     )
     .group(Beginner)
-    .action(run!(run::RunArgs, run::run)),
+    .action(run!(run::RunArgs, run::run)).records(),
     Entry::family("set", "SUBCOMMAND", "Change one particular field of objects", SET)
         .group(Beginner)
         .long("Change one particular field of objects that already exist: images, environment, resources, selectors and subjects."),
@@ -64,7 +64,7 @@ pub static COMMANDS: &[Entry] = &[
     .completes(Resources),
     Entry::new("edit", "(RESOURCE/NAME | -f FILENAME)", "Change an object in your editor")
         .group(Intermediate)
-        .action(run!(edit::EditArgs, edit::run))
+        .action(run!(edit::EditArgs, edit::run)).records()
         .completes(Resources),
     Entry::new(
         "delete",
@@ -85,7 +85,7 @@ pub static COMMANDS: &[Entry] = &[
         "Set how many replicas a workload has",
     )
     .group(Deploy)
-    .action(run!(scale::ScaleArgs, scale::run))
+    .action(run!(scale::ScaleArgs, scale::run)).records()
     .completes(AnyOf(&["deployment", "replicaset", "replicationcontroller", "statefulset"])),
     Entry::new(
         "autoscale",
@@ -93,7 +93,7 @@ pub static COMMANDS: &[Entry] = &[
         "Let a workload's number of replicas follow its load",
     )
     .group(Deploy)
-    .action(run!(autoscale::AutoscaleArgs, autoscale::run))
+    .action(run!(autoscale::AutoscaleArgs, autoscale::run)).records()
     .completes(OneOf(&["deployment", "replicaset", "replicationcontroller", "statefulset"])),
     // Looking after the cluster.
     Entry::family("certificate", "SUBCOMMAND", "Approve or deny requests for certificates", CERTIFICATE).group(Cluster),
@@ -177,11 +177,11 @@ pub static COMMANDS: &[Entry] = &[
         .failure(2),
     Entry::new("apply", "(-f FILENAME | -k DIRECTORY)", "Bring objects to the state that files declare")
         .group(Advanced)
-        .action(run!(apply::ApplyArgs, apply::run))
+        .action(run!(apply::ApplyArgs, apply::run)).records()
         .children(APPLY),
     Entry::new("patch", "(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]", "Change some fields of an object")
         .group(Advanced)
-        .action(run!(patch::PatchArgs, patch::run))
+        .action(run!(patch::PatchArgs, patch::run)).records()
         .completes(Resources),
     Entry::new("replace", "-f FILENAME", "Replace objects by those in files")
         .group(Advanced)
@@ -204,7 +204,7 @@ pub static COMMANDS: &[Entry] = &[
         "Change the labels of objects",
     )
     .group(Settings)
-    .action(run!(label::LabelArgs, label::run))
+    .action(run!(label::LabelArgs, label::run)).records()
     .completes(Resources),
     Entry::new(
         "annotate",
@@ -212,7 +212,7 @@ pub static COMMANDS: &[Entry] = &[
         "Change the annotations of objects",
     )
     .group(Settings)
-    .action(run!(annotate::AnnotateArgs, annotate::run))
+    .action(run!(annotate::AnnotateArgs, annotate::run)).records()
     .completes(Resources),
     Entry::new("completion", "SHELL", "Print the script that completes commands in your shell")
         .group(Settings)
@@ -396,21 +396,21 @@ static SET: &[Entry] = &[
         "(-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N",
         "Change the images of a pod template",
     )
-    .action(run!(set::image::ImageArgs, set::image::run)).completes(AnyOf(TEMPLATES)),
+    .action(run!(set::image::ImageArgs, set::image::run)).records().completes(AnyOf(TEMPLATES)),
     Entry::new(
         "resources",
         "(-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS]",
         "Change the resource requests and limits of a pod template",
     )
-    .action(run!(set::resources::ResourcesArgs, set::resources::run)).completes(AnyOf(TEMPLATES)),
+    .action(run!(set::resources::ResourcesArgs, set::resources::run)).records().completes(AnyOf(TEMPLATES)),
     Entry::new(
         "selector",
         "(-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version]",
         "Replace the selector of a Service",
     )
-    .action(run!(set::selector::SelectorArgs, set::selector::run)).completes(AnyOf(&["service"])),
+    .action(run!(set::selector::SelectorArgs, set::selector::run)).records().completes(AnyOf(&["service"])),
     Entry::new("serviceaccount", "(-f FILENAME | TYPE NAME) SERVICE_ACCOUNT", "Change the service account of a pod template")
-        .action(run!(set::serviceaccount::ServiceAccountArgs, set::serviceaccount::run)).aliases(&["sa"])
+        .action(run!(set::serviceaccount::ServiceAccountArgs, set::serviceaccount::run)).records().aliases(&["sa"])
         .completes(AnyOf(TEMPLATES)),
     Entry::new(
         "subject",
@@ -481,6 +481,7 @@ static APPLY: &[Entry] = &[
         "Change the last applied configuration in your editor",
     )
     .action(run!(apply::edit::EditArgs, apply::edit::run))
+    .records()
     .completes(Resources),
     Entry::new("set-last-applied", "-f FILENAME", "Record a file as the last applied configuration")
         .action(run!(apply::last_applied::SetArgs, apply::last_applied::set)),

@@ -26,6 +26,9 @@ use crate::terminal::Streams;
 /// The release of Kubernetes whose client this is.
 pub const COMPATIBLE: &str = "v1.36.2";
 
+/// The annotation that says why an object was changed; `rollout history` shows it.
+pub const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
+
 /// How messages name the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Program {
@@ -86,6 +89,8 @@ pub struct Context {
     pub overrides: Overrides,
     /// How messages name the program.
     pub program: Program,
+    /// The command line, where `--record` says that objects are to keep it.
+    pub change_cause: Option<String>,
     connector: Box<dyn Connector>,
     config: OnceCell<Kubeconfig>,
     client: OnceCell<Client>,
@@ -107,9 +112,17 @@ impl Context {
             clock,
             overrides,
             program,
+            change_cause: None,
             connector,
             config: OnceCell::new(),
             client: OnceCell::new(),
+        }
+    }
+
+    /// Writes the command line into an object that is about to be sent, where `--record` asks for it.
+    pub fn record(&self, object: &mut Object) {
+        if let Some(cause) = &self.change_cause {
+            object.set_at(&["metadata", "annotations", CHANGE_CAUSE], cause.as_str());
         }
     }
 

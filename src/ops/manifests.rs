@@ -288,7 +288,7 @@ pub fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
 /// What a kustomization declares, as documents. Warnings go to `err`.
 pub fn build(folder: &str, err: &mut dyn io::Write) -> anyhow::Result<Vec<u8>> {
     let mut warnings = Vec::new();
-    let built = kustomize::build(folder, kustomize::Options::default(), &mut warnings);
+    let built = kustomize::build(folder, &kustomize::Options::default(), &mut warnings);
     for warning in warnings {
         writeln!(err, "{warning}")?;
     }

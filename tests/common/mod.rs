@@ -45,6 +45,7 @@ const MASKS: &[(&str, &str)] = &[
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uid>"),
     (r"\b(127\.0\.0\.1|localhost):\d{4,5}\b", "<address>"),
     (r"\S*/(LIVE|MERGED)-\d+/", "<tmp>/$1/"),
+    (r"[^\s\x22]*/(kctl|kubectl)-edit-\d+", "<tmp>/$1-edit"),
     (r"\b(linux|darwin|windows)/(amd64|arm64|386)\b", "<platform>"),
     (concat!(r"\bv", env!("CARGO_PKG_VERSION"), r"\b"), "<version>"),
 ];

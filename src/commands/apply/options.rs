@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use super::unexpected;
 use crate::client::discovery::Mapping;
 use crate::client::request::WriteParams;
+use crate::ops::apply::applyset::ApplySet;
 use crate::ops::apply::{prune, server_side};
 use crate::ops::change::{DryRun, DryRunArgs, FileArgs, OutputArgs, Report};
 use crate::ops::context::Context;
@@ -29,6 +30,9 @@ pub struct ApplyArgs {
     /// Must be "background", "orphan", or "foreground": what becomes of objects that belong to deleted ones, such as the pods of a replica set.
     #[arg(long, default_value = "background", num_args = 0..=1, require_equals = true, default_missing_value = "background")]
     pub cascade: String,
+    /// The set that the objects belong to, as [RESOURCE][.GROUP]/NAME of its parent object, a Secret unless said otherwise. With --prune, members that are not among the files are deleted. On trial: needs KUBECTL_APPLYSET=true.
+    #[arg(long, hide = true)]
+    pub applyset: Option<String>,
     /// The name under which the fields are owned.
     #[arg(long, value_name = "=kubectl-client-side-apply")]
     pub field_manager: Option<String>,
@@ -99,6 +103,7 @@ pub(super) struct Settings<'a> {
     /// Whether objects are printed in the end, instead of a line for each.
     pub(super) prints_objects: bool,
     pub(super) prune_types: Vec<Mapping>,
+    pub(super) set: Option<ApplySet>,
     pub(super) namespace: String,
     pub(super) explicit_namespace: bool,
 }
@@ -119,11 +124,26 @@ impl<'a> Settings<'a> {
         args.files.options().require()?;
         let directive = args.validate.directive()?;
         let (namespace, explicit_namespace) = ctx.namespace()?;
-        let prune_types = match args.prune {
+        let set = match args.applyset.as_deref().filter(|text| !text.is_empty()) {
+            Some(text) => {
+                let namespace = if explicit_namespace { namespace.as_str() } else { "" };
+                Some(ApplySet::parse(ctx.client().await?, text, namespace).await?)
+            }
+            None => None,
+        };
+        // A set knows its types.
+        let prune_types = match args.prune && (set.is_none() || !args.prune_allowlist.is_empty()) {
             true => prune::types(ctx.client().await?, &args.prune_allowlist).await?,
             false => Vec::new(),
         };
-        validate(args, dry_run)?;
+        refuse(&together(args, dry_run))?;
+        if let Some(set) = &set {
+            if !args.prune {
+                bail!("--applyset requires --prune");
+            }
+            set.validate(ctx.client().await?).await?;
+        }
+        refuse(&pruning(args))?;
         let default = if args.server_side { server_side::FIELD_MANAGER } else { "kubectl-client-side-apply" };
         let mut write = dry_run.write(args.field_manager.as_deref().unwrap_or(default));
         directive.clone_into(&mut write.field_validation);
@@ -141,16 +161,31 @@ impl<'a> Settings<'a> {
             report: Report::new(ctx, &args.output, dry_run)?.sorted_keys(),
             prints_objects: !matches!(format, Format::Default | Format::Name),
             prune_types,
+            set,
             namespace,
             explicit_namespace,
         })
     }
 }
 
-fn validate(args: &ApplyArgs, dry_run: DryRun) -> anyhow::Result<()> {
-    let selects = args.selector.as_deref().is_some_and(|selector| !selector.is_empty());
-    let subresource = args.subresource.as_deref().is_some_and(|subresource| !subresource.is_empty());
-    for (wrong, fault) in [
+/// What is wrong, and how that is said.
+type Fault = (bool, &'static str);
+
+/// The first of these that holds is an error.
+fn refuse(faults: &[Fault]) -> anyhow::Result<()> {
+    match faults.iter().find(|(wrong, _)| *wrong) {
+        Some((_, fault)) => bail!(*fault),
+        None => Ok(()),
+    }
+}
+
+fn selects(args: &ApplyArgs) -> bool {
+    args.selector.as_deref().is_some_and(|selector| !selector.is_empty())
+}
+
+/// Flags that do not go together.
+fn together(args: &ApplyArgs, dry_run: DryRun) -> [Fault; 5] {
+    [
         (args.force_conflicts && !args.server_side, "--force-conflicts only works with --server-side"),
         (
             dry_run == DryRun::Client && args.server_side,
@@ -158,21 +193,29 @@ fn validate(args: &ApplyArgs, dry_run: DryRun) -> anyhow::Result<()> {
         ),
         (args.server_side && args.force, "--force cannot be used with --server-side"),
         (dry_run == DryRun::Server && args.force, "--dry-run=server cannot be used with --force"),
-        (args.all && selects, "cannot set --all and --selector at the same time"),
+        (args.all && selects(args), "cannot set --all and --selector at the same time"),
+    ]
+}
+
+/// Flags that do not go together with `--prune`, and `--subresource`.
+fn pruning(args: &ApplyArgs) -> [Fault; 7] {
+    let set = args.applyset.as_deref().is_some_and(|set| !set.is_empty());
+    let by_labels = args.prune && !set;
+    let by_set = args.prune && set;
+    let subresource = args.subresource.as_deref().is_some_and(|subresource| !subresource.is_empty());
+    [
         (args.prune && args.force, "--force cannot be used with --prune"),
+        (by_set && args.all, "--all is incompatible with --applyset"),
+        (by_set && selects(args), "--selector is incompatible with --applyset"),
+        (by_set && !args.prune_allowlist.is_empty(), "--prune-allowlist is incompatible with --applyset"),
         (
-            args.prune && !args.all && !selects,
+            by_labels && !args.all && !selects(args),
             "all resources selected for prune without explicitly passing --all. To prune all resources, pass the --all flag. If you did not mean to prune all resources, specify a label selector",
         ),
         (
-            args.prune && args.server_side,
+            by_labels && args.server_side,
             "--prune is in alpha and doesn't currently work on objects created by server-side apply",
         ),
         (subresource && !args.server_side, "--subresource can only be specified for --server-side"),
-    ] {
-        if wrong {
-            bail!(fault);
-        }
-    }
-    Ok(())
+    ]
 }

@@ -117,6 +117,7 @@ pub async fn run(ctx: &Context, args: CreateArgs) -> anyhow::Result<()> {
             let mut info = info?;
             let mut object = info.object.take().unwrap_or_default();
             last_applied::update(args.save_config, &mut object);
+            ctx.record(&mut object);
             if dry_run != DryRun::Client {
                 object = create(ctx, &info, object, &write).await?;
             }

@@ -226,6 +226,7 @@ struct Creation<'a> {
 impl Creation<'_> {
     /// Creates an object, or only shows it.
     async fn create(&self, mut object: Object) -> anyhow::Result<Object> {
+        self.ctx.record(&mut object);
         if self.dry_run == DryRun::Client {
             if self.explicit {
                 object.set_at(&["metadata", "namespace"], self.namespace);

@@ -118,7 +118,10 @@ impl<'a> Changes<'a> {
         errors: &mut Vec<anyhow::Error>,
     ) -> anyhow::Result<()> {
         let mut printer = self.report.printer(self.done)?;
-        for (info, after) in changed {
+        for (info, mut after) in changed {
+            if let Ok(after) = &mut after {
+                self.ctx.record(after);
+            }
             let sent = match after {
                 // A line of its own, for what is wrong with the object.
                 Err(error) => Err(anyhow!("error: {} {error:#}\n", named(&info))),

@@ -79,7 +79,8 @@ pub async fn run(ctx: &Context, args: SelectorArgs) -> anyhow::Result<()> {
     let mut printer = report.printer("selector updated")?;
     for info in infos {
         let changed = async {
-            let (before, after) = change(&info, &selector, args.resource_version.as_deref().unwrap_or_default())?;
+            let (before, mut after) = change(&info, &selector, args.resource_version.as_deref().unwrap_or_default())?;
+            ctx.record(&mut after);
             if args.local || dry_run == DryRun::Client {
                 return printer.print(after);
             }

@@ -1,5 +1,7 @@
 //! Applying manifests: bringing objects to the state that files declare.
 
+pub mod applyset;
+pub mod migration;
 pub mod patcher;
 pub mod prune;
 pub mod server_side;

@@ -23,7 +23,7 @@ use crate::client::paging::take_items;
 use crate::client::request::{PatchType, WriteParams};
 use crate::error::Exit;
 use crate::object::patch::{merge, strategic};
-use crate::object::{Meta, Object, Status, schema};
+use crate::object::{Meta, Object, Status, schema, yaml};
 
 const EXPLANATION: &str = "Change the object below. Lines that begin with '#' do not count, and a file without\nany other line changes nothing. If what you save cannot be used, the file is opened again\nand says why.";
 const EXPLANATION_APPLIED: &str = "Change below what was applied last, as the objects' annotations have it.\nLines that begin with '#' do not count, and a file without any other line changes nothing.";
@@ -90,10 +90,13 @@ impl Editing<'_> {
                 }
                 let _ = std::fs::remove_file(old);
             }
-            let stop = if !has_lines(&text) {
-                Some("Edit cancelled, saved file was empty.")
+            let fault = self.invalid(&text, infos);
+            let stop = if fault.is_some() {
+                None
             } else if same(&original, &text) {
                 Some("Edit cancelled, no changes made.")
+            } else if !has_lines(&text) {
+                Some("Edit cancelled, saved file was empty.")
             } else {
                 None
             };
@@ -102,11 +105,18 @@ impl Editing<'_> {
                 self.ctx.streams.say(why);
                 return Ok(());
             }
-            let round = match self.parse(&text, infos).await {
+            if let Some(fault) = fault {
+                (reasons, edited) = (vec![fault], Some((text, file)));
+                continue;
+            }
+            let round = match self.parse(&text).await {
                 Err(reason) => Round { reasons: vec![reason], ..Round::default() },
-                Ok(updated) => match self.submit(infos, updated).await {
-                    Ok(round) => round,
+                Ok(updated) => match self.require_namespace(&updated, infos) {
                     Err(error) => return self.keep(error, Some(&file)),
+                    Ok(()) => match self.submit(infos, updated).await {
+                        Ok(round) => round,
+                        Err(error) => return self.keep(error, Some(&file)),
+                    },
                 },
             };
             let shown = file.display();
@@ -154,26 +164,40 @@ impl Editing<'_> {
         Err(error)
     }
 
+    /// What is wrong with a text that holds no object, comments aside. Says so.
+    fn invalid(&self, text: &str, infos: &[Info]) -> Option<Reason> {
+        if self.write.field_validation == "Ignore" {
+            return None;
+        }
+        let fault = match yaml::parse(without_comments(text).as_bytes()) {
+            Ok(document) => validator(&self.write.field_validation)(&document).err()?,
+            Err(error) => error.bare().to_owned(),
+        };
+        let subject = infos.first().map(subject).unwrap_or_default();
+        self.ctx.streams.say(format!("error: {subject} is invalid"));
+        let fault = format!("<nil>: Invalid value: \"The edited file failed validation\": {fault}");
+        Some(Reason { head: format!("{subject} was not valid"), faults: vec![fault] })
+    }
+
     /// Reads the objects out of the text.
-    async fn parse(&self, text: &str, infos: &[Info]) -> Result<Vec<Info>, Reason> {
+    async fn parse(&self, text: &str) -> Result<Vec<Info>, Reason> {
         let syntax =
             |error: String| Reason { head: format!("The edited file had a syntax error: {error}"), faults: Vec::new() };
         let mut updated = Vec::new();
         for document in manifests::documents(text.as_bytes(), "edited-file") {
             let document = document.map_err(|error| syntax(error.to_string()))?;
-            if let Err(fault) = validator(&self.write.field_validation)(&document) {
-                let subject = infos.first().map(subject).unwrap_or_default();
-                self.ctx.streams.say(format!("error: {subject} is invalid"));
-                let fault = format!("<nil>: Invalid value: \"The edited file failed validation\": {fault}");
-                return Err(Reason { head: format!("{subject} was not valid"), faults: vec![fault] });
-            }
             let items = match document.get("items").is_some_and(Object::is_array) {
                 true => take_items(document),
                 false => vec![document],
             };
             for item in items {
                 let client = self.ctx.client().await.map_err(|error| syntax(error.to_string()))?;
-                let mapping = client.mapping(&item.gvk()).await.map_err(|error| syntax(error.to_string()))?;
+                let mapping = client.mapping(&item.gvk()).await.map_err(|error| {
+                    let (name, namespace) = (item.name(), item.namespace());
+                    syntax(format!(
+                        "resource mapping not found for name: {name:?} namespace: {namespace:?} from \"edited-file\": {error}\nensure CRDs are installed first"
+                    ))
+                })?;
                 updated.push(Info {
                     mapping: Some(mapping),
                     namespace: item.namespace().to_owned(),
@@ -187,6 +211,21 @@ impl Editing<'_> {
         Ok(updated)
     }
 
+    /// An object stays in its namespace.
+    fn require_namespace(&self, updated: &[Info], infos: &[Info]) -> anyhow::Result<()> {
+        let mut was = infos.iter().filter(|info| info.namespaced()).map(|info| info.namespace.as_str());
+        let Some(namespace) = was.next().filter(|first| was.all(|other| other == *first)) else { return Ok(()) };
+        for info in updated.iter().filter(|info| info.namespaced() && !info.namespace.is_empty()) {
+            let other = &info.namespace;
+            if other != namespace {
+                bail!(
+                    "the namespace from the provided object {other:?} does not match the namespace {namespace:?}. You must pass '--namespace={other}' to perform this operation."
+                );
+            }
+        }
+        Ok(())
+    }
+
     async fn submit(&self, infos: &[Info], updated: Vec<Info>) -> anyhow::Result<Round> {
         let mut round = Round::default();
         let mut printer = self.report.printer("edited")?;
@@ -196,6 +235,7 @@ impl Editing<'_> {
                 Mode::Create => {
                     let mut object = object;
                     last_applied::update(self.save_config, &mut object);
+                    self.ctx.record(&mut object);
                     let created = write::create(self.ctx.client().await?, &info, object, &self.write).await?;
                     self.report.print("created", created)?;
                 }
@@ -227,6 +267,7 @@ impl Editing<'_> {
         if self.save_config {
             last_applied::record(&mut object);
         }
+        self.ctx.record(&mut object);
         if *original == object {
             return self.report.print("skipped", object);
         }

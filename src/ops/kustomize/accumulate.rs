@@ -2,14 +2,33 @@
 
 use super::fields::Config;
 use super::generators::{self, Kind};
+use super::helm::Globals;
 use super::kustomization::{Kustomization, Var};
 use super::loader::Loader;
 use super::origin::Origin;
 use super::resource::{Resource, Resources};
 use super::transform::names::End;
 use super::transform::{self, images, labels, names, patches, replacements};
-use super::{read, vars};
-use crate::object::yaml;
+use super::{Options, crds, plugins, read, vars};
+use crate::object::{Meta, Object, yaml};
+
+/// The one version of Kubernetes' schemas that kustomize has in it.
+const BUILT_IN_OPENAPI: &str = "v1.21.2";
+
+/// The fields of a file that `configurations` names.
+const CONFIGURATION: [&str; 11] = [
+    "namePrefix",
+    "nameSuffix",
+    "namespace",
+    "commonLabels",
+    "labels",
+    "templateLabels",
+    "commonAnnotations",
+    "nameReference",
+    "varReference",
+    "images",
+    "replicas",
+];
 
 /// What a kustomization and those below it amount to.
 #[derive(Default)]
@@ -32,6 +51,8 @@ pub struct Target<'a> {
     pub file: &'static str,
     /// Its place, where the result tells origins.
     pub origin: Option<Origin>,
+    /// How it is built.
+    pub options: &'a Options,
     /// What is said while reading.
     pub warnings: &'a mut Vec<String>,
 }
@@ -51,16 +72,26 @@ impl Target<'_> {
             let mut own = Config::defaults().clone();
             for path in &self.kustomization.configurations {
                 let value = yaml::parse(&self.loader.load(path)?)?;
+                let mut fields = value.as_object().into_iter().flatten().map(|(field, _)| field);
+                if let Some(field) = fields.find(|field| !CONFIGURATION.contains(&field.as_str())) {
+                    anyhow::bail!("error unmarshaling JSON: while decoding JSON: json: unknown field {field:?}");
+                }
                 own.merge(&serde_json::from_value(value)?)?;
             }
             into.config.merge(&own)?;
         }
+        for path in &self.kustomization.crds {
+            into.config.merge(&crds::fields(&self.loader, path)?)?;
+        }
         self.generate(&mut into)?;
+        self.generate_by_plugins(&mut into)?;
         for path in self.kustomization.components.clone() {
             into =
                 self.add_component(into, &path).map_err(|error| anyhow::anyhow!("accumulating components: {error}"))?;
         }
         self.transform(&mut into)?;
+        self.transform_by_plugins(&mut into)?;
+        self.validate()?;
         vars::collect(&mut into.resources, &mut into.vars, &self.kustomization.vars)
             .map_err(|error| anyhow::anyhow!("merging vars: {error}"))?;
         Ok(into)
@@ -68,18 +99,11 @@ impl Target<'_> {
 
     fn refuse_what_is_missing(&self) -> anyhow::Result<()> {
         let file = &self.kustomization;
+        let version = file.openapi.get("version").filter(|version| !version.is_empty());
         anyhow::ensure!(
-            file.helm_charts.is_empty(),
-            "trouble configuring builtin HelmChartInflationGenerator: helm charts are not available yet"
+            version.is_none_or(|version| version == BUILT_IN_OPENAPI),
+            "the specified OpenAPI version is not built in"
         );
-        for (field, values) in [
-            ("crds", &file.crds),
-            ("generators", &file.generators),
-            ("transformers", &file.transformers),
-            ("validators", &file.validators),
-        ] {
-            anyhow::ensure!(values.is_empty(), "the field '{field}' of {} is not available yet", self.file);
-        }
         anyhow::ensure!(
             !file.openapi.contains_key("path"),
             "the field 'openapi.path' of {} is not available yet",
@@ -123,7 +147,7 @@ impl Target<'_> {
             .map_err(|error| anyhow::anyhow!("couldn't make target for path '{}': {error}", loader.root.display()))?;
         kustomization.build_metadata.clone_from(&self.kustomization.build_metadata);
         let origin = self.origin.as_ref().map(|origin| origin.join(path));
-        Ok(Target { loader, kustomization, file, origin, warnings: self.warnings })
+        Ok(Target { loader, kustomization, file, origin, options: self.options, warnings: self.warnings })
     }
 
     fn add_folder(&mut self, into: &mut Accumulated, loader: Loader, path: &str) -> anyhow::Result<()> {
@@ -164,6 +188,53 @@ impl Target<'_> {
             into.resources.absorb(made).map_err(|error| anyhow::anyhow!("merging from generator: {error}"))?;
         }
         Ok(())
+    }
+
+    /// The configurations that a field names: written there, or in files and folders.
+    fn configurations(&mut self, entries: &[String]) -> anyhow::Result<Vec<Object>> {
+        let mut configs = Vec::new();
+        let mut named = Accumulated::default();
+        for entry in entries {
+            match read::objects(entry.as_bytes()) {
+                Ok(objects) => configs.extend(objects),
+                Err(_) => self.add_resource(&mut named, entry)?,
+            }
+        }
+        configs.extend(named.resources.0.into_iter().map(|resource| resource.object));
+        Ok(configs)
+    }
+
+    fn generate_by_plugins(&mut self, into: &mut Accumulated) -> anyhow::Result<()> {
+        let globals: Globals =
+            serde_json::from_value(self.kustomization.helm_globals.clone().unwrap_or_default()).unwrap_or_default();
+        for chart in &self.kustomization.helm_charts {
+            for object in plugins::charts(chart, &globals, self.options, &self.loader)? {
+                into.resources.append(Resource::new(object))?;
+            }
+        }
+        for config in self.configurations(&self.kustomization.generators.clone())? {
+            let made = plugins::generate(&config, self.options, &self.loader);
+            for resource in made.map_err(|error| anyhow::anyhow!("loading generator plugins: {error:#}"))?.0 {
+                into.resources.absorb(resource).map_err(|error| anyhow::anyhow!("merging from generator: {error}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn transform_by_plugins(&mut self, into: &mut Accumulated) -> anyhow::Result<()> {
+        for config in self.configurations(&self.kustomization.transformers.clone())? {
+            plugins::transform(&mut into.resources, &config, self.options, &self.loader)?;
+            self.record(&mut into.resources, config.kind());
+        }
+        Ok(())
+    }
+
+    /// Validators are all programs.
+    fn validate(&mut self) -> anyhow::Result<()> {
+        match self.configurations(&self.kustomization.validators.clone())?.first() {
+            Some(config) => Err(plugins::refuse(config, self.options)),
+            None => Ok(()),
+        }
     }
 
     fn transform(&self, into: &mut Accumulated) -> anyhow::Result<()> {

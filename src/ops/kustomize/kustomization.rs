@@ -57,6 +57,7 @@ pub struct Kustomization {
     pub bases: Vec<String>,
     pub config_map_generator: Vec<Generator>,
     pub secret_generator: Vec<Generator>,
+    pub helm_globals: Option<Object>,
     pub helm_charts: Vec<Object>,
     pub helm_chart_inflation_generator: Vec<Object>,
     pub generator_options: Option<GeneratorOptions>,

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
+use super::remote::{self, Checkout, Repository};
 use crate::client::config::go_error;
 
 const NOT_A_FOLDER: &str = "must build at directory";
@@ -16,6 +18,10 @@ pub struct Loader {
     referrers: Vec<PathBuf>,
     /// Whether files must be in the folder or below it.
     restricted: bool,
+    /// The repository that the folder is in, until the last loader of it is gone.
+    checkout: Option<Rc<Checkout>>,
+    /// The URLs of the repositories that led here.
+    repositories: Vec<String>,
 }
 
 impl Loader {
@@ -24,9 +30,31 @@ impl Loader {
     /// # Errors
     /// It is no folder.
     pub fn new(target: &str, restricted: bool) -> anyhow::Result<Self> {
-        refuse_remote(target)?;
+        if let Some(repository) = Repository::parse(target) {
+            return Self::fetched(&repository, &[]);
+        }
         let root = folder(target).map_err(|error| anyhow::anyhow!("{NOT_A_FOLDER}: {error}"))?;
-        Ok(Self { root, referrers: Vec::new(), restricted })
+        Ok(Self { root, referrers: Vec::new(), restricted, checkout: None, repositories: Vec::new() })
+    }
+
+    /// For a folder in a repository. What is read there stays there.
+    fn fetched(repository: &Repository, before: &[String]) -> anyhow::Result<Self> {
+        let checkout = repository.fetch()?;
+        let place = checkout.path().join(&repository.folder);
+        let (root, file) = clean_absolute(&place.to_string_lossy())?;
+        if let Some(file) = file {
+            let (root, file) = (root.display(), file.display());
+            anyhow::bail!("'{root}' refers to file '{file}'; expecting directory");
+        }
+        let whole = fs::canonicalize(checkout.path())?;
+        anyhow::ensure!(
+            root.starts_with(&whole),
+            "{:?} refers to directory outside of repo {:?}",
+            place.display().to_string(),
+            whole.display().to_string()
+        );
+        let repositories = before.iter().chain([&repository.url]).cloned().collect();
+        Ok(Self { root, referrers: Vec::new(), restricted: true, checkout: Some(Rc::new(checkout)), repositories })
     }
 
     /// For a folder that the kustomization names.
@@ -35,7 +63,13 @@ impl Loader {
     /// It is no folder, or one that led here.
     pub fn enter(&self, path: &str) -> anyhow::Result<Self> {
         anyhow::ensure!(!path.is_empty(), "new root cannot be empty");
-        refuse_remote(path)?;
+        if let Some(repository) = Repository::parse(path) {
+            anyhow::ensure!(
+                !self.repositories.contains(&repository.url),
+                "cycle detected: URI '{path}' referenced by previous URI '{path}'"
+            );
+            return Self::fetched(&repository, &self.repositories);
+        }
         anyhow::ensure!(!path.starts_with('/'), "new root '{path}' cannot be absolute");
         let root = folder(&self.join(path)).map_err(|error| anyhow::anyhow!("{NOT_A_FOLDER}: {error}"))?;
         for visited in std::iter::once(&self.root).chain(self.referrers.iter().rev()) {
@@ -48,7 +82,8 @@ impl Loader {
         }
         let mut referrers = self.referrers.clone();
         referrers.push(self.root.clone());
-        Ok(Self { root, referrers, restricted: self.restricted })
+        let (checkout, repositories) = (self.checkout.clone(), self.repositories.clone());
+        Ok(Self { root, referrers, restricted: self.restricted, checkout, repositories })
     }
 
     fn join(&self, path: &str) -> String {
@@ -60,8 +95,8 @@ impl Loader {
     /// # Errors
     /// It is not there, or not where it may be.
     pub fn load(&self, path: &str) -> anyhow::Result<Vec<u8>> {
-        if path.starts_with("http://") || path.starts_with("https://") {
-            anyhow::bail!("'{path}' is remote: only files and folders of this machine can be read so far");
+        if remote::is_url(path) {
+            return remote::read(path);
         }
         let path = if path.starts_with('/') { path.to_owned() } else { self.join(path) };
         if !self.restricted {
@@ -80,18 +115,6 @@ impl Loader {
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).map_err(|error| anyhow::anyhow!(go_error("open", "read", path, &error)))
-}
-
-/// Bases in repositories need git and a network.
-fn refuse_remote(path: &str) -> anyhow::Result<()> {
-    let remote = path.contains("://")
-        || ["git::", "git@", "github.com/", "github.com:", "org-"].iter().any(|prefix| path.starts_with(prefix))
-        || path.contains("?ref=")
-        || path.contains("?version=")
-        || path.contains("/_git/")
-        || path.ends_with(".git");
-    anyhow::ensure!(!remote, "'{path}' is a remote repository: bases that need git are not available yet");
-    Ok(())
 }
 
 fn folder(path: &str) -> anyhow::Result<PathBuf> {

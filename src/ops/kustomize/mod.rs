@@ -10,19 +10,24 @@
 //! | [`transform`], [`merge`] | names, labels, images, replicas, patches, replacements |
 //! | [`generators`] | config maps and secrets, and the hashes in their names |
 //! | [`references`], [`vars`] | names and values followed to where they are used |
+//! | [`plugins`], [`helm`], [`remote`] | what is configured in files of its own, charts, and what git and the network hold |
 //! | [`order`], [`origin`] | the order of the result, and where its objects come from |
 
 pub mod accumulate;
+pub mod crds;
 pub mod fields;
 pub mod generators;
+pub mod helm;
 pub mod id;
 pub mod kustomization;
 pub mod loader;
 pub mod merge;
 pub mod order;
 pub mod origin;
+pub mod plugins;
 pub mod read;
 pub mod references;
+pub mod remote;
 pub mod resource;
 pub mod shape;
 pub mod transform;
@@ -36,19 +41,20 @@ use resource::{Resource, Resources};
 
 use crate::object::{Meta, Object};
 
-/// The release whose behaviour this is.
-pub const VERSION: &str = "v5.8.1";
-
 const LOCAL: &str = "config.kubernetes.io/local-config";
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// How to build.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Whether files may be outside of the folder that names them.
     pub unrestricted: bool,
     /// Whether objects get a label that tells who made them.
     pub managed_by: bool,
+    /// Whether plugins that are not kustomize's own may be named.
+    pub plugins: bool,
+    /// How helm is called, where charts are allowed.
+    pub helm: Option<helm::Helm>,
 }
 
 /// Builds the kustomization of a folder. What is said of deprecated fields is added to `warnings`, also where
@@ -56,19 +62,13 @@ pub struct Options {
 ///
 /// # Errors
 /// Whatever is wrong with the kustomization, in kustomize's words.
-pub fn build(folder: &str, options: Options, warnings: &mut Vec<String>) -> anyhow::Result<Vec<Object>> {
+pub fn build(folder: &str, options: &Options, warnings: &mut Vec<String>) -> anyhow::Result<Vec<Object>> {
     let loader = Loader::new(folder, !options.unrestricted)?;
     let (kustomization, file) = Kustomization::load(&loader, warnings)?;
     let metadata = kustomization.build_metadata.clone();
-    for wanted in &metadata {
-        anyhow::ensure!(
-            ["originAnnotations", "transformerAnnotations", "managedByLabel"].contains(&wanted.as_str()),
-            "'{wanted}' is not a supported buildMetadata option"
-        );
-    }
     let sort_options = kustomization.sort_options.clone();
     let origin = (!metadata.is_empty()).then(Origin::default);
-    let mut target = Target { loader, kustomization, file, origin, warnings };
+    let mut target = Target { loader, kustomization, file, origin, options, warnings };
     let Accumulated { mut resources, config, vars } = target.accumulate(Accumulated::default())?;
     for resource in resources.0.iter_mut().filter(|resource| resource.hashed) {
         let name = format!("{}-{}", resource.object.name(), generators::hash(&resource.object)?);
@@ -91,6 +91,30 @@ pub fn build(folder: &str, options: Options, warnings: &mut Vec<String>) -> anyh
     ))
 }
 
+/// Which subjects of role bindings a namespace is set for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subjects {
+    /// The service accounts called `default`.
+    #[default]
+    Default,
+    /// All service accounts.
+    All,
+    /// None.
+    None,
+}
+
+/// Reads `setRoleBindingSubjects`.
+fn names_of(text: &str) -> anyhow::Result<Subjects> {
+    Ok(match text {
+        "" | "defaultOnly" => Subjects::Default,
+        "allServiceAccounts" => Subjects::All,
+        "none" => Subjects::None,
+        _ => anyhow::bail!(
+            "invalid value {text:?} for setRoleBindingSubjects: must be one of \"defaultOnly\", \"allServiceAccounts\" or \"none\""
+        ),
+    })
+}
+
 /// Whether an object is only for tools, not for a cluster.
 fn is_local(resource: &Resource) -> bool {
     resource.object.at(&["metadata", "annotations", LOCAL]).is_some_and(|value| value.as_str() != Some("false"))
@@ -101,7 +125,8 @@ fn finish(resources: Resources, origins: bool, transformations: bool, managed_by
     let finish = |resource: Resource| {
         let mut object = resource.object;
         if managed_by {
-            object.set_at(&["metadata", "labels", MANAGED_BY], format!("kustomize-{VERSION}"));
+            // As a kustomize that is built into another program calls itself.
+            object.set_at(&["metadata", "labels", MANAGED_BY], "kustomize-(devel)");
         }
         for (asked, name, text) in [
             (origins, origin::ORIGIN, resource.origin.as_ref().map(Origin::text)),
@@ -143,7 +168,7 @@ mod tests {
         let mut count = 0;
         for case in fs::read_dir(&cases).expect("cases") {
             let case = case.expect("a case").path();
-            let built = build(&case.join("in").to_string_lossy(), Options::default(), &mut Vec::new());
+            let built = build(&case.join("in").to_string_lossy(), &Options::default(), &mut Vec::new());
             let objects = built.unwrap_or_else(|error| panic!("{}: {error}", case.display()));
             let texts: Vec<String> =
                 objects.iter().map(|object| crate::output::yaml::to_string(object).expect("YAML")).collect();

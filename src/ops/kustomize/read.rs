@@ -10,6 +10,11 @@ pub fn objects(text: &[u8]) -> anyhow::Result<Vec<Object>> {
     let mut found = Vec::new();
     for document in yaml::documents_v3(text) {
         let document = document.map_err(|error| anyhow::anyhow!("MalformedYAMLError: {}", error.bare()))?;
+        let says_nothing =
+            |object: &Object| ["kind", "apiVersion", "metadata"].iter().all(|field| object.get(field).is_none());
+        if document.as_object().is_some_and(|map| !map.is_empty()) && says_nothing(&document) {
+            anyhow::bail!("missing Resource metadata");
+        }
         check(&document)?;
         if !is_empty(&document) {
             found.push(document);

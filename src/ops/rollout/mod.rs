@@ -18,7 +18,7 @@ use crate::object::{GroupVersionResource, Meta, Object, schema};
 use crate::ops::context::Program;
 
 /// Says why a revision came to be.
-pub const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
+pub use super::context::CHANGE_CAUSE;
 
 /// The kinds that have rollouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,13 +2,15 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
+//! | `confusing` | leaves out lines that would only mislead |
 //! | `myers` | finds which lines changed |
 //! | `slide` | chooses among changes that mean the same |
 
+mod confusing;
 mod myers;
 mod slide;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Unchanged lines shown around changes.
 const CONTEXT: usize = 3;
@@ -37,9 +39,19 @@ pub fn hunks(old: &str, new: &str) -> String {
 /// The changes, in order.
 fn changes(old: &[&str], new: &[&str]) -> Vec<Change> {
     let (old, new) = numbered(old, new);
-    let (mut deleted, mut inserted) = marked(&old, &new);
-    slide::slide(&old, &mut deleted, &inserted);
-    slide::slide(&new, &mut inserted, &deleted);
+    let (before, after) = equal_ends(&old, &new);
+    let between = |lines: &[usize]| lines.get(before..lines.len() - after).unwrap_or_default().to_vec();
+    let (mid_old, mid_new) = (between(&old), between(&new));
+    let (mut deleted, mut inserted) = marked(&mid_old, &mid_new);
+    slide::slide(&mid_old, &mut deleted, &inserted);
+    slide::slide(&mid_new, &mut inserted, &deleted);
+    let whole = |marks: Vec<bool>| {
+        let mut all = vec![false; before];
+        all.extend(marks);
+        all.resize(all.len() + after, false);
+        all
+    };
+    let (deleted, inserted) = (whole(deleted), whole(inserted));
     let (mut at, mut changes) = ((0, 0), Vec::new());
     loop {
         let run = |marks: &[bool], from: usize| {
@@ -57,33 +69,25 @@ fn changes(old: &[&str], new: &[&str]) -> Vec<Change> {
     }
 }
 
-/// Which lines of either text are not in the other, on a shortest way from one to the other. What is equal
-/// at both ends is left alone, but for the lines next to what is not, as `diff` does it. Of the rest, lines that the other text does not have at all are known
-/// beforehand.
-fn marked(old: &[usize], new: &[usize]) -> (Vec<bool>, Vec<bool>) {
+/// How many lines are equal at both ends, without those next to what is not: these are all that `diff`
+/// looks at, and changes slide no further.
+fn equal_ends(old: &[usize], new: &[usize]) -> (usize, usize) {
     let before = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     let before = before.saturating_sub(CONTEXT);
-    let rest = |lines: &[usize]| lines.get(before..).unwrap_or_default().to_vec();
-    let (rest_old, rest_new) = (rest(old), rest(new));
-    let after = rest_old.iter().rev().zip(rest_new.iter().rev()).take_while(|(old, new)| old == new).count();
-    let after = after.saturating_sub(CONTEXT);
-    let between = |lines: &[usize]| lines.get(..lines.len() - after).unwrap_or_default().to_vec();
-    let (deleted, inserted) = marked_between(&between(&rest_old), &between(&rest_new));
-    let whole = |marks: Vec<bool>| {
-        let mut all = vec![false; before];
-        all.extend(marks);
-        all.resize(all.len() + after, false);
-        all
-    };
-    (whole(deleted), whole(inserted))
+    let rest = |lines: &[usize]| lines.len() - before;
+    let least = rest(old).min(rest(new));
+    let after = old.iter().rev().zip(new.iter().rev()).take(least).take_while(|(old, new)| old == new).count();
+    (before, after.saturating_sub(CONTEXT))
 }
 
-fn marked_between(old: &[usize], new: &[usize]) -> (Vec<bool>, Vec<bool>) {
-    let shared = |lines: &[usize], other: &[usize]| -> Vec<usize> {
-        let other: HashSet<usize> = other.iter().copied().collect();
-        (0..lines.len()).filter(|at| lines.get(*at).is_some_and(|line| other.contains(line))).collect()
+/// Which lines of either text are not in the other, on a shortest way from one to the other. Lines that
+/// would only mislead are left out beforehand.
+fn marked(old: &[usize], new: &[usize]) -> (Vec<bool>, Vec<bool>) {
+    let looked_at = |lines: &[usize], other: &[usize]| -> Vec<usize> {
+        let out = confusing::left_out(lines, other);
+        out.iter().enumerate().filter(|(_, out)| !**out).map(|(at, _)| at).collect()
     };
-    let (rest_old, rest_new) = (shared(old, new), shared(new, old));
+    let (rest_old, rest_new) = (looked_at(old, new), looked_at(new, old));
     let pick = |lines: &[usize], rest: &[usize]| -> Vec<usize> {
         rest.iter().filter_map(|at| lines.get(*at).copied()).collect()
     };

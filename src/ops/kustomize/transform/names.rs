@@ -1,6 +1,7 @@
 //! `namePrefix`, `nameSuffix` and `namespace`.
 
 use crate::object::{Meta, Object};
+use crate::ops::kustomize::Subjects;
 use crate::ops::kustomize::fields::{self, Create, FieldSpec};
 use crate::ops::kustomize::id;
 use crate::ops::kustomize::resource::{Resource, Resources};
@@ -63,10 +64,27 @@ pub fn affix(resources: &mut Resources, end: End, text: &str, specs: &[FieldSpec
 /// # Errors
 /// Two objects that are called the same then.
 pub fn namespace(resources: &mut Resources, namespace: &str, specs: &[FieldSpec]) -> anyhow::Result<()> {
+    namespace_with(resources, namespace, specs, false, Subjects::default())
+}
+
+/// The same, only of what has none yet where `unset_only` says so, and of chosen subjects of role bindings.
+///
+/// # Errors
+/// Two objects that are called the same then.
+pub fn namespace_with(
+    resources: &mut Resources,
+    namespace: &str,
+    specs: &[FieldSpec],
+    unset_only: bool,
+    subjects: Subjects,
+) -> anyhow::Result<()> {
     for at in 0..resources.0.len() {
         let Some(resource) = resources.0.get_mut(at).filter(|resource| !resource.is_empty()) else { continue };
+        if unset_only && !resource.object.namespace().is_empty() {
+            continue;
+        }
         resource.remember();
-        set_namespace(resource, namespace, specs)
+        set_namespace(resource, namespace, specs, subjects)
             .map_err(|error| anyhow::anyhow!("namespace transformation failed: {error}"))?;
         let id = resource.id();
         let same = |other: &&Resource| other.object.name() == id.name && other.id().equals(&id);
@@ -77,15 +95,25 @@ pub fn namespace(resources: &mut Resources, namespace: &str, specs: &[FieldSpec]
     Ok(())
 }
 
-fn set_namespace(resource: &mut Resource, namespace: &str, specs: &[FieldSpec]) -> anyhow::Result<()> {
+fn set_namespace(
+    resource: &mut Resource,
+    namespace: &str,
+    specs: &[FieldSpec],
+    subjects: Subjects,
+) -> anyhow::Result<()> {
     let gvk = resource.gvk();
     let object = &mut resource.object;
     if !id::is_cluster_scoped(&gvk) {
         object.set_at(&["metadata", "namespace"], namespace);
     }
     let is_binding = ["RoleBinding", "ClusterRoleBinding"].contains(&gvk.kind.as_str());
-    if is_binding && let Some(subjects) = object.get_mut("subjects").and_then(Object::as_array_mut) {
-        for subject in subjects.iter_mut().filter(|subject| subject.name_field() == "default") {
+    if is_binding && let Some(list) = object.get_mut("subjects").and_then(Object::as_array_mut) {
+        let is_meant = |subject: &Object| match subjects {
+            Subjects::Default => subject.name_field() == "default",
+            Subjects::All => subject.kind() == "ServiceAccount",
+            Subjects::None => false,
+        };
+        for subject in list.iter_mut().filter(|subject| is_meant(subject)) {
             subject.set_at(&["namespace"], namespace);
         }
     }

@@ -31,21 +31,31 @@ pub fn apply(resources: &mut Resources, patch: &Patch, loader: &Loader) -> anyho
             (loaded, format!("[path: {path:?}]"))
         }
         (_, "") => (inline.as_bytes().to_vec(), format!("[patch: {inline:?}]")),
-        _ => anyhow::bail!("patch and path can't be set at the same time"),
+        _ => {
+            let given = config(patch);
+            anyhow::bail!("{}{}", trouble(&given, "patch and path can't be set at the same time\n"), given.trim_end());
+        }
     };
-    match (read_patch(&text, &source)?, &patch.target) {
+    let read = read_patch(&text, &source).map_err(|error| anyhow::anyhow!(trouble(&config(patch), &error.to_string())));
+    match (read?, &patch.target) {
         (Read::Json(_), None) => anyhow::bail!("must specify a target for JSON patch {source}"),
         (Read::Json(operations), Some(target)) => {
             let matcher = Matcher::new(target)?;
             for resource in &mut resources.0 {
                 if matcher.fits(resource)? {
                     resource.remember();
+                    // Notes of its own make that kustomize's objects have annotations by then.
+                    let annotations = resource.object.at_mut(&["metadata", "annotations"]);
+                    if annotations.is_null() {
+                        *annotations = Object::Object(serde_json::Map::new());
+                    }
                     json::apply_operations(&mut resource.object, &operations)?;
                 }
             }
             Ok(())
         }
         (Read::Strategic(patches), Some(target)) => {
+            let matcher = Matcher::new(target)?;
             let [patch_object] = patches.as_slice() else {
                 anyhow::ensure!(
                     patches.len() < 2,
@@ -53,7 +63,6 @@ pub fn apply(resources: &mut Resources, patch: &Patch, loader: &Loader) -> anyho
                 );
                 return Ok(());
             };
-            let matcher = Matcher::new(target)?;
             let meant: Vec<bool> =
                 resources.0.iter().map(|resource| matcher.fits(resource)).collect::<Result<_, _>>()?;
             for (resource, _) in resources.0.iter_mut().zip(meant).filter(|(_, meant)| *meant) {
@@ -72,6 +81,36 @@ pub fn apply(resources: &mut Resources, patch: &Patch, loader: &Loader) -> anyho
             Ok(())
         }
     }
+}
+
+/// An entry of `patches` as YAML, as errors show it.
+fn config(patch: &Patch) -> String {
+    let mut shown = Object::Object(serde_json::Map::new());
+    for (field, text) in [("patch", &patch.patch), ("path", &patch.path)] {
+        if !text.is_empty() {
+            shown.set_at(&[field], text.as_str());
+        }
+    }
+    if let Some(target) = &patch.target {
+        for (field, text) in [
+            ("annotationSelector", &target.annotation_selector),
+            ("group", &target.gvk.group),
+            ("kind", &target.gvk.kind),
+            ("labelSelector", &target.label_selector),
+            ("name", &target.name),
+            ("namespace", &target.namespace),
+            ("version", &target.gvk.version),
+        ] {
+            if !text.is_empty() {
+                shown.set_at(&["target", field], text.as_str());
+            }
+        }
+    }
+    crate::output::yaml::to_string(&shown).unwrap_or_default()
+}
+
+fn trouble(config: &str, error: &str) -> String {
+    format!("trouble configuring builtin PatchTransformer with config: `\n{config}`: {error}")
 }
 
 /// Applies an entry of `patchesStrategicMerge`: the patch itself, or a path.
@@ -137,7 +176,12 @@ fn read_patch(text: &[u8], source: &str) -> anyhow::Result<Read> {
 
 /// A list of operations, in JSON or YAML.
 fn json_operations(text: &[u8]) -> anyhow::Result<Vec<Object>> {
-    match yaml::parse(text)? {
+    // What begins as JSON is read as JSON.
+    let value = match text.trim_ascii_start().first() {
+        Some(b'[') => serde_json::from_slice(text)?,
+        _ => yaml::parse(text)?,
+    };
+    match value {
         Object::Array(operations) if operations.iter().all(Object::is_object) => Ok(operations),
         other => anyhow::bail!("{other} is no list of operations"),
     }

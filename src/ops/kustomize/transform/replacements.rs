@@ -1,7 +1,6 @@
 //! `replacements`: values copied from one object to others.
 
 use super::paths::{self, Missing, scalar_text};
-use super::select::Matcher;
 use crate::object::{Object, yaml};
 use crate::ops::kustomize::id::Id;
 use crate::ops::kustomize::kustomization::{FieldOptions, Replacement, Selector, Source, Target};
@@ -108,11 +107,8 @@ fn write(resources: &mut Resources, value: &Object, target: &Target) -> anyhow::
     let Some(select) = &target.select else { anyhow::bail!("target must specify resources to select") };
     let name = [NAME.to_owned()];
     let fields = if target.field_paths.is_empty() { name.as_slice() } else { &target.field_paths };
-    let matcher = Matcher::new(select)?;
-    let rejects: Vec<(&Selector, Matcher<'_>)> =
-        target.reject.iter().map(|reject| Ok((reject, Matcher::new(reject)?))).collect::<anyhow::Result<_>>()?;
     for resource in &mut resources.0 {
-        if is_meant(resource, select, &matcher, &rejects)? {
+        if is_meant(resource, select, &target.reject)? {
             for field in fields {
                 write_field(&mut resource.object, value, field, target.options.as_ref())?;
             }
@@ -121,25 +117,23 @@ fn write(resources: &mut Resources, value: &Object, target: &Target) -> anyhow::
     Ok(())
 }
 
-fn is_meant(
-    resource: &Resource,
-    select: &Selector,
-    matcher: &Matcher<'_>,
-    rejects: &[(&Selector, Matcher<'_>)],
-) -> anyhow::Result<bool> {
+/// Whether an object is selected and not rejected. Other than in patches, names and kinds are no expressions.
+fn is_meant(resource: &Resource, select: &Selector, rejects: &[Selector]) -> anyhow::Result<bool> {
     if !resource.fits_selectors(&select.label_selector, &select.annotation_selector)? {
         return Ok(false);
     }
-    for (reject, matcher) in rejects {
+    for reject in rejects {
         let by_labels = !reject.label_selector.is_empty() || !reject.annotation_selector.is_empty();
         if by_labels && resource.fits_selectors(&reject.label_selector, &reject.annotation_selector)? {
             return Ok(false);
         }
-        if reject.id() != Id::default() && resource.any_id(|id| matcher.fits_id(id)) {
+        let rejected = reject.id();
+        if rejected != Id::default() && resource.any_id(|id| id.is_selected_by(&rejected)) {
             return Ok(false);
         }
     }
-    Ok(resource.any_id(|id| matcher.fits_id(id)))
+    let selected = select.id();
+    Ok(resource.any_id(|id| id.is_selected_by(&selected)))
 }
 
 fn write_field(object: &mut Object, value: &Object, field: &str, options: Option<&FieldOptions>) -> anyhow::Result<()> {
@@ -195,23 +189,39 @@ fn put(place: &mut Object, value: &Object, options: Option<&FieldOptions>) -> an
         }
     };
     *place = match (&*place, value) {
-        (place, value) if is_scalar && !value.is_object() && !value.is_array() => typed_like(place, &value),
-        // Only the scalar's text would be taken from a list or map: it has none.
+        // Only the text of a scalar is taken, and a list or a map has none.
+        (Object::String(_), Object::Object(_) | Object::Array(_)) => "".into(),
+        (place, value) if is_scalar && !value.is_object() && !value.is_array() => typed_like(place, &value)?,
         (_, value) => value,
     };
     Ok(())
 }
 
 /// A scalar with the type of the one whose place it takes: text stays text, anything else is what it looks like.
-fn typed_like(place: &Object, value: &Object) -> Object {
+fn typed_like(place: &Object, value: &Object) -> anyhow::Result<Object> {
     let text = scalar_text(value);
     if place.is_string() {
-        return text.into();
+        return Ok(text.into());
     }
-    yaml::parse(text.as_bytes())
+    let read = yaml::parse(text.as_bytes())
         .ok()
         .filter(|value| !value.is_object() && !value.is_array() && !value.is_null())
-        .unwrap_or_else(|| text.into())
+        .unwrap_or_else(|| text.as_str().into());
+    let (is, was) = (tag(&read), tag(place));
+    if !place.is_null() && is != was && !(was == "float" && is == "int") {
+        anyhow::bail!("map[string]interface {{}}(nil): yaml: cannot decode !!{is} `{text}` as a !!{was}");
+    }
+    Ok(read)
+}
+
+/// What YAML calls the type of a scalar.
+fn tag(value: &Object) -> &'static str {
+    match value {
+        Object::Bool(_) => "bool",
+        Object::Number(number) if number.is_f64() => "float",
+        Object::Number(_) => "int",
+        _ => "str",
+    }
 }
 
 /// Writes into YAML or JSON that a field holds as text; false where the path leads into none.

@@ -1,4 +1,4 @@
-//! Which objects a patch or a replacement means.
+//! Which objects a patch means.
 
 use regex_lite::Regex;
 
@@ -45,11 +45,6 @@ impl<'a> Matcher<'a> {
         fits(self.group.as_ref(), &gvk.group)
             && fits(self.version.as_ref(), &gvk.version)
             && fits(self.kind.as_ref(), &gvk.kind)
-    }
-
-    /// Whether an id fits, labels aside.
-    pub fn fits_id(&self, id: &Id) -> bool {
-        self.fits_kind(&id.gvk) && fits(self.name.as_ref(), &id.name) && fits(self.namespace.as_ref(), &id.namespace)
     }
 
     /// Whether an object is meant, by what it is called now or was called at first.
