@@ -125,8 +125,7 @@ fn finish(resources: Resources, origins: bool, transformations: bool, managed_by
     let finish = |resource: Resource| {
         let mut object = resource.object;
         if managed_by {
-            // As a kustomize that is built into another program calls itself.
-            object.set_at(&["metadata", "labels", MANAGED_BY], "kustomize-(devel)");
+            object.set_at(&["metadata", "labels", MANAGED_BY], "kustomize-v5.8.1");
         }
         for (asked, name, text) in [
             (origins, origin::ORIGIN, resource.origin.as_ref().map(Origin::text)),
