@@ -58,9 +58,7 @@ fn a_person_types_into_an_editor() {
     let Some(terminal) = Terminal::start(&edit(&sandbox, &["configmap/one"])) else { return };
     terminal.shows("k: red");
     terminal.taken_over();
-    terminal.kind(":%s/red/blue/\r");
-    terminal.shows("k: blue");
-    terminal.kind(":wq\r");
+    terminal.kind(":%s/red/blue/\r:wq\r");
     let (code, shown) = terminal.end();
     assert_eq!(code, 0, "{shown}");
     assert!(shown.ends_with("configmap/one edited\n"), "{shown}");

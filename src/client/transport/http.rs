@@ -17,7 +17,7 @@ mod constraints;
 mod dial;
 mod download;
 mod gzip;
-mod pem;
+pub(crate) mod pem;
 mod proxy;
 mod signatures;
 mod socks;
