@@ -78,7 +78,7 @@ fn flags_say_who_asks_and_how() {
     let other = place.run(&["get", "cm", "x", "--match-server-version"]);
     assert_eq!(other.code, 1);
     assert!(
-        other.stderr.starts_with("error: server version (version.Info{Major:\"1\", Minor:\"2\", "),
+        other.stderr.starts_with("error: server version (&version.Info{Major:\"1\", Minor:\"2\", "),
         "{}",
         other.stderr
     );
