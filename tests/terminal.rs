@@ -2,6 +2,7 @@
 //! terminal to itself and controls it, so that keys become signals and a change of size is told.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, reason = "the bench finds programs on PATH")]
 #![cfg(unix)]
 
 #[path = "streams/bench.rs"]
