@@ -17,6 +17,7 @@ use crate::client::paging::Pages;
 use crate::client::request::{Accept, Call, DeleteParams, Endpoint, ListParams, WatchParams, WriteParams};
 use crate::client::watch::{Event, Watcher, is_expired};
 use crate::error::Many;
+use crate::go::duration;
 use crate::object::{GroupVersionResource, Meta, Object, Status, Timestamp};
 
 const DAEMON_SET_FATAL: &str = "DaemonSet-managed Pods (use --ignore-daemonsets to ignore)";
@@ -446,32 +447,8 @@ impl Departures {
 
 /// A duration as Go writes it: `1m30s`, `500ms`.
 pub fn go_duration(duration: SignedDuration) -> String {
-    let nanos = duration.as_nanos().unsigned_abs();
     let sign = if duration.is_negative() { "-" } else { "" };
-    let fraction = |value: u128, unit: u128, name: &str| {
-        let (whole, rest) = (value / unit, value % unit);
-        let digits = unit.ilog10() as usize;
-        let rest = format!("{rest:0digits$}");
-        let rest = rest.trim_end_matches('0');
-        if rest.is_empty() { format!("{whole}{name}") } else { format!("{whole}.{rest}{name}") }
-    };
-    const SECOND: u128 = 1_000_000_000;
-    let text = match nanos {
-        0 => "0s".to_owned(),
-        1..1_000 => format!("{nanos}ns"),
-        1_000..1_000_000 => fraction(nanos, 1_000, "µs"),
-        1_000_000..SECOND => fraction(nanos, 1_000_000, "ms"),
-        _ => {
-            let (hours, minutes) = (nanos / (3600 * SECOND), nanos / (60 * SECOND) % 60);
-            let seconds = fraction(nanos % (60 * SECOND), SECOND, "s");
-            match (hours, minutes) {
-                (0, 0) => seconds,
-                (0, minutes) => format!("{minutes}m{seconds}"),
-                (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
-            }
-        }
-    };
-    format!("{sign}{text}")
+    format!("{sign}{}", duration::text(duration.unsigned_abs()))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub(super) async fn follow(ctx: &Context, args: &DebugArgs, pod: &Object, contai
         let Some(state) = state_of(pod, container) else { return Ok(false) };
         let message = state.str_at(&["waiting", "message"]);
         if !args.quiet && !message.is_empty() {
-            ctx.streams.say(format!("Warning: container {container}: {message}"));
+            ctx.streams.warn(format!("container {container}: {message}"));
         }
         Ok(state.get("running").is_some() || state.get("terminated").is_some())
     });

@@ -193,6 +193,7 @@ impl Plan<'_> {
             Place::File(path) => manifests::read_file(path),
             Place::Stdin => {
                 let mut text = Vec::new();
+                self.builder.ctx.input.take();
                 self.builder.ctx.streams.input().read_to_end(&mut text)?;
                 Ok(text)
             }
