@@ -1,7 +1,7 @@
 //! A server that speaks HTTP/2 frame by frame (RFC 9113), and breaks where it is told to.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -149,7 +149,10 @@ fn serve(
                         }
                         Step::Close => {
                             stream.conn.send_close_notify();
-                            return stream.flush().ok();
+                            stream.flush().ok()?;
+                            stream.sock.shutdown(Shutdown::Write).ok()?;
+                            // What is not read would reset the connection.
+                            return std::io::copy(&mut stream.sock, &mut std::io::sink()).ok().map(drop);
                         }
                         Step::Wait(time) => {
                             std::thread::sleep(time);

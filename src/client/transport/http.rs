@@ -29,6 +29,7 @@ mod system;
 mod tls;
 mod tunnel;
 mod verify;
+mod whole;
 mod words;
 
 pub(crate) use client::HttpClient;

@@ -23,7 +23,8 @@ use super::super::{Body, BoxError};
 use super::dial::{Dialer, Ways};
 use super::gzip::Gunzipped;
 use super::tunnel;
-use super::words::{explain, explain_body, is_unprocessed};
+use super::whole::Whole;
+use super::words::{explain, is_unprocessed};
 use crate::client::error::{BodyError, ConnectionError};
 
 /// Redirects that are followed.
@@ -87,9 +88,9 @@ impl HttpClient {
     /// No answer came.
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, ConnectionError> {
         let deadline = self.manner.timeout.map(|timeout| Instant::now() + timeout);
+        let to_head = request.method() == Method::HEAD;
         let response = self.follow(request, deadline).await?;
-        let (mut head, body) = response.into_parts();
-        let body = body.map_err(|error| BoxError::from(explain_body(&error)));
+        let (mut head, body) = Whole::of(response, to_head);
         let mut body = match deadline {
             Some(deadline) => {
                 Limited { inner: body, limit: Box::pin(tokio::time::sleep_until(deadline)) }.boxed_unsync()
@@ -182,12 +183,7 @@ impl HttpClient {
                     again += 1;
                 }
                 Ok(response) => return Ok(response),
-                Err(error) => {
-                    let fault = explain(&server, &error);
-                    // The client's streams have odd numbers.
-                    let message = fault.message.replace("stream ID 1;", &format!("stream ID {};", 2 * again + 1));
-                    return Err(ConnectionError { message, ..fault });
-                }
+                Err(error) => return Err(explain(&server, &error)),
             }
         }
     }
