@@ -20,6 +20,7 @@ mod proxies;
 #[path = "../servers/mod.rs"]
 mod servers;
 mod terminals;
+mod through_proxies;
 
 use bench::{Client, Cluster, Running, kubectl};
 use common::Outcome;
