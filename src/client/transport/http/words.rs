@@ -131,6 +131,13 @@ fn http2_words(fault: &h2::Error) -> (String, bool) {
     }
 }
 
+/// Whether it is a connection that could not be made at all, of one of the client library's own.
+pub(super) fn is_of_connecting(error: &(dyn StdError + 'static)) -> bool {
+    let all = chain(error);
+    let known = all.iter().any(|error| error.is::<Said>() || error.is::<rustls::Error>());
+    !known && all.iter().any(|error| error.to_string() == "tcp connect error")
+}
+
 /// Whether a server said that it did not look at a request (RFC 9113, 8.7): another attempt does no harm.
 pub(super) fn is_unprocessed(error: &(dyn StdError + 'static)) -> bool {
     let all = chain(error);
