@@ -2,7 +2,8 @@
 //! goes over the streams of a process.
 
 mod beneath;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod hostile;
 mod pack;
 pub mod path;
