@@ -15,7 +15,9 @@
 mod bench;
 #[path = "../common/mod.rs"]
 mod common;
+mod copies;
 mod forwards;
+mod logs;
 mod proxies;
 #[path = "../servers/mod.rs"]
 mod servers;
