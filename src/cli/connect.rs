@@ -47,12 +47,15 @@ impl Connector for Connect {
                 Ok(Arc::new(HttpTransport::new(own, persist(config))?))
             }
             // The one that serves this state folder, or else one in this process.
-            Target::Offline { dir, impersonate } => match serve::find(dir) {
-                Some(running) => Ok(Arc::new(HttpTransport::new(served(&running, impersonate), None)?)),
+            Target::Offline { dir, impersonate, timeout } => match serve::find(dir) {
+                Some(running) => Ok(Arc::new(HttpTransport::new(
+                    ClientConfig { timeout: *timeout, ..served(&running, impersonate) },
+                    None,
+                )?)),
                 None => {
                     let mut headers = HeaderMap::new();
                     impersonate.put(&mut headers)?;
-                    Ok(Arc::new(in_process(backend::open(self.options(dir)?)?, headers)))
+                    Ok(Arc::new(in_process(backend::open(self.options(dir)?)?, headers).with_timeout(*timeout)))
                 }
             },
         }

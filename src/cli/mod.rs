@@ -301,7 +301,8 @@ impl Line<'_> {
     fn style(&self, is_terminal: bool) -> Style<'static> {
         let columns = || rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
         let width = is_terminal.then(columns).flatten().and_then(help::wrap_width);
-        Style { program: self.context.program.name(), width }
+        let on_trial = flags::any_on_trial(&self.context.env);
+        Style { program: self.context.program.name(), width, on_trial }
     }
 
     fn builtin(&self, builtin: Builtin, args: &[String]) -> anyhow::Result<()> {

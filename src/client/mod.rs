@@ -101,7 +101,11 @@ impl Client {
     fn named(&self, mut request: Request<Bytes>) -> anyhow::Result<Request<Bytes>> {
         request.headers_mut().entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
         if let Some(timeout) = self.timeout {
-            let target = with_parameter(request.uri(), "timeout", &duration::text(timeout).replace('µ', "%C2%B5"));
+            let target = with_parameter(
+                request.uri(),
+                "timeout",
+                &duration::text(timeout.try_into().unwrap_or(jiff::SignedDuration::MAX)).replace('µ', "%C2%B5"),
+            );
             *request.uri_mut() = target.parse()?;
         }
         Ok(request)

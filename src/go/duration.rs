@@ -1,10 +1,11 @@
 //! How Go writes durations.
 
-use std::time::Duration;
+use jiff::SignedDuration;
 
 /// A duration as Go writes it: `1m30s`, `500ms`.
-pub fn text(duration: Duration) -> String {
-    let nanos = duration.as_nanos();
+pub fn text(duration: SignedDuration) -> String {
+    let nanos = duration.as_nanos().unsigned_abs();
+    let sign = if duration.is_negative() { "-" } else { "" };
     let fraction = |value: u128, unit: u128, name: &str| {
         let (whole, rest) = (value / unit, value % unit);
         let digits = unit.ilog10() as usize;
@@ -13,7 +14,7 @@ pub fn text(duration: Duration) -> String {
         if rest.is_empty() { format!("{whole}{name}") } else { format!("{whole}.{rest}{name}") }
     };
     const SECOND: u128 = 1_000_000_000;
-    match nanos {
+    let text = match nanos {
         0 => "0s".to_owned(),
         1..1_000 => format!("{nanos}ns"),
         1_000..1_000_000 => fraction(nanos, 1_000, "µs"),
@@ -27,7 +28,8 @@ pub fn text(duration: Duration) -> String {
                 (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
             }
         }
-    }
+    };
+    format!("{sign}{text}")
 }
 
 #[cfg(test)]
@@ -35,17 +37,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_as_go_does() {
-        for (nanos, want) in [
-            (0, "0s"),
-            (1, "1ns"),
-            (1_500, "1.5µs"),
-            (20_000_000, "20ms"),
-            (1_050_000_000, "1.05s"),
-            (90_000_000_000, "1m30s"),
-            (3_600_000_000_000, "1h0m0s"),
-        ] {
-            assert_eq!(text(Duration::from_nanos(nanos)), want);
+    fn writes_durations_as_go_does() {
+        for (millis, want) in
+            [(0, "0s"), (500, "500ms"), (1500, "1.5s"), (60_000, "1m0s"), (3_690_000, "1h1m30s"), (-1000, "-1s")]
+        {
+            assert_eq!(super::text(SignedDuration::from_millis(millis)), want);
         }
     }
 }

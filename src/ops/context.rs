@@ -241,9 +241,8 @@ impl Context {
                     self.resolver()?.client_config()?;
                 }
                 let impersonate = config::Impersonation::of_flags(&self.overrides)?;
-                // Nothing here takes so long that it has to be given up.
-                self.overrides.request_timeout.as_deref().map(config::parse_timeout).transpose()?;
-                Ok(Target::Offline { dir: offline::folder(self)?, impersonate })
+                let timeout = self.overrides.request_timeout.as_deref().map(config::parse_timeout).transpose()?;
+                Ok(Target::Offline { dir: offline::folder(self)?, impersonate, timeout: timeout.flatten() })
             }
         }
     }
@@ -294,9 +293,10 @@ impl Context {
         }
         let transport = self.connect(&target)?;
         let mut client = self.client_over(transport).with_log(self.log());
-        if let Target::Server(config) = &target {
-            client = client.with_timeout(config.timeout);
-        }
+        client = client.with_timeout(match &target {
+            Target::Server(config) => config.timeout,
+            Target::Offline { timeout, .. } => *timeout,
+        });
         if let (Target::Server(config), Some(folder)) = (&target, self.cache_dir()) {
             let server = config.server.split_once("://").map_or(config.server.as_str(), |(_, server)| server);
             client = client.with_discovery_cache(Cache::new(&folder, server, self.clock.clone()));
@@ -345,7 +345,7 @@ impl Context {
     /// A client of the bundled cluster, whatever the kubeconfig says.
     pub fn offline_client(&self) -> anyhow::Result<Client> {
         let owner = config::Impersonation::default();
-        let target = Target::Offline { dir: offline::folder(self)?, impersonate: owner };
+        let target = Target::Offline { dir: offline::folder(self)?, impersonate: owner, timeout: None };
         let transport = self.connector.connect(&target)?;
         Ok(self.client_over(transport))
     }

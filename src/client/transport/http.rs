@@ -20,7 +20,7 @@ mod dial;
 mod download;
 mod gzip;
 mod names;
-mod pem;
+pub(crate) mod pem;
 mod proxy;
 mod signatures;
 mod socks;
