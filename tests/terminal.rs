@@ -1,8 +1,7 @@
 //! Commands at a terminal, as a person uses them: questions, editors, and sessions in containers. Each has the
 //! terminal to itself and controls it, so that keys become signals and a change of size is told.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
-#![allow(clippy::disallowed_methods, reason = "the bench finds programs on PATH")]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
 #![cfg(unix)]
 
 #[path = "streams/bench.rs"]

@@ -56,7 +56,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs one command line; `called` is the program's own name or path. Returns the exit code.
-pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -> u8 {
+pub fn run(called: &str, words: &[String], env: Environment, mut streams: Streams) -> u8 {
+    streams.colours = env.allows_colours();
     let started = Instant::now();
     let program = program(called, &env);
     let global_command = global::command();

@@ -11,8 +11,8 @@ use super::environment::Environment;
 use super::offline::{self, Bundled};
 use crate::client::Client;
 use crate::client::config::{
-    self, Choice, ClientConfig, InCluster, Kubeconfig, LoadingRules, Overrides, Resolver, SystemAuthorities, Target,
-    in_cluster_possible,
+    self, Choice, ClientConfig, InCluster, Kubeconfig, LoadingRules, Overrides, Resolver, StandardInput,
+    SystemAuthorities, Target, in_cluster_possible,
 };
 use crate::client::discovery::Cache;
 use crate::client::log::Log;
@@ -91,6 +91,8 @@ pub struct Context {
     pub program: Program,
     /// The command line, where `--record` says that objects are to keep it.
     pub change_cause: Option<String>,
+    /// Whether what comes in is read as manifests, and nobody else's.
+    pub input: StandardInput,
     connector: Box<dyn Connector>,
     config: OnceCell<Kubeconfig>,
     client: OnceCell<Client>,
@@ -113,6 +115,7 @@ impl Context {
             overrides,
             program,
             change_cause: None,
+            input: StandardInput::default(),
             connector,
             config: OnceCell::new(),
             client: OnceCell::new(),
@@ -149,7 +152,9 @@ impl Context {
 
     fn in_cluster(&self) -> Option<InCluster> {
         let (host, port) = (self.env.get("KUBERNETES_SERVICE_HOST"), self.env.get("KUBERNETES_SERVICE_PORT"));
-        in_cluster_possible(host, port).then(|| InCluster {
+        let folder = self.env.service_account();
+        in_cluster_possible(host, port, &folder).then(|| InCluster {
+            folder,
             host: host.unwrap_or_default().to_owned(),
             port: port.unwrap_or_default().to_owned(),
             pod_namespace: self.env.get("POD_NAMESPACE").map(str::to_owned),
@@ -225,6 +230,7 @@ impl Context {
                 config.system_authorities = way.system_authorities;
                 config.proxies = way.proxies;
                 config.http2 = way.http2;
+                config.input = self.input.clone();
                 if config.lacks_identity() {
                     self.ask_who_it_is(&mut config)?;
                 }
@@ -255,7 +261,7 @@ impl Context {
         let mut byte = [0];
         while self.streams.input().read(&mut byte)? == 1 {
             match byte {
-                [space] if space.is_ascii_whitespace() && name.is_empty() && space != b'\n' => {}
+                [space] if space.is_ascii_whitespace() && name.is_empty() => {}
                 [space] if space.is_ascii_whitespace() => break,
                 [other] => name.push(other),
             }
@@ -269,7 +275,10 @@ impl Context {
             None => anyhow::bail!("error reading input for Password"),
         };
         config.username = String::from_utf8_lossy(&name).into_owned();
-        config.password = password;
+        // What is configured counts.
+        if config.password.is_empty() {
+            config.password = password;
+        }
         Ok(())
     }
 
@@ -343,7 +352,7 @@ impl Context {
 
     fn client_over(&self, transport: Arc<dyn Transport>) -> Client {
         let streams = Rc::clone(&self.streams);
-        let warn = Box::new(move |text: &str| streams.say(format!("Warning: {}", printable(text))));
+        let warn = Box::new(move |text: &str| streams.warn(printable(text)));
         Client::new(transport, &self.user_agent(), warn)
     }
 

@@ -9,7 +9,7 @@ use super::bench::{Client, Cluster, Running, kubectl};
 /// What comes back for a request: everything, as text.
 pub fn ask(place: &str, method: &str, target: &str, host: &str) -> String {
     let Ok(mut stream) = TcpStream::connect(place) else { return String::new() };
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
     let length = if matches!(method, "GET" | "HEAD") { "" } else { "Content-Length: 0\r\n" };
     let request = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{length}\r\n");
     let mut text = Vec::new();
@@ -158,6 +158,39 @@ fn answers_as_kubectl_does() {
                 assert_eq!(seen(&answer), seen(&other), "{flags:?} {method} {target} {host}");
             }
         }
+    }
+}
+
+/// A server whose URL has a path, which requests get only where that is asked for.
+#[test]
+fn the_path_of_the_server_is_put_before_theirs() {
+    let cluster = Cluster::new();
+    let (_behind, line) =
+        Running::start(cluster.kctl().command(&cluster, &["proxy", "--port=0", "--api-prefix=/deep/er"]), false);
+    let place = line.strip_prefix("Starting to serve on ").expect(&line).to_owned();
+    let server = format!("--server=http://{place}/deep/er");
+    let mut clients = vec![cluster.kctl()];
+    clients.extend(kubectl().map(|program| cluster.kubectl(&program)));
+    for client in clients {
+        for (flag, target, status) in [
+            ("--append-server-path", "/version", 200),
+            ("--append-server-path", "/deep/er/version", 404),
+            ("--append-server-path=false", "/version", 404),
+            ("--append-server-path=false", "/deep/er/version", 200),
+        ] {
+            let args = ["proxy", "--port=0", flag, &server];
+            let (_proxy, line) = Running::start(client.command(&cluster, &args), false);
+            let place = line.strip_prefix("Starting to serve on ").expect(&line);
+            let answer = ask(place, "GET", target, "localhost");
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{:?} {flag} {target}: {answer}",
+                client.program
+            );
+        }
+        let said = Running::start(client.command(&cluster, &["proxy", "--port=0", &server]), true).1;
+        let hint = "Your kube context contains a server path /deep/er, use --append-server-path to automatically append the path to each request";
+        assert!(said.starts_with('W') && said.ends_with(hint), "{said}");
     }
 }
 

@@ -17,12 +17,13 @@ use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
+use super::super::Body;
 use super::super::limited::Limited;
-use super::super::{Body, BoxError};
 use super::dial::{Dialer, Ways};
 use super::gzip::Gunzipped;
 use super::tunnel;
-use super::words::{explain, explain_body, is_unprocessed};
+use super::whole::Whole;
+use super::words::{explain, is_unprocessed};
 use crate::client::error::ConnectionError;
 
 /// Redirects that are followed.
@@ -86,9 +87,9 @@ impl HttpClient {
     /// No answer came.
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, ConnectionError> {
         let deadline = self.manner.timeout.map(|timeout| Instant::now() + timeout);
+        let to_head = request.method() == Method::HEAD;
         let response = self.follow(request, deadline).await?;
-        let (mut head, body) = response.into_parts();
-        let body = body.map_err(|error| BoxError::from(explain_body(&error)));
+        let (mut head, body) = Whole::of(response, to_head);
         let mut body = match deadline {
             Some(deadline) => Limited::new(body, deadline).boxed_unsync(),
             None => body.boxed_unsync(),
@@ -179,12 +180,7 @@ impl HttpClient {
                     again += 1;
                 }
                 Ok(response) => return Ok(response),
-                Err(error) => {
-                    let fault = explain(&server, &error);
-                    // The client's streams have odd numbers.
-                    let message = fault.message.replace("stream ID 1;", &format!("stream ID {};", 2 * again + 1));
-                    return Err(ConnectionError { message, ..fault });
-                }
+                Err(error) => return Err(explain(&server, &error)),
             }
         }
     }
