@@ -17,8 +17,8 @@ use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
-use super::super::limited::Limited;
 use super::super::Body;
+use super::super::limited::Limited;
 use super::dial::{Dialer, Ways};
 use super::gzip::Gunzipped;
 use super::tunnel;
