@@ -21,7 +21,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT, WARNING};
 use http::response::Parts;
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 
 use crate::go::duration;
@@ -30,7 +30,7 @@ use crate::object::{Object, Status, json_kind, yaml};
 use error::MADE_UP;
 pub use error::{BodyError, ConnectionError};
 use log::Log;
-use request::{Call, Subject};
+use request::{Call, Subject, with_parameter};
 use retry::{Broken, retry_after};
 use transport::{Body, BoxError, Transport, Upgrade};
 
@@ -174,15 +174,6 @@ impl Client {
             }
         }
     }
-}
-
-/// The path and the query of a URL with one more parameter, in its place in order of the names.
-fn with_parameter(uri: &Uri, name: &str, value: &str) -> String {
-    let mut query: Vec<&str> = uri.query().into_iter().flat_map(|query| query.split('&')).collect();
-    let at = query.iter().position(|pair| pair.split('=').next().is_some_and(|other| other > name));
-    let own = format!("{name}={value}");
-    query.insert(at.unwrap_or(query.len()), &own);
-    format!("{}?{}", uri.path(), query.join("&"))
 }
 
 /// An error in the midst of an answer that was wanted as a whole.
@@ -392,17 +383,6 @@ mod tests {
         assert_eq!(client.json(Call::new(Method::GET, "/a")).await.expect("an answer")["kind"], "Pod");
         let error = client.json(Call::new(Method::GET, "/b")).await.expect_err("busy");
         assert_eq!(error.to_string(), "the server is currently unable to handle the request");
-    }
-
-    #[test]
-    fn puts_parameters_in_order() {
-        for (uri, want) in [
-            ("/x", "/x?timeout=2s"),
-            ("/x?limit=500&watch=true", "/x?limit=500&timeout=2s&watch=true"),
-            ("/x?a=b%26c", "/x?a=b%26c&timeout=2s"),
-        ] {
-            assert_eq!(with_parameter(&Uri::from_static(uri), "timeout", "2s"), want);
-        }
     }
 
     #[tokio::test]

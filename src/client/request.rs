@@ -4,6 +4,7 @@ mod endpoint;
 mod escape;
 mod forms;
 mod params;
+mod query;
 
 use std::borrow::Cow;
 
@@ -16,6 +17,7 @@ pub use endpoint::{Endpoint, Subject};
 use escape::{escape_into, is_query_byte};
 pub use forms::{Accept, PatchType};
 pub use params::{DeleteParams, ListParams, WatchParams, WriteParams};
+pub use query::with_parameter;
 
 /// A request in the making.
 #[derive(Clone, Debug)]
