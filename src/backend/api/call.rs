@@ -1,5 +1,7 @@
 //! The verbs on a resource: a request taken apart, done, and its result as a response.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -16,6 +18,7 @@ use super::response::{json_response, ok, success, warn};
 use super::route::ResourceRoute;
 use super::selection::Selection;
 use super::table::{Include, Printer, partial};
+use super::webhooks::{Asker, Session, operation_options};
 use super::{Api, Body, DeleteOptions, Deleted, Manager, Part, WriteOptions, Written};
 use super::{body, review, scale, token};
 use crate::backend::registry::custom::{self, Custom};
@@ -109,6 +112,30 @@ impl<'a> Call<'a> {
             agent: agent(request.headers()),
             body: request.into_body(),
         })
+    }
+
+    /// Where webhooks are asked about what it writes.
+    pub(super) fn session(
+        api: &Api,
+        user: &User,
+        query: Option<&str>,
+        route: &ResourceRoute<'_>,
+        verb: &str,
+    ) -> Arc<Session> {
+        let query = Query::parse(query).unwrap_or_default();
+        let mut options = operation_options(&query, verb == "patch");
+        let from_query = |field: &str| query.number(field).ok().flatten();
+        if verb.starts_with("delete") {
+            options = json!({});
+            if let Some(seconds) = from_query("gracePeriodSeconds") {
+                options.set_at(&["gracePeriodSeconds"], seconds);
+            }
+            if !query.get("propagationPolicy").is_empty() {
+                options.set_at(&["propagationPolicy"], query.get("propagationPolicy"));
+            }
+        }
+        let asker = Asker { user: Some(user.clone()), resource: Some(route.resource), options };
+        Session::new(Arc::clone(api.way_to_webhooks()), asker)
     }
 
     /// Does what the verb says.
@@ -321,7 +348,7 @@ impl<'a> Call<'a> {
         }
         body::place(&mut applied, resource, namespace, name)?;
         form::check_applied(resource, self.custom, &applied)?;
-        let (force, now) = (self.query.is_true("force"), self.api.clock().now());
+        let (force, now) = (self.query.is_true("force"), self.api.now());
         let lay = |old: Option<&Object>| -> Result<Object, Status> {
             let mut new = managed::apply(resource, old, &applied, manager, force, now)?;
             form::normalise(&resource.gvk(), self.custom, &mut new, &Source::Patched, validation)?;
@@ -381,12 +408,13 @@ impl<'a> Call<'a> {
     }
 
     fn delete_collection(&self) -> Result<Response<Body>, Status> {
+        let session = self.api.session.as_deref();
         let mut options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
         options.user = Some(self.user.clone());
         let selection = Selection::parse(self.storage, &self.query)?;
         let namespace = (!self.route.namespace.is_empty()).then_some(&*self.route.namespace);
         let page = self.api.store().list(self.key(), &ListOptions { namespace, ..ListOptions::default() })?;
-        let mut items = Vec::new();
+        let mut items = session.map(Session::take_deleted).unwrap_or_default();
         for stored in page.items {
             let object = stored.parse()?;
             if !selection.matches(&object) {
@@ -395,7 +423,12 @@ impl<'a> Call<'a> {
             match self.api.delete_with(self.storage, &stored.namespace, &stored.name, &options) {
                 Ok(deleted) => items.push(self.to_version(deleted.object().clone())),
                 Err(status) if status.is_not_found() => {}
-                Err(status) => return Err(status),
+                Err(status) => {
+                    if let Some(session) = session {
+                        session.keep_deleted(items);
+                    }
+                    return Err(status);
+                }
             }
         }
         let list = json!({

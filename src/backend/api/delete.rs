@@ -1,11 +1,13 @@
 //! Deleting objects: at once, after a grace period, or when the last finalizer is gone.
 
 use jiff::SignedDuration;
+use serde_json::json;
 
 use super::catalog::DEFINITIONS;
 use super::policies::Admission;
 use super::transaction::Inside;
 use super::update::is_finished;
+use super::webhooks::Write;
 use super::{Api, WriteOptions};
 use crate::backend::registry::strategy_of;
 use crate::object::builtin::Resource;
@@ -81,6 +83,13 @@ impl Api {
     pub(super) fn evict(&self, namespace: &str, name: &str, options: &DeleteOptions) -> Result<(), Status> {
         self.write(|inside| {
             let (pod, _) = inside.find("pods", namespace, name)?;
+            let pods = inside.known("pods")?;
+            let write = WriteOptions { dry_run: options.dry_run, ..WriteOptions::default() };
+            if let Some(asked) = inside.write_for_webhooks(pods, "CREATE", &write, "eviction", (namespace, name)) {
+                let mut eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction",
+                    "metadata": {"name": name, "namespace": namespace}});
+                inside.pass_webhooks(&asked, &mut eviction)?;
+            }
             inside.check_budgets(&pod, options)?;
             inside.delete(inside.known("pods")?, namespace, name, options).map(drop)
         })
@@ -105,6 +114,11 @@ impl Inside<'_, '_> {
         let admission = Admission { resource, operation: "DELETE", object: None, old: Some(&old), options: &write };
         let found = self.validate_by_policies(&admission)?;
         self.warnings.borrow_mut().extend(found);
+        if let Some(asked) = self.write_for_webhooks(resource, "DELETE", &write, "", (namespace, name)) {
+            let asked = Write { old: Some(&old), ..asked };
+            self.mutate_by_webhooks(&asked, &mut old.clone())?;
+            self.validate_by_webhooks(&asked)?;
+        }
         let mut object = old.clone();
         set_propagation(key, &mut object, options);
         if key == DEFINITIONS && !options.dry_run && self.delete_instances(&old)? {

@@ -15,15 +15,16 @@ mod settled;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-pub use io::{Compacted, DeleteOptions, LogSink, Source, Writer};
+pub use io::{Compacted, DeleteOptions, LogSink, Reviewer, Source, Writer};
 pub use lock::EngineLock;
 
 use super::{Change, Controller, Key, View, Write};
@@ -57,6 +58,8 @@ const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_mins(5);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(60);
 /// So often a paused engine looks whether it is still paused.
 const PAUSED_POLL: Duration = Duration::from_millis(100);
+/// So often it looks whether somebody else has asked what it waits for.
+const ASKING_POLL: Duration = Duration::from_millis(5);
 /// So long a short command waits for another process to settle the cluster.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -104,6 +107,8 @@ pub struct Report {
     pub writes: u64,
     /// Another process runs the engine, so this one did nothing.
     pub elsewhere: bool,
+    /// It stopped at a write that waits for the word of others: [`Engine::ask`] gets it.
+    pub waits: bool,
     /// Controllers and objects that went round in circles and were left alone for a minute.
     pub parked: Vec<(&'static str, Key)>,
 }
@@ -116,6 +121,8 @@ pub struct Parts {
     pub writer: Box<dyn Writer>,
     /// The store.
     pub source: Arc<dyn Source>,
+    /// Those whose word writes wait for.
+    pub reviewer: Arc<dyn Reviewer>,
     /// Where container logs go.
     pub logs: Box<dyn LogSink>,
     /// The process's clock.
@@ -129,6 +136,7 @@ pub struct Parts {
 /// See the module's text.
 pub struct Engine {
     source: Arc<dyn Source>,
+    reviewer: Arc<dyn Reviewer>,
     clock: Clock,
     lock: EngineLock,
     state: Mutex<State>,
@@ -139,12 +147,24 @@ struct State {
     interested: HashMap<&'static str, Vec<usize>>,
     writer: Box<dyn Writer>,
     source: Arc<dyn Source>,
+    reviewer: Arc<dyn Reviewer>,
     logs: Box<dyn LogSink>,
     moment: Clock,
+    /// The rest of a look's writes, of which the first waits for the word of others.
+    pending: Option<Writes>,
     /// `None` until the first time something is due.
     loaded: Option<Loaded>,
     settled: Option<Settled>,
     held: Option<Held>,
+}
+
+/// What is left to write after a look.
+struct Writes {
+    item: Item,
+    rest: VecDeque<Write>,
+    versions: Versions,
+    /// Whether they answer a refusal, so that further refusals do not count.
+    answers: bool,
 }
 
 /// The cluster in memory.
@@ -169,13 +189,21 @@ impl Engine {
             interested,
             writer: parts.writer,
             source: Arc::clone(&parts.source),
+            reviewer: Arc::clone(&parts.reviewer),
             logs: parts.logs,
             moment: parts.moment,
+            pending: None,
             loaded: None,
             settled: None,
             held: None,
         };
-        Self { source: parts.source, clock: parts.clock, lock: parts.lock, state: Mutex::new(state) }
+        Self {
+            source: parts.source,
+            reviewer: parts.reviewer,
+            clock: parts.clock,
+            lock: parts.lock,
+            state: Mutex::new(state),
+        }
     }
 
     /// Does everything that is due at or before `now`. Costs two small reads where nothing is. Where
@@ -235,12 +263,19 @@ impl Engine {
                 tokio::time::sleep(PAUSED_POLL).await;
                 continue;
             }
-            let (revision, next) = {
+            let (revision, next, waits) = {
                 let mut state = self.state();
-                state.settle(self.clock.now())?;
+                let waits = state.settle(self.clock.now())?.waits;
                 let loaded = state.loaded.as_ref();
-                (loaded.map_or(0, |loaded| loaded.revision), loaded.and_then(|loaded| loaded.queue.next_due()))
+                let next = loaded.and_then(|loaded| loaded.queue.next_due());
+                (loaded.map_or(0, |loaded| loaded.revision), next, waits)
             };
+            if waits {
+                if !self.ask().await {
+                    tokio::time::sleep(ASKING_POLL).await;
+                }
+                continue;
+            }
             let pause = if self.clock.is_manual() {
                 if let Some(next) = next.filter(|next| *next <= latest && self.source.someone_waits()) {
                     // Whoever waits gets to see what happened before time goes on, and may be content.
@@ -261,6 +296,12 @@ impl Engine {
         }
     }
 
+    /// Gets the word that the last write waits for. Whether there was something to ask; somebody else may be
+    /// asking.
+    pub fn ask(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        self.reviewer.ask()
+    }
+
     /// Whether the cluster is to be left alone.
     fn is_paused(&self) -> anyhow::Result<bool> {
         Ok(self.source.meta_get(PAUSED)?.is_some_and(|text| text == "1"))
@@ -276,11 +317,14 @@ impl State {
         if self.settled.is_none() || self.held.is_none() {
             self.settled = Settled::load(&*self.source)?;
         }
-        let Some(settled) = self.settled else { return Ok(false) };
+        let Some(settled) = self.settled.filter(|_| self.pending.is_none()) else { return Ok(false) };
         Ok(settled.holds(self.source.revision()?, now))
     }
 
     fn settle(&mut self, now: Timestamp) -> Result<Report, EngineError> {
+        if self.pending.is_some() && !self.reviewer.is_ready() {
+            return Ok(Report { waits: true, ..Report::default() });
+        }
         if self.is_settled(now)? && self.loaded.is_some() {
             return Ok(Report::default());
         }
@@ -292,7 +336,8 @@ impl State {
         }
         let mut report = Report::default();
         let result = self.work(before, now, &mut report);
-        let Some(loaded) = &self.loaded else { return result.map(|()| report) };
+        report.waits = self.pending.is_some();
+        let Some(loaded) = self.loaded.as_ref().filter(|_| !report.waits) else { return result.map(|()| report) };
         let settled = Settled::new(now.max(self.moment.now()), loaded.revision, loaded.queue.next_due());
         if result.is_ok() && self.settled != Some(settled) {
             settled.save(&*self.source)?;
@@ -307,7 +352,12 @@ impl State {
         let resumed = now.checked_sub(RESUMED_BEFORE_NOW).unwrap_or(Timestamp::MIN);
         let mut moment = self.moment.now();
         let mut looks: HashMap<Item, u32> = HashMap::new();
-        while let Some((due, item)) = self.loaded.as_mut().and_then(|loaded| loaded.queue.pop(now)) {
+        if let Some(pending) = self.pending.take() {
+            report.writes += self.carry_out(pending, moment)?;
+        }
+        while self.pending.is_none()
+            && let Some((due, item)) = self.loaded.as_mut().and_then(|loaded| loaded.queue.pop(now))
+        {
             let due = if due > exact && due < resumed { resumed } else { due };
             if due > moment {
                 moment = due;
@@ -344,34 +394,43 @@ impl State {
             loaded.failures.remove(&item);
             return Ok(0);
         }
+        self.carry_out(Writes { item, rest: outcome.writes.into(), versions: Vec::new(), answers: false }, moment)
+    }
+
+    /// Applies writes one after the other, up to one that is refused or waits for the word of others.
+    /// Returns how many were applied.
+    fn carry_out(&mut self, mut writes: Writes, moment: Timestamp) -> Result<u64, EngineError> {
+        let (Some(controller), Some(loaded)) = (self.controllers.get(writes.item.0), &mut self.loaded) else {
+            return Ok(0);
+        };
+        self.reviewer.act_as(controller.name());
         let mut applied = 0;
-        let mut versions = Vec::new();
-        let mut refusal = None;
-        for write in outcome.writes {
-            match apply(&*self.writer, &*self.logs, &write, &mut versions) {
+        while let Some(write) = writes.rest.pop_front() {
+            let result = apply(&*self.writer, &*self.logs, &write, &mut writes.versions);
+            if self.reviewer.is_wanted() {
+                writes.rest.push_front(write);
+                self.pending = Some(writes);
+                self.pull(moment)?;
+                return Ok(applied);
+            }
+            self.reviewer.finish();
+            match result {
                 Ok(()) => applied += 1,
+                Err(_) if writes.answers => {}
                 Err(status) => {
-                    refusal = Some((write, status));
-                    break;
+                    let failures = loaded.failures.entry(writes.item.clone()).or_default();
+                    *failures += 1;
+                    let delay =
+                        if status.is_conflict() && *failures < 4 { SignedDuration::ZERO } else { backoff(*failures) };
+                    let again = moment.checked_add(delay).unwrap_or(Timestamp::MAX);
+                    loaded.queue.push(writes.item.clone(), again);
+                    writes.rest = controller.refused(&writes.item.1, &write, &status, &loaded.view).into();
+                    writes.answers = true;
                 }
             }
         }
-        match refusal {
-            None => {
-                loaded.failures.remove(&item);
-            }
-            Some((write, status)) => {
-                let failures = loaded.failures.entry(item.clone()).or_default();
-                *failures += 1;
-                let delay =
-                    if status.is_conflict() && *failures < 4 { SignedDuration::ZERO } else { backoff(*failures) };
-                let again = moment.checked_add(delay).unwrap_or(Timestamp::MAX);
-                let answer = controller.refused(&item.1, &write, &status, &loaded.view);
-                loaded.queue.push(item, again);
-                for write in answer {
-                    applied += u64::from(apply(&*self.writer, &*self.logs, &write, &mut versions).is_ok());
-                }
-            }
+        if !writes.answers {
+            loaded.failures.remove(&writes.item);
         }
         self.pull(moment)?;
         Ok(applied)

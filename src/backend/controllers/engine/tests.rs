@@ -67,6 +67,7 @@ fn a_new_process_finds_nothing_to_do_in_a_settled_cluster() {
             controllers: vec![Box::new(Probe { looks: Arc::clone(&looks), again: None, write: |_, _| Vec::new() })],
             logs: Box::new(()),
             waiting: Waiting::default(),
+            way_to_webhooks: Default::default(),
         },
         None,
     );

@@ -128,6 +128,13 @@ pub fn of(resource: &Resource) -> Option<&'static Custom> {
     known.iter().flat_map(|definition| &definition.versions).find(|custom| std::ptr::eq(&custom.resource, resource))
 }
 
+/// All versions of a custom resource that are served.
+pub fn versions_of(resource: &Resource) -> impl Iterator<Item = &'static Resource> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let own = |d: &&&'static Definition| d.versions.iter().any(|custom| std::ptr::eq(&custom.resource, resource));
+    known.iter().find(own).copied().into_iter().flat_map(Definition::served)
+}
+
 /// The version in which a custom resource's objects are stored.
 pub fn storage_of(resource: &Resource) -> Option<&'static Resource> {
     if builtin::resources().as_ptr_range().contains(&std::ptr::from_ref(resource)) {

@@ -1,0 +1,208 @@
+//! What webhooks are told: `AdmissionReview`s, and where they go.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::json;
+
+use super::admit::Write;
+use super::hooks::Hook;
+use super::{Question, WebhookCall};
+use crate::backend::api::query::Query;
+use crate::backend::api::random;
+use crate::backend::api::transaction::Inside;
+use crate::backend::api::{access::User, scale};
+use crate::backend::registry::convert;
+use crate::object::builtin::Resource;
+use crate::object::{Meta, Object, Status};
+
+/// Subresources with objects of their own, which come as they are.
+const OWN_OBJECTS: &[&str] = &["attach", "binding", "eviction", "exec", "portforward", "proxy", "token"];
+
+impl Write<'_> {
+    /// An object of the write as it is in a version of the resource.
+    pub(super) fn shown(&self, resource: &'static Resource, object: Option<&Object>) -> Option<Object> {
+        let object = object?;
+        if OWN_OBJECTS.contains(&self.subresource) {
+            return Some(object.clone());
+        }
+        if self.subresource == "scale" {
+            return Some(scale::of(self.resource, object));
+        }
+        let way = if std::ptr::eq(self.resource, resource) { None } else { convert::between(self.resource, resource) };
+        Some(way.map_or_else(|| object.clone(), |way| way.apply(object)))
+    }
+
+    /// `AdmissionRequest`, without the objects and the UID.
+    pub(super) fn request(&self, resource: &'static Resource) -> Object {
+        let kind = |resource: &Resource| match resource.subresource(self.subresource) {
+            Some(part) => json!({"group": part.group, "version": part.version, "kind": part.kind}),
+            None => json!({"group": resource.group, "version": resource.version, "kind": resource.kind}),
+        };
+        let plural = |of: &Resource| json!({"group": of.group, "version": of.version, "resource": of.plural});
+        let mut request = json!({
+            "kind": kind(resource), "resource": plural(resource),
+            "requestKind": kind(self.requested), "requestResource": plural(self.requested),
+            "operation": self.operation,
+            "userInfo": self.asker.user.clone().unwrap_or_else(User::admin).to_object(),
+            "dryRun": self.dry_run,
+            "options": self.options(),
+        });
+        let namespace = if self.is_about_namespace() { self.name } else { self.namespace };
+        for (field, value) in [
+            ("subResource", self.subresource),
+            ("requestSubResource", self.subresource),
+            ("name", self.name),
+            ("namespace", namespace),
+        ] {
+            if !value.is_empty() {
+                request.set_at(&[field], value);
+            }
+        }
+        request
+    }
+
+    /// The options of the operation. A patch that creates creates.
+    fn options(&self) -> Object {
+        let mut options = self.asker.options.clone();
+        if !options.is_object() {
+            options = json!({});
+        }
+        let kind = match (self.operation, options.remove_at(&["kind"])) {
+            ("CREATE", _) => {
+                options.remove_at(&["force"]);
+                "CreateOptions".into()
+            }
+            ("UPDATE", Some(kind)) => kind,
+            ("UPDATE", None) => "UpdateOptions".into(),
+            ("DELETE", _) => "DeleteOptions".into(),
+            _ => return self.object.cloned().unwrap_or_default(),
+        };
+        options.set_at(&["kind"], kind);
+        options.set_at(&["apiVersion"], "meta.k8s.io/v1");
+        if self.dry_run {
+            options.set_at(&["dryRun"], json!(["All"]));
+        }
+        options
+    }
+}
+
+/// The options of a request that writes, as they are in its query; `patches` for patches.
+pub(in crate::backend::api) fn operation_options(query: &Query, patches: bool) -> Object {
+    let mut options = json!({});
+    for field in ["fieldManager", "fieldValidation"] {
+        match query.get(field) {
+            "" => {}
+            text => options.set_at(&[field], text),
+        }
+    }
+    if patches {
+        options.set_at(&["kind"], "PatchOptions");
+        if query.is_true("force") {
+            options.set_at(&["force"], true);
+        }
+    }
+    options
+}
+
+/// What a request asks of a container or a port: `PodExecOptions` and its like.
+pub(in crate::backend::api) fn connect_options(kind: &str, query: &Query) -> Object {
+    let mut options = json!({"kind": kind, "apiVersion": "v1"});
+    for flag in ["stdin", "stdout", "stderr", "tty"] {
+        if query.is_true(flag) {
+            options.set_at(&[flag], true);
+        }
+    }
+    for field in ["container", "path"] {
+        match query.get(field) {
+            "" => {}
+            text => options.set_at(&[field], text),
+        }
+    }
+    let command: Vec<&str> = query.all("command").collect();
+    if !command.is_empty() {
+        options.set_at(&["command"], command);
+    }
+    let ports: Vec<i64> = query.all("ports").filter_map(|port| port.parse().ok()).collect();
+    if !ports.is_empty() {
+        options.set_at(&["ports"], ports);
+    }
+    options
+}
+
+impl Inside<'_, '_> {
+    /// What a webhook is to be asked about a write.
+    ///
+    /// # Errors
+    /// It cannot be asked about a dry run.
+    pub(super) fn question(
+        &self,
+        hook: &Hook,
+        write: &Write<'_>,
+        resource: &'static Resource,
+    ) -> Result<Question, Status> {
+        if write.dry_run && !matches!(hook.spec.str_at(&["sideEffects"]), "None" | "NoneOnDryRun") {
+            let why = format!("admission webhook {:?} does not support dry run", hook.name());
+            return Err(Status::bad_request(why));
+        }
+        let mut request = write.request(resource);
+        for (field, object) in [("object", write.object), ("oldObject", write.old)] {
+            request.set_at(&[field], write.shown(resource, object).unwrap_or_default());
+        }
+        let key = format!("{} {request}", hook.id);
+        let uid = random::uuid(&mut fastrand::Rng::new());
+        request.set_at(&["uid"], uid.as_str());
+        Ok(Question { key, call: self.call(hook, request), uid, mutating: hook.mutating })
+    }
+
+    fn call(&self, hook: &Hook, request: Object) -> Result<WebhookCall, String> {
+        let versions = hook.spec.list_at(&["admissionReviewVersions"]);
+        let known = versions.iter().filter_map(Object::as_str).find(|version| matches!(*version, "v1" | "v1beta1"));
+        let version = known.ok_or(
+            "could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)",
+        )?;
+        let review = json!({
+            "kind": "AdmissionReview", "apiVersion": format!("admission.k8s.io/{version}"), "request": request,
+        });
+        let seconds = hook.spec.int_at(&["timeoutSeconds"]).and_then(|seconds| u64::try_from(seconds).ok());
+        self.call_to(hook.spec.at(&["clientConfig"]).unwrap_or(&Object::Null), &review, seconds.unwrap_or(10))
+    }
+
+    /// A request to where a `WebhookClientConfig` leads; 0 seconds for no limit of its own.
+    fn call_to(&self, config: &Object, review: &Object, seconds: u64) -> Result<WebhookCall, String> {
+        let service = config.at(&["service"]).filter(|service| service.is_object());
+        let (base, path) = match service {
+            Some(service) => {
+                let port = service.int_at(&["port"]).unwrap_or(443);
+                let (namespace, name) = (service.str_at(&["namespace"]), service.str_at(&["name"]));
+                (format!("https://{name}.{namespace}.svc:{port}"), service.str_at(&["path"]))
+            }
+            None => {
+                let url = config.str_at(&["url"]);
+                let host = url.find("://").map_or(0, |at| at + 3);
+                let at = url.get(host..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| host + at);
+                let (base, path) = url.split_at_checked(at).unwrap_or((url, ""));
+                (base.to_owned(), path)
+            }
+        };
+        let path = path.trim_matches('/');
+        let url = format!("{base}/{path}?timeout={seconds}s");
+        let failed = |why: String| format!("failed to call webhook: Post {url:?}: {why}");
+        let addresses = match service {
+            Some(service) => {
+                let port = service.int_at(&["port"]).unwrap_or(443);
+                self.addresses_of(service.str_at(&["namespace"]), service.str_at(&["name"]), port).map_err(failed)?
+            }
+            None => Vec::new(),
+        };
+        let bundle = BASE64_STANDARD.decode(config.str_at(&["caBundle"])).unwrap_or_default();
+        Ok(WebhookCall {
+            url,
+            addresses,
+            authorities: bundle,
+            timeout: Duration::from_secs(seconds),
+            body: review.to_string().into(),
+        })
+    }
+}
