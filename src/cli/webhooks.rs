@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use http::{Method, Request, Uri};
 
 use crate::backend::api::{BoxFuture, WebhookCall, Webhooks};
 use crate::client::config::ClientConfig;
 use crate::client::transport::http::{HttpClient, plain_client};
-use crate::client::{ConnectionError, collect, parse, refusal};
-use crate::object::Object;
+use crate::client::{ConnectionError, collect, parse, refusal, typed};
+use crate::object::{Object, yaml};
 
 /// Clients that are kept; more are not expected.
 const MOST_KEPT: usize = 200;
@@ -68,6 +68,7 @@ impl Calls {
                 .method(Method::POST)
                 .uri(format!("{server}{target}"))
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .header(ACCEPT, HeaderValue::from_static("application/json, */*"))
                 .header(USER_AGENT, HeaderValue::from_static("kube-apiserver-admission"))
                 .header(HOST, authority)
                 .body(call.body.clone())
@@ -82,7 +83,7 @@ impl Calls {
                     if body.is_empty() {
                         anyhow::bail!("0-length response with status code: {status} and content type: {kind}");
                     }
-                    return parse(&body);
+                    return read(&body);
                 }
                 Err(refusal(&Method::POST, None, response).await)
             };
@@ -106,6 +107,15 @@ impl Calls {
         }
         Err(failed(fault.unwrap_or_default()))
     }
+}
+
+/// Reads an answer. What is no JSON may be YAML, as the API server's decoder has it.
+fn read(body: &[u8]) -> anyhow::Result<Object> {
+    let object = match (parse(body), yaml::parse(body)) {
+        (Ok(object), _) | (Err(_), Ok(object)) => object,
+        (Err(why), Err(_)) => return Err(why),
+    };
+    if object.is_object() { Ok(object) } else { typed(object) }
 }
 
 impl Webhooks for Calls {

@@ -115,7 +115,8 @@ impl Inside<'_, '_> {
         let found = self.validate_by_policies(&admission)?;
         self.warnings.borrow_mut().extend(found);
         if let Some(asked) = self.write_for_webhooks(resource, "DELETE", &write, "", (namespace, name)) {
-            let asked = Write { old: Some(&old), ..asked };
+            let mut asked = Write { old: Some(&old), ..asked };
+            asked.asker.options = self.shown_options(resource, &old, options);
             self.mutate_by_webhooks(&asked, &mut old.clone())?;
             self.validate_by_webhooks(&asked)?;
         }
@@ -150,15 +151,36 @@ impl Inside<'_, '_> {
         Ok(Deleted::Marked(object))
     }
 
+    /// The options as webhooks see them: with the grace that an object has by itself.
+    fn shown_options(&self, resource: &Resource, object: &Object, options: &DeleteOptions) -> Object {
+        let mut shown = json!({});
+        let own = || if resource.group_resource() == "pods" { self.usual_grace(resource, object) } else { None };
+        if let Some(seconds) = options.grace_period_seconds.or_else(own) {
+            shown.set_at(&["gracePeriodSeconds"], seconds);
+        }
+        let preconditions = [("uid", &options.uid), ("resourceVersion", &options.resource_version)];
+        for (field, value) in preconditions.into_iter().filter(|(_, value)| !value.is_empty()) {
+            shown.set_at(&["preconditions", field], value.as_str());
+        }
+        if !options.propagation.is_empty() {
+            shown.set_at(&["propagationPolicy"], options.propagation.as_str());
+        }
+        shown
+    }
+
+    /// Seconds of grace where nobody asks for others; none for what goes at once.
+    fn usual_grace(&self, resource: &Resource, object: &Object) -> Option<i64> {
+        let own = strategy_of(resource).default_grace_period(object);
+        if resource.group_resource() != "pods" {
+            return own;
+        }
+        Some(own.or(object.int_at(&["spec", "terminationGracePeriodSeconds"])).unwrap_or(POD_GRACE))
+    }
+
     fn grace(&self, resource: &Resource, object: &Object, options: &DeleteOptions) -> Grace {
         let key = resource.group_resource();
         let asked = options.grace_period_seconds.map(|seconds| if seconds < 0 { 1 } else { seconds });
-        let default = if key == "pods" {
-            let declared = object.int_at(&["spec", "terminationGracePeriodSeconds"]);
-            Some(strategy_of(resource).default_grace_period(object).or(declared).unwrap_or(POD_GRACE))
-        } else {
-            strategy_of(resource).default_grace_period(object)
-        };
+        let default = self.usual_grace(resource, object);
         let Some(default) = default else { return Grace::None };
         let ended = matches!(object.str_at(&["status", "phase"]), "Succeeded" | "Failed");
         let unscheduled = key == "pods" && object.str_at(&["spec", "nodeName"]).is_empty();

@@ -18,6 +18,7 @@ use super::table::{Include, Printer};
 use super::transaction::Outside;
 use super::webhooks::{Session, limited};
 use super::{Api, Body, Nodes, discovery, health, layout, openapi, review, token, usage};
+use crate::backend::registry::custom;
 use crate::object::{GroupVersion, Status, builtin};
 
 /// Answers a request. Errors are answers too.
@@ -156,7 +157,8 @@ async fn resource(
     if route.resource.group == usage::GROUP {
         return measured(api, &request, route);
     }
-    if matches!(verb, "get" | "list" | "watch") {
+    let converts = custom::of(route.resource).is_some_and(|custom| custom.conversion.is_some());
+    if matches!(verb, "get" | "list" | "watch") && !converts {
         return Call::read(api, user, request, route)?.answer(verb);
     }
     let session = Call::session(api, &user, request.uri().query(), route, verb);

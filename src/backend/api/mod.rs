@@ -54,6 +54,7 @@ pub use webhooks::{Session, WayToWebhooks, WebhookCall, Webhooks};
 
 use super::controllers;
 use super::registry::DisabledPlugins;
+use super::registry::convert::Conversion;
 use super::registry::custom::Custom;
 pub use super::registry::managed::Manager;
 use super::store::{ListOptions, Store};
@@ -103,6 +104,7 @@ pub struct Written {
 #[derive(Clone)]
 pub struct Api {
     shared: Arc<Shared>,
+    way_to_webhooks: WayToWebhooks,
     /// Where webhooks are asked about writes; nobody is asked where there is none.
     session: Option<Arc<Session>>,
 }
@@ -114,7 +116,6 @@ struct Shared {
     catalog: catalog::Catalog,
     trust: Trust,
     disabled: DisabledPlugins,
-    way_to_webhooks: WayToWebhooks,
 }
 
 impl Api {
@@ -133,7 +134,8 @@ impl Api {
         let trust = Trust::new(store.path().and_then(Path::parent));
         let catalog = catalog::Catalog::default();
         Self {
-            shared: Arc::new(Shared { store, clock, seed: cell, catalog, trust, disabled, way_to_webhooks }),
+            shared: Arc::new(Shared { store, clock, seed: cell, catalog, trust, disabled }),
+            way_to_webhooks,
             session: None,
         }
     }
@@ -141,12 +143,18 @@ impl Api {
     /// The same, asking webhooks in a session about what is written.
     #[must_use]
     pub fn in_session(&self, session: Arc<Session>) -> Self {
-        Self { shared: Arc::clone(&self.shared), session: Some(session) }
+        Self { session: Some(session), ..self.clone() }
+    }
+
+    /// The same with another API's way to webhooks.
+    #[must_use]
+    pub fn with_way_to_webhooks(self, way_to_webhooks: WayToWebhooks) -> Self {
+        Self { way_to_webhooks, ..self }
     }
 
     /// The way to webhooks; the first that is set stays.
     pub fn way_to_webhooks(&self) -> &WayToWebhooks {
-        &self.shared.way_to_webhooks
+        &self.way_to_webhooks
     }
 
     /// The cluster's keys.
@@ -168,6 +176,11 @@ impl Api {
     fn now(&self) -> Timestamp {
         let begun = self.session.as_ref().and_then(|session| session.begun());
         begun.unwrap_or_else(|| self.clock().now())
+    }
+
+    /// An object in another version.
+    fn convert(&self, way: Conversion, object: &Object) -> Result<Object, Status> {
+        webhooks::convert(self.session.as_deref(), way, object)
     }
 
     /// The store.

@@ -3,15 +3,16 @@
 use std::collections::HashSet;
 
 use super::hooks::Hook;
-use super::{Answer, Asker, connect_options, unanswered};
+use super::{Answer, Asker, connect_options, convert, unanswered};
 use crate::backend::api::form::{self, FieldValidation, Source};
 use crate::backend::api::query::Query;
 use crate::backend::api::route::ResourceRoute;
 use crate::backend::api::transaction::Inside;
 use crate::backend::api::{Api, WriteOptions, scale};
-use crate::backend::registry::{convert, custom, storage_of, strategy_of};
+use crate::backend::registry::convert::between;
+use crate::backend::registry::{custom, storage_of, strategy_of};
 use crate::object::builtin::Resource;
-use crate::object::{GroupVersionKind, Meta, Object, Status, patch};
+use crate::object::{GroupVersionKind, Meta, Object, Status, patch, yaml};
 
 /// Configurations and policies cannot be kept from being changed.
 const EXEMPT: &str = "admissionregistration.k8s.io";
@@ -102,7 +103,7 @@ impl Inside<'_, '_> {
                     Said::Refused(status) => return Err(status),
                     Said::Unknown => return Err(unanswered()),
                 };
-                match patched(hook, &about, resource, &answer) {
+                match self.patched(hook, &about, resource, &answer) {
                     Ok(Some(new)) if new != before => {
                         *object = new;
                         changed = true;
@@ -112,6 +113,7 @@ impl Inside<'_, '_> {
                     Err(Fault::Calling(_)) if hook.ignores_failures() => continue,
                     Err(Fault::Calling(why)) => return Err(failed(hook, &why)),
                     Err(Fault::Ours(why)) => return Err(Status::internal(why)),
+                    Err(Fault::Status(status)) => return Err(status),
                 }
                 if hook.spec.str_at(&["reinvocationPolicy"]) == "IfNeeded" {
                     invoked.insert(hook.id.as_str());
@@ -190,64 +192,83 @@ fn failed(hook: &Hook, why: &str) -> Status {
     Status::internal(format!("failed calling webhook {:?}: {why}", hook.name()))
 }
 
+/// What is said of a value of the wrong type, without the object that it is in.
+fn mismatch(message: String) -> String {
+    match message.rfind("json: cannot unmarshal") {
+        Some(at) => message.get(at..).map(str::to_owned).unwrap_or(message),
+        None => message,
+    }
+}
+
 /// Why there is no object with the changes.
 enum Fault {
     /// The webhook's answer is not what it should be.
     Calling(String),
     /// Its changes do not fit.
     Ours(String),
+    /// Something else.
+    Status(Status),
 }
 
-/// The object (in its storage version) with a webhook's changes; none where it wants none.
-fn patched(
-    hook: &Hook,
-    write: &Write<'_>,
-    resource: &'static Resource,
-    answer: &Answer,
-) -> Result<Option<Object>, Fault> {
-    if answer.patch.is_empty() {
-        return Ok(None);
-    }
-    let operations: Vec<Object> = serde_json::from_slice(&answer.patch)
-        .map_err(|why| Fault::Calling(format!("received undecodable patch in webhook response: {why}")))?;
-    if operations.is_empty() {
-        return Ok(None);
-    }
-    let Some(mut object) = write.shown(resource, write.object) else {
-        return Err(Fault::Ours(format!(
-            "admission webhook {:?} attempted to modify the object, which is not supported for this operation",
-            hook.name()
-        )));
-    };
-    if answer.patch_type != "JSONPatch" {
-        return Err(Fault::Calling(format!("unsupported patch type {:?}", answer.patch_type)));
-    }
-    // The server's own words before the library's are left out.
-    let inner = |why: String| match why.split_once("due to an error in our request: ") {
-        Some((_, why)) => why.to_owned(),
-        None => why,
-    };
-    patch::json::apply_operations(&mut object, &operations).map_err(|why| Fault::Ours(inner(why.to_string())))?;
-    let part = resource.subresource(write.subresource);
-    let gvk = part.map_or_else(|| resource.gvk(), |part| GroupVersionKind::new(part.group, part.version, part.kind));
-    let custom = custom::of(resource).filter(|_| gvk == resource.gvk());
-    form::normalise(&gvk, custom, &mut object, &Source::Patched, FieldValidation::Ignore)
-        .map_err(|status| Fault::Ours(status.message))?;
-    if gvk != resource.gvk() {
-        if write.subresource == "scale"
-            && let Some(whole) = write.object
-        {
-            return scale::onto(write.resource, whole, &object).map(Some).map_err(|status| Fault::Ours(status.message));
+impl Inside<'_, '_> {
+    /// The object (in its storage version) with a webhook's changes; none where it wants none.
+    fn patched(
+        &self,
+        hook: &Hook,
+        write: &Write<'_>,
+        resource: &'static Resource,
+        answer: &Answer,
+    ) -> Result<Option<Object>, Fault> {
+        if answer.patch.is_empty() {
+            return Ok(None);
         }
-        return Ok(Some(object));
+        let operations: Vec<Object> = serde_json::from_slice(&answer.patch).map_err(|why| {
+            let why = yaml::json_mistake(&answer.patch).unwrap_or_else(|| why.to_string());
+            Fault::Calling(format!("received undecodable patch in webhook response: {why}"))
+        })?;
+        if operations.is_empty() {
+            return Ok(None);
+        }
+        let shown = write.shown(self.session, resource, write.object).map_err(Fault::Status)?;
+        let Some(mut object) = shown else {
+            return Err(Fault::Ours(format!(
+                "admission webhook {:?} attempted to modify the object, which is not supported for this operation",
+                hook.name()
+            )));
+        };
+        if answer.patch_type != "JSONPatch" {
+            return Err(Fault::Calling(format!("unsupported patch type {:?}", answer.patch_type)));
+        }
+        // The server's own words before the library's are left out.
+        let inner = |why: String| match why.split_once("due to an error in our request: ") {
+            Some((_, why)) => why.to_owned(),
+            None => why,
+        };
+        patch::json::apply_operations(&mut object, &operations).map_err(|why| Fault::Ours(inner(why.to_string())))?;
+        let part = resource.subresource(write.subresource);
+        let gvk =
+            part.map_or_else(|| resource.gvk(), |part| GroupVersionKind::new(part.group, part.version, part.kind));
+        let custom = custom::of(resource).filter(|_| gvk == resource.gvk());
+        form::normalise(&gvk, custom, &mut object, &Source::Patched, FieldValidation::Ignore)
+            .map_err(|status| Fault::Ours(mismatch(status.message)))?;
+        if gvk != resource.gvk() {
+            if write.subresource == "scale"
+                && let Some(whole) = write.object
+            {
+                return scale::onto(write.resource, whole, &object)
+                    .map(Some)
+                    .map_err(|status| Fault::Ours(status.message));
+            }
+            return Ok(Some(object));
+        }
+        if !std::ptr::eq(resource, write.resource)
+            && let Some(back) = between(resource, write.resource)
+        {
+            object = convert(self.session, back, &object).map_err(Fault::Status)?;
+        }
+        if write.subresource.is_empty() {
+            strategy_of(write.resource).default(&mut object);
+        }
+        Ok(Some(object))
     }
-    if !std::ptr::eq(resource, write.resource)
-        && let Some(back) = convert::between(resource, write.resource)
-    {
-        object = back.apply(&object);
-    }
-    if write.subresource.is_empty() {
-        strategy_of(write.resource).default(&mut object);
-    }
-    Ok(Some(object))
 }

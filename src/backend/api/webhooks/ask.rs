@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
 use super::admit::Write;
 use super::hooks::Hook;
-use super::{Question, WebhookCall};
+use super::service::call_to;
+use super::{Question, Session, WebhookCall, convert};
 use crate::backend::api::query::Query;
 use crate::backend::api::random;
 use crate::backend::api::transaction::Inside;
 use crate::backend::api::{access::User, scale};
-use crate::backend::registry::convert;
+use crate::backend::registry::convert::between;
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status};
 
@@ -22,16 +21,24 @@ const OWN_OBJECTS: &[&str] = &["attach", "binding", "eviction", "exec", "portfor
 
 impl Write<'_> {
     /// An object of the write as it is in a version of the resource.
-    pub(super) fn shown(&self, resource: &'static Resource, object: Option<&Object>) -> Option<Object> {
-        let object = object?;
+    pub(super) fn shown(
+        &self,
+        session: Option<&Session>,
+        resource: &'static Resource,
+        object: Option<&Object>,
+    ) -> Result<Option<Object>, Status> {
+        let Some(object) = object else { return Ok(None) };
         if OWN_OBJECTS.contains(&self.subresource) {
-            return Some(object.clone());
+            return Ok(Some(object.clone()));
         }
         if self.subresource == "scale" {
-            return Some(scale::of(self.resource, object));
+            return Ok(Some(scale::of(self.resource, object)));
         }
-        let way = if std::ptr::eq(self.resource, resource) { None } else { convert::between(self.resource, resource) };
-        Some(way.map_or_else(|| object.clone(), |way| way.apply(object)))
+        let way = if std::ptr::eq(self.resource, resource) { None } else { between(self.resource, resource) };
+        Ok(Some(match way {
+            Some(way) => convert(session, way, object)?,
+            None => object.clone(),
+        }))
     }
 
     /// `AdmissionRequest`, without the objects and the UID.
@@ -63,24 +70,18 @@ impl Write<'_> {
         request
     }
 
-    /// The options of the operation. A patch that creates creates.
+    /// The options of the operation; a connection has none.
     fn options(&self) -> Object {
-        let mut options = self.asker.options.clone();
-        if !options.is_object() {
-            options = json!({});
-        }
-        let kind = match (self.operation, options.remove_at(&["kind"])) {
-            ("CREATE", _) => {
-                options.remove_at(&["force"]);
-                "CreateOptions".into()
-            }
-            ("UPDATE", Some(kind)) => kind,
-            ("UPDATE", None) => "UpdateOptions".into(),
-            ("DELETE", _) => "DeleteOptions".into(),
-            _ => return self.object.cloned().unwrap_or_default(),
+        let kind = match self.operation {
+            "CREATE" => "CreateOptions",
+            "UPDATE" => "UpdateOptions",
+            "DELETE" => "DeleteOptions",
+            _ => return Object::Null,
         };
-        options.set_at(&["kind"], kind);
-        options.set_at(&["apiVersion"], "meta.k8s.io/v1");
+        let mut options = json!({"kind": kind, "apiVersion": "meta.k8s.io/v1"});
+        if let Some(given) = self.asker.options.as_object() {
+            given.iter().for_each(|(field, value)| options.set_at(&[field], value.clone()));
+        }
         if self.dry_run {
             options.set_at(&["dryRun"], json!(["All"]));
         }
@@ -88,19 +89,13 @@ impl Write<'_> {
     }
 }
 
-/// The options of a request that writes, as they are in its query; `patches` for patches.
-pub(in crate::backend::api) fn operation_options(query: &Query, patches: bool) -> Object {
+/// The options of a request that writes, as they are in its query.
+pub(in crate::backend::api) fn operation_options(query: &Query) -> Object {
     let mut options = json!({});
     for field in ["fieldManager", "fieldValidation"] {
         match query.get(field) {
             "" => {}
             text => options.set_at(&[field], text),
-        }
-    }
-    if patches {
-        options.set_at(&["kind"], "PatchOptions");
-        if query.is_true("force") {
-            options.set_at(&["force"], true);
         }
     }
     options
@@ -148,7 +143,7 @@ impl Inside<'_, '_> {
         }
         let mut request = write.request(resource);
         for (field, object) in [("object", write.object), ("oldObject", write.old)] {
-            request.set_at(&[field], write.shown(resource, object).unwrap_or_default());
+            request.set_at(&[field], write.shown(self.session, resource, object)?.unwrap_or_default());
         }
         let key = format!("{} {request}", hook.id);
         let uid = random::uuid(&mut fastrand::Rng::new());
@@ -166,43 +161,7 @@ impl Inside<'_, '_> {
             "kind": "AdmissionReview", "apiVersion": format!("admission.k8s.io/{version}"), "request": request,
         });
         let seconds = hook.spec.int_at(&["timeoutSeconds"]).and_then(|seconds| u64::try_from(seconds).ok());
-        self.call_to(hook.spec.at(&["clientConfig"]).unwrap_or(&Object::Null), &review, seconds.unwrap_or(10))
-    }
-
-    /// A request to where a `WebhookClientConfig` leads; 0 seconds for no limit of its own.
-    fn call_to(&self, config: &Object, review: &Object, seconds: u64) -> Result<WebhookCall, String> {
-        let service = config.at(&["service"]).filter(|service| service.is_object());
-        let (base, path) = match service {
-            Some(service) => {
-                let port = service.int_at(&["port"]).unwrap_or(443);
-                let (namespace, name) = (service.str_at(&["namespace"]), service.str_at(&["name"]));
-                (format!("https://{name}.{namespace}.svc:{port}"), service.str_at(&["path"]))
-            }
-            None => {
-                let url = config.str_at(&["url"]);
-                let host = url.find("://").map_or(0, |at| at + 3);
-                let at = url.get(host..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| host + at);
-                let (base, path) = url.split_at_checked(at).unwrap_or((url, ""));
-                (base.to_owned(), path)
-            }
-        };
-        let path = path.trim_matches('/');
-        let url = format!("{base}/{path}?timeout={seconds}s");
-        let failed = |why: String| format!("failed to call webhook: Post {url:?}: {why}");
-        let addresses = match service {
-            Some(service) => {
-                let port = service.int_at(&["port"]).unwrap_or(443);
-                self.addresses_of(service.str_at(&["namespace"]), service.str_at(&["name"]), port).map_err(failed)?
-            }
-            None => Vec::new(),
-        };
-        let bundle = BASE64_STANDARD.decode(config.str_at(&["caBundle"])).unwrap_or_default();
-        Ok(WebhookCall {
-            url,
-            addresses,
-            authorities: bundle,
-            timeout: Duration::from_secs(seconds),
-            body: review.to_string().into(),
-        })
+        let config = hook.spec.at(&["clientConfig"]).unwrap_or(&Object::Null);
+        call_to(self, config, &review, Duration::from_secs(seconds.unwrap_or(10)))
     }
 }

@@ -63,7 +63,8 @@ impl Inside<'_, '_> {
             "spec": {"failurePolicy": hook.spec.str_at(&["failurePolicy"]), "matchConditions": conditions},
         }));
         let request = write.request(resource);
-        let (object, old) = (write.shown(resource, write.object), write.shown(resource, write.old));
+        let object = write.shown(self.session, resource, write.object)?;
+        let old = write.shown(self.session, resource, write.old)?;
         let namespace = self.get("namespaces", "", write.namespace).unwrap_or_default();
         let asks = conditions.iter().any(|condition| condition.str_at(&["expression"]).contains("authorizer"));
         let review = Review {

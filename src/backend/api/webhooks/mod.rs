@@ -9,6 +9,7 @@
 mod admit;
 mod answer;
 mod ask;
+mod conversion;
 mod hooks;
 mod matching;
 mod service;
@@ -20,16 +21,19 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
+use http::StatusCode;
 
-use super::BoxFuture;
 use super::access::User;
+use super::{Api, BoxFuture};
 use crate::object::builtin::Resource;
-use crate::object::{Object, Status, Timestamp};
+use crate::object::{Meta, Object, Status, Timestamp};
 pub(super) use admit::Write;
 use answer::Answer;
 pub(super) use answer::limited;
 pub(super) use ask::{connect_options, operation_options};
+use conversion::Wanted;
+pub(super) use conversion::convert;
 pub(super) use hooks::Hook;
 
 /// How often a write is tried before it is given up: each attempt answers at least one more question.
@@ -63,7 +67,8 @@ pub type WayToWebhooks = Arc<OnceLock<Arc<dyn Webhooks>>>;
 
 /// What webhooks are asked in the course of one write, and what they said.
 pub struct Session {
-    way: WayToWebhooks,
+    /// The API, which asks nobody.
+    api: Api,
     /// Makes chances differ from those of other writes that begin at the same revision.
     salt: u64,
     state: Mutex<State>,
@@ -78,11 +83,15 @@ struct State {
     begun: Option<(u64, Timestamp)>,
     answers: HashMap<String, Result<Answer, String>>,
     wanted: Vec<Question>,
+    to_convert: Vec<Wanted>,
+    converted: HashMap<String, Result<Object, String>>,
     asking: usize,
     attempts: usize,
     warnings: Vec<String>,
     /// What a deletion of many has deleted so far.
     deleted: Vec<Object>,
+    /// What came of a write whose object is yet to be converted for who asked.
+    shown: Option<Shown>,
 }
 
 /// Who writes, and how.
@@ -105,18 +114,22 @@ struct Question {
     call: Result<WebhookCall, String>,
 }
 
+/// What came of a write: the status code, the object as it is stored, and warnings.
+pub(super) type Shown = (StatusCode, Object, Vec<String>);
+
 static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
 impl Session {
-    pub(super) fn new(way: WayToWebhooks, asker: Asker) -> Arc<Self> {
+    pub(super) fn new(api: &Api, asker: Asker) -> Arc<Self> {
         // Processes that share a store begin at the same revisions too.
         let salt = (u64::from(std::process::id()) << 32) | SESSIONS.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { way, salt, state: Mutex::new(State { asker, ..State::default() }) })
+        let api = Api { session: None, ..api.clone() };
+        Arc::new(Self { api, salt, state: Mutex::new(State { asker, ..State::default() }) })
     }
 
     /// A session for the cluster's own components, which write one after the other.
-    pub fn of_components(way: WayToWebhooks) -> Arc<Self> {
-        Self::new(way, Asker::default())
+    pub fn of_components(api: &Api) -> Arc<Self> {
+        Self::new(api, Asker::default())
     }
 
     /// Writes from now on are this component's.
@@ -127,7 +140,7 @@ impl Session {
     /// Whether a write was undone because of questions that are not answered yet.
     pub fn is_wanted(&self) -> bool {
         let state = self.state();
-        !state.wanted.is_empty() || state.asking > 0
+        !state.wanted.is_empty() || !state.to_convert.is_empty() || state.asking > 0
     }
 
     /// Whether nobody is asking just now.
@@ -138,31 +151,39 @@ impl Session {
     /// Has the open questions asked, all at once. Whether there were any; those that somebody else is
     /// asking do not count.
     pub async fn ask(&self) -> bool {
-        let questions = {
+        let (questions, mut to_convert, count) = {
             let mut state = self.state();
             let questions = std::mem::take(&mut state.wanted);
-            state.asking += questions.len();
-            questions
+            let to_convert = std::mem::take(&mut state.to_convert);
+            let count = questions.len() + to_convert.len();
+            state.asking += count;
+            (questions, to_convert, count)
         };
-        if questions.is_empty() {
+        if count == 0 {
             return false;
         }
         // Where nobody waits for the answers any longer, the next attempt asks again.
-        let _asking = Asking(self, questions.len());
-        let way = self.way.get();
+        let _asking = Asking(self, count);
+        let way = self.api.way_to_webhooks().get();
+        to_convert.sort_by(|a, b| a.key.cmp(&b.key));
+        to_convert.dedup_by(|a, b| a.key == b.key);
         let answers = join_all(questions.into_iter().map(|question| async move {
             let answered = match (question.call, way) {
                 (Err(why), _) => Err(why),
                 (Ok(_), None) => Err("failed to call webhook: there is no way to webhooks from here".to_owned()),
                 (Ok(call), Some(way)) => way.call(call).await.and_then(|review| {
+                    is_review(&review)?;
                     Answer::read(&question.uid, question.mutating, &review)
                         .map_err(|why| format!("received invalid webhook response: {why}"))
                 }),
             };
             (question.key, answered)
         }));
-        let answers = answers.await;
-        self.state().answers.extend(answers);
+        let (answers, converted) = join(answers, self.convert_all(to_convert)).await;
+        let mut state = self.state();
+        state.answers.extend(answers);
+        state.converted.extend(converted);
+        drop(state);
         true
     }
 
@@ -170,8 +191,8 @@ impl Session {
     pub fn finish(&self) {
         let mut state = self.state();
         if state.begun.is_some() {
-            let asker = std::mem::take(&mut state.asker);
-            *state = State { asker, ..State::default() };
+            let (asker, component) = (std::mem::take(&mut state.asker), state.component);
+            *state = State { asker, component, ..State::default() };
         }
     }
 
@@ -234,9 +255,38 @@ impl Session {
         std::mem::take(&mut self.state().deleted)
     }
 
+    /// Keeps what came of a write until its object is converted.
+    pub(super) fn keep_shown(&self, shown: Shown) {
+        self.state().shown = Some(shown);
+    }
+
+    /// What was kept.
+    pub(super) fn take_shown(&self) -> Option<Shown> {
+        self.state().shown.take()
+    }
+
+    /// Forgets what was converted; where objects go by, none comes twice.
+    pub(super) fn forget_conversions(&self) {
+        self.state().converted.clear();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Refuses what says that it is something else.
+fn is_review(answer: &Object) -> Result<(), String> {
+    let gvk = answer.gvk();
+    let known = ["admission.k8s.io", "apiextensions.k8s.io"].contains(&gvk.group.as_str());
+    if gvk.kind.is_empty() || gvk.version.is_empty() || (known && gvk.kind.ends_with("Review")) {
+        return Ok(());
+    }
+    let version = gvk.group_version();
+    Err(format!(
+        "failed to call webhook: no kind {:?} is registered for version \"{version}\" in scheme \"k8s.io/apiserver/pkg/util/webhook/client.go:71\"",
+        gvk.kind
+    ))
 }
 
 /// Questions that are being asked.

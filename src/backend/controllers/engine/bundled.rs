@@ -67,8 +67,9 @@ pub struct Bundle {
 pub fn engine(bundle: Bundle, folder: Option<&Path>) -> Engine {
     // Its writes are dated by a clock of its own, which starts as early as there is time.
     let moment = Clock::manual(Timestamp::UNIX_EPOCH);
-    let session = Session::of_components(bundle.way_to_webhooks);
     let writer = Api::without(bundle.disabled, bundle.store.clone(), moment.clone(), bundle.seed);
+    let writer = writer.with_way_to_webhooks(bundle.way_to_webhooks);
+    let session = Session::of_components(&writer);
     let writer = writer.in_session(Arc::clone(&session));
     Engine::new(Parts {
         controllers: bundle.controllers,

@@ -44,6 +44,9 @@ pub struct Custom {
     pub selectable: Vec<String>,
     /// The table, after the name.
     pub columns: Vec<Column>,
+    /// The webhook that converts between versions (`spec.conversion.webhook`); none where they differ in
+    /// their names alone.
+    pub conversion: Option<Object>,
     /// Stands for the definition's spec.
     pub fingerprint: String,
     schema: Object,
@@ -195,6 +198,8 @@ impl Custom {
             scale,
             selectable: version.list_at(&["selectableFields"]).iter().map(field).collect(),
             columns: columns::read(version.at(&["additionalPrinterColumns"])),
+            conversion: (spec.str_at(&["conversion", "strategy"]) == "Webhook")
+                .then(|| spec.at(&["conversion", "webhook"]).cloned().unwrap_or_default()),
             fingerprint: fingerprint.to_owned(),
             schema,
             rules: OnceLock::new(),
