@@ -1,7 +1,5 @@
 //! The verbs on a resource: a request taken apart, done, and its result as a response.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -18,7 +16,7 @@ use super::response::{json_response, ok, success, warn};
 use super::route::ResourceRoute;
 use super::selection::Selection;
 use super::table::{Include, Printer, partial};
-use super::webhooks::{Asker, Session, operation_options};
+use super::webhooks::Session;
 use super::{Api, Body, DeleteOptions, Deleted, Manager, Part, WriteOptions, Written};
 use super::{body, review, scale, token};
 use crate::backend::registry::custom::{self, Custom};
@@ -112,21 +110,6 @@ impl<'a> Call<'a> {
             agent: agent(request.headers()),
             body: request.into_body(),
         })
-    }
-
-    /// Where webhooks are asked about what it writes.
-    pub(super) fn session(
-        api: &Api,
-        user: &User,
-        query: Option<&str>,
-        route: &ResourceRoute<'_>,
-        verb: &str,
-    ) -> Arc<Session> {
-        let query = Query::parse(query).unwrap_or_default();
-        // Deletions come with options of their own.
-        let options = if verb.starts_with("delete") { json!({}) } else { operation_options(&query) };
-        let asker = Asker { user: Some(user.clone()), resource: Some(route.resource), options };
-        Session::new(api, asker)
     }
 
     /// Does what the verb says.

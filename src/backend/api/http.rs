@@ -12,11 +12,11 @@ use super::access::{AlwaysAllow, Attributes, Caller, Rules, User, unauthorized, 
 use super::call::Call;
 use super::list::list_kind;
 use super::query::Query;
-use super::response::{failure, json_response, ok, text, warn, whole};
+use super::response::{failure, json_response, ok, text, whole};
 use super::route::{self, ResourceRoute, Route};
 use super::table::{Include, Printer};
 use super::transaction::Outside;
-use super::webhooks::{Session, limited};
+use super::webhooks::{Session, attempts};
 use super::{Api, Body, Nodes, discovery, health, layout, openapi, review, token, usage};
 use crate::backend::registry::custom;
 use crate::object::{GroupVersion, Status, builtin};
@@ -161,34 +161,10 @@ async fn resource(
     if matches!(verb, "get" | "list" | "watch") && !converts {
         return Call::read(api, user, request, route)?.answer(verb);
     }
-    let session = Call::session(api, &user, request.uri().query(), route, verb);
+    let session = Session::of_request(api, &user, request.uri().query(), route, verb);
     let api = api.in_session(Arc::clone(&session));
     let call = Call::read(&api, user, request, route)?;
     attempts(&session, || call.answer(verb)).await
-}
-
-/// Writes, as often as it takes to know what webhooks say about it; what they want to be said is in the
-/// answer's headers.
-async fn attempts(
-    session: &Session,
-    write: impl Fn() -> Result<Response<Body>, Status>,
-) -> Result<Response<Body>, Status> {
-    let result = loop {
-        let result = write();
-        if result.is_ok() || !session.is_wanted() || !session.may_try_again() {
-            break result;
-        }
-        session.ask().await;
-    };
-    let warnings = limited(session.take_warnings());
-    if warnings.is_empty() {
-        return result;
-    }
-    let mut response = result.unwrap_or_else(|status| failure(&status));
-    for warning in &warnings {
-        warn(&mut response, warning);
-    }
-    Ok(response)
 }
 
 /// What nodes or pods use.
@@ -272,10 +248,13 @@ async fn connect(
     let key = route.resource.group_resource();
     let object = api.get(key, &route.namespace, &route.name)?;
     if route.subresource != "log" {
-        let session = Call::session(api, &user, None, route, "connect");
+        let session = Session::of_request(api, &user, None, route, "connect");
         let api = api.in_session(Arc::clone(&session));
         let query = Query::parse(request.uri().query())?;
-        attempts(&session, || api.pass_connection(route, &query).map(|()| text(String::new()))).await?;
+        let passed = attempts(&session, || api.pass_connection(route, &query).map(|()| text(String::new()))).await?;
+        if !passed.status().is_success() {
+            return Ok(passed);
+        }
     }
     match nodes {
         Some(nodes) => Ok(nodes.connect(&object, &route.subresource, request).await),

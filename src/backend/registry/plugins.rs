@@ -123,6 +123,8 @@ mod tests {
     fn reads_names() {
         let disabled = DisabledPlugins::parse(["ServiceAccount", "EventRateLimit"]).unwrap();
         assert!(disabled.has(Plugin::ServiceAccount) && !disabled.has(Plugin::Priority));
+        let hooks = DisabledPlugins::parse(["MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"]).unwrap();
+        assert!(hooks.has(Plugin::MutatingAdmissionWebhook) && hooks.has(Plugin::ValidatingAdmissionWebhook));
         assert_eq!(DisabledPlugins::parse([]), Ok(DisabledPlugins::default()));
         assert_eq!(DisabledPlugins::parse(["Nothing"]), Err("admission plugin \"Nothing\" is unknown".into()));
         assert!(DisabledPlugins::parse(["NamespaceLifecycle"]).is_err());

@@ -73,7 +73,7 @@ impl Inside<'_, '_> {
             requested: asker.resource.filter(|asked| is_shown_as(resource, asked)).unwrap_or(resource),
             subresource: if subresource.is_empty() { asked } else { subresource },
             operation,
-            name: identity.1,
+            name: if asker.unnamed { "" } else { identity.1 },
             namespace: identity.0,
             object: None,
             old: None,

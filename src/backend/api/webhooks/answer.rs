@@ -86,7 +86,7 @@ impl Answer {
 }
 
 /// Warnings as they are said: each once, and cut where they are too long together.
-pub(in crate::backend::api) fn limited(warnings: Vec<String>) -> Vec<String> {
+pub(super) fn limited(warnings: Vec<String>) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
     for warning in warnings {
         let sayable = !warning.is_empty() && !warning.chars().any(char::is_control);

@@ -16,6 +16,8 @@ use crate::backend::registry::convert::between;
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status};
 
+/// The name of kubelets' users, before that of the node.
+pub(super) const KUBELET: &str = "system:node";
 /// Subresources with objects of their own, which come as they are.
 const OWN_OBJECTS: &[&str] = &["attach", "binding", "eviction", "exec", "portforward", "proxy", "token"];
 
@@ -52,7 +54,7 @@ impl Write<'_> {
             "kind": kind(resource), "resource": plural(resource),
             "requestKind": kind(self.requested), "requestResource": plural(self.requested),
             "operation": self.operation,
-            "userInfo": self.asker.user.clone().unwrap_or_else(User::admin).to_object(),
+            "userInfo": self.user().to_object(),
             "dryRun": self.dry_run,
             "options": self.options(),
         });
@@ -68,6 +70,17 @@ impl Write<'_> {
             }
         }
         request
+    }
+
+    /// Who writes. A kubelet is that of its node.
+    fn user(&self) -> User {
+        let mut user = self.asker.user.clone().unwrap_or_else(User::admin);
+        if user.name == KUBELET {
+            let pod = self.object.or(self.old);
+            let node = pod.map_or("", |pod| pod.str_at(&["spec", "nodeName"]));
+            user.name = format!("{KUBELET}:{}", if self.resource.plural == "nodes" { self.name } else { node });
+        }
+        user
     }
 
     /// The options of the operation; a connection has none.
@@ -90,7 +103,7 @@ impl Write<'_> {
 }
 
 /// The options of a request that writes, as they are in its query.
-pub(in crate::backend::api) fn operation_options(query: &Query) -> Object {
+pub(super) fn operation_options(query: &Query) -> Object {
     let mut options = json!({});
     for field in ["fieldManager", "fieldValidation"] {
         match query.get(field) {
@@ -102,7 +115,7 @@ pub(in crate::backend::api) fn operation_options(query: &Query) -> Object {
 }
 
 /// What a request asks of a container or a port: `PodExecOptions` and its like.
-pub(in crate::backend::api) fn connect_options(kind: &str, query: &Query) -> Object {
+pub(super) fn connect_options(kind: &str, query: &Query) -> Object {
     let mut options = json!({"kind": kind, "apiVersion": "v1"});
     for flag in ["stdin", "stdout", "stderr", "tty"] {
         if query.is_true(flag) {

@@ -12,7 +12,10 @@ mod ask;
 mod conversion;
 mod hooks;
 mod matching;
+mod request;
 mod service;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -30,11 +33,12 @@ use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status, Timestamp};
 pub(super) use admit::Write;
 use answer::Answer;
-pub(super) use answer::limited;
-pub(super) use ask::{connect_options, operation_options};
+use answer::limited;
+use ask::connect_options;
 use conversion::Wanted;
 pub(super) use conversion::convert;
 pub(super) use hooks::Hook;
+pub(super) use request::attempts;
 
 /// How often a write is tried before it is given up: each attempt answers at least one more question.
 const MOST_ATTEMPTS: usize = 100;
@@ -102,6 +106,8 @@ pub(super) struct Asker {
     pub resource: Option<&'static Resource>,
     /// The options of the request, without their kind.
     pub options: Object,
+    /// Whether the request names no object: a deletion of many.
+    pub unnamed: bool,
 }
 
 /// What a webhook is to be asked.
@@ -226,7 +232,7 @@ impl Session {
         let user = match state.component {
             "" => return state.asker.clone(),
             "default-scheduler" => User::known("system:kube-scheduler", Vec::new()),
-            "kubelet" => User::known("system:node", vec!["system:nodes".to_owned()]),
+            "kubelet" => User::known(ask::KUBELET, vec!["system:nodes".to_owned()]),
             name => User::known(&format!("system:serviceaccount:kube-system:{name}"), Vec::new()),
         };
         Asker { user: Some(user), ..Asker::default() }

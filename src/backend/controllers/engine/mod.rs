@@ -14,8 +14,9 @@ mod queue;
 mod settled;
 #[cfg(test)]
 mod tests;
+mod writes;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -27,12 +28,13 @@ use jiff::SignedDuration;
 pub use io::{Compacted, DeleteOptions, LogSink, Reviewer, Source, Writer};
 pub use lock::EngineLock;
 
-use super::{Change, Controller, Key, View, Write};
+use super::{Change, Controller, Key, View};
+use crate::object::Timestamp;
 use crate::object::clock::Clock;
-use crate::object::{Meta, Object, Status, Timestamp};
 use lock::Held;
 use queue::{Item, Queue};
 pub use settled::Settled;
+use writes::{Writes, apply};
 
 /// The store's text that is `"1"` while the engine is to leave the cluster alone.
 pub const PAUSED: &str = "engine.paused";
@@ -156,15 +158,6 @@ struct State {
     loaded: Option<Loaded>,
     settled: Option<Settled>,
     held: Option<Held>,
-}
-
-/// What is left to write after a look.
-struct Writes {
-    item: Item,
-    rest: VecDeque<Write>,
-    versions: Versions,
-    /// Whether they answer a refusal, so that further refusals do not count.
-    answers: bool,
 }
 
 /// The cluster in memory.
@@ -512,66 +505,4 @@ fn until(now: Timestamp, then: Timestamp) -> Duration {
 fn backoff(failures: u32) -> SignedDuration {
     let factor = 1_i32.checked_shl(failures.saturating_sub(1).min(20)).unwrap_or(i32::MAX);
     FIRST_BACKOFF.checked_mul(factor).unwrap_or(LONGEST_BACKOFF).min(LONGEST_BACKOFF)
-}
-
-/// The resource versions that writes of one outcome led to: key, the version the controller saw, the
-/// version now. Later writes to the same object build upon the earlier ones.
-type Versions = Vec<(Key, String, String)>;
-
-fn apply(writer: &dyn Writer, logs: &dyn LogSink, write: &Write, versions: &mut Versions) -> Result<(), Status> {
-    match write {
-        Write::Create { resource, object } => match writer.create(resource, object.clone()) {
-            Ok(_) => Ok(()),
-            Err(status) => Err(status),
-        },
-        Write::Update { resource, object } => {
-            replace(resource, object, versions, |object| writer.update(resource, object))
-        }
-        Write::UpdateStatus { resource, object } => {
-            replace(resource, object, versions, |object| writer.update_status(resource, object))
-        }
-        Write::Bind { pod, node } => writer.bind(&pod.namespace, &pod.name, node),
-        Write::Delete { key, uid, grace_period_seconds, propagation } => {
-            let options = DeleteOptions {
-                uid: (!uid.is_empty()).then(|| uid.clone()),
-                grace_period_seconds: *grace_period_seconds,
-                propagation: *propagation,
-            };
-            match writer.delete(key.resource, &key.namespace, &key.name, &options) {
-                Err(status) if status.is_not_found() => Ok(()),
-                result => result,
-            }
-        }
-        // An event that cannot be recorded (its namespace is going away) is no reason to stop.
-        Write::Event(event) => {
-            let _ = writer.record_event(event);
-            Ok(())
-        }
-        Write::Log { pod_uid, container, restart, time, line } => {
-            logs.append(pod_uid, container, *restart, *time, line);
-            Ok(())
-        }
-    }
-}
-
-fn replace(
-    resource: &'static str,
-    object: &Object,
-    versions: &mut Versions,
-    write: impl FnOnce(Object) -> Result<Object, Status>,
-) -> Result<(), Status> {
-    let resource = if resource == NAMESPACE_FINALIZERS { "namespaces" } else { resource };
-    let key = Key { resource, namespace: object.namespace().to_owned(), name: object.name().to_owned() };
-    let seen = object.resource_version().to_owned();
-    let mut object = object.clone();
-    let earlier = versions.iter().position(|(other, before, _)| *other == key && *before == seen);
-    if let Some((_, _, after)) = earlier.and_then(|index| versions.get(index)) {
-        object.set_at(&["metadata", "resourceVersion"], after.clone());
-    }
-    let written = write(object)?.resource_version().to_owned();
-    match earlier.and_then(|index| versions.get_mut(index)) {
-        Some(entry) => entry.2 = written,
-        None => versions.push((key, seen, written)),
-    }
-    Ok(())
 }
