@@ -26,3 +26,9 @@ bless:
 # The binary people get.
 release:
     cargo build --release
+
+# What streams cost, and that nothing of them is lost, beside a KUBECTL; best on a quiet machine.
+streams KUBECTL='kubectl':
+    cargo bench --bench streams -- --kubectl "$(command -v {{KUBECTL}})"
+    cargo bench --bench streams -- --kubectl "$(command -v {{KUBECTL}})" --spdy true
+    KUBECTL="$(command -v {{KUBECTL}})" cargo test --test streams -- --nocapture

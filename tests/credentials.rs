@@ -512,25 +512,87 @@ fn no_level_of_the_log_shows_a_credential() {
     let place = Place::new();
     let own = authority.issue_client();
     let key = own.key.serialize_pem();
+    let asker = json!({"auth-provider": {"name": "oidc", "config": {"idp-issuer-url": "http://127.0.0.1:1",
+        "client-id": "c", "client-secret": "canary-client", "id-token": format!("{}canary", jwt(60)),
+        "refresh-token": "canary"}}});
+    let certificate = json!({"client-certificate-data": base64(&own.pem), "client-key-data": base64(&key)});
     let users = [
-        json!({"token": "canary-token"}),
-        json!({"tokenFile": place.file("token", "canary-file")}),
-        json!({"username": "u", "password": "canary-password"}),
-        program(&token("canary-program")),
-        json!({"client-certificate-data": base64(&own.pem), "client-key-data": base64(&key)}),
-        json!({"auth-provider": {"name": "oidc", "config": {"idp-issuer-url": "http://127.0.0.1:1", "client-id": "c",
-            "client-secret": "canary-client", "id-token": format!("{}canary", jwt(60)), "refresh-token": "canary"}}}),
+        (json!({"token": "canary-token"}), None),
+        (json!({"tokenFile": place.file("token", "canary-file")}), None),
+        (json!({"username": "u", "password": "canary-password"}), None),
+        (program(&token("canary-program")), None),
+        (certificate, None),
+        (asker, None),
+        (json!({}), Some("--token=canary-flag")),
+        (json!({"username": "u"}), Some("--password=canary-password")),
     ];
+    let through = servers::proxy::http(server.port, "");
     let basic = base64("u:canary-password");
-    let canaries = ["canary", &basic, &base64("canary-secret"), key.lines().nth(1).unwrap_or("none")];
-    for user in &users {
-        place.config(&cluster(&server, &authority), user);
-        for level in ["-v=6", "-v=8", "-v=9", "-v=99", "--vmodule=*=10"] {
-            let run = place.run(&["get", "secret", "x", "-o", "name", level]);
+    let proxy = base64("p:canary-proxy");
+    let canaries = ["canary", &basic, &proxy, &base64("canary-secret"), key.lines().nth(1).unwrap_or("none")];
+    let levels = (0..=10).map(|level| format!("-v={level}")).chain(["-v=99".to_owned(), "--vmodule=*=10".to_owned()]);
+    let levels: Vec<String> = levels.collect();
+    for (at, (user, flag)) in users.iter().enumerate() {
+        let mut cluster = cluster(&server, &authority);
+        if at == 0 {
+            cluster["proxy-url"] = json!(format!("http://p:canary-proxy@127.0.0.1:{}", through.port));
+        }
+        place.config(&cluster, user);
+        for level in &levels {
+            let args = ["get", "secret", "x", "-o", "name", level].into_iter().chain(*flag).collect::<Vec<_>>();
+            let run = place.run(&args);
             assert_eq!((run.stdout.as_str(), run.code), ("secret/x\n", 0), "{}", run.stderr);
-            assert!(run.stderr.contains("\"Response\""), "{level} logs: {}", run.stderr);
+            let logs = !matches!(level.as_str(), "-v=0" | "-v=1" | "-v=2" | "-v=3" | "-v=4" | "-v=5");
+            assert_eq!(run.stderr.contains("\"Response\""), logs, "{level} {user}: {}", run.stderr);
             for canary in canaries {
                 assert!(!run.stderr.contains(canary), "{level} {user}: {}", run.stderr);
+            }
+        }
+        // What is configured is shown where it is asked for, and in no other place. As with kubectl, the address of a
+        // proxy, the arguments of a program and the settings of a provider are no secrets there.
+        for (args, raw) in [(&["config", "view", "-v=9"][..], false), (&["config", "view", "--raw", "-v=9"], true)] {
+            let run = place.run(args);
+            let shown = run.stdout.lines().filter(|line| !line.contains("proxy-url") && !line.contains("tokenFile"));
+            let shown: String = shown.map(|line| format!("{line}\n")).collect();
+            for canary in canaries {
+                assert!(!run.stderr.contains(canary), "{args:?}: {}", run.stderr);
+                let told = raw || user.get("exec").or(user.get("auth-provider")).is_some();
+                assert!(told || !shown.contains(canary), "{args:?}: {shown}");
+            }
+        }
+    }
+}
+
+/// The bundled cluster has no network in between, and logs as if there were.
+#[test]
+fn no_level_of_the_log_shows_what_a_secret_holds() {
+    let place = Place::new();
+    let run = |args: &[&str]| {
+        let mut command = place.command(args);
+        command.env_remove("KUBECONFIG").env("KCTL_OFFLINE", "1").env("KCTL_OFFLINE_DIR", place.0.join("state"));
+        finish(command)
+    };
+    let manifest = json!({"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "x"},
+        "stringData": {"a": "canary-plain"}});
+    let file = place.file("secret.json", &manifest.to_string());
+    let encoded = base64("canary-plain");
+    for level in 0..=10 {
+        let level = format!("-v={level}");
+        for args in [
+            &["create", "-f", &file, "-o", "name", &level][..],
+            &["get", "secret", "x", "-o", "name", &level],
+            &["get", "secrets", "-o", "name", &level],
+            &["describe", "secret", "x", &level],
+            &["create", "token", "default", "--duration=600s", &level],
+            &["delete", "secret", "x", "-o", "name", &level],
+        ] {
+            let run = run(args);
+            assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
+            for canary in ["canary", &encoded] {
+                assert!(!run.stderr.contains(canary) && !run.stdout.contains(canary), "{args:?}: {}", run.stderr);
+            }
+            if args[1] == "token" {
+                assert!(!run.stderr.contains(run.stdout.trim()), "{args:?}: {}", run.stderr);
             }
         }
     }

@@ -80,7 +80,7 @@ fn every_command_says_what_it_does() {
                 faults.push(format!("{name}: -{} has no long name", arg.get_short().unwrap()));
             }
         }
-        let page = Style { program: "kubectl", width: None }.page(path);
+        let page = Style { program: "kubectl", width: None, on_trial: false }.page(path);
         if page.contains("kctl ") && name != "version" && !page.contains("kctl- ") {
             faults.push(format!("{name}: the help says kctl although the program is called kubectl"));
         }

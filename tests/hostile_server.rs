@@ -164,6 +164,75 @@ fn nothing_takes_longer_than_it_may() {
     }
 }
 
+/// Where time runs out: what is said, what the server was told of it, and what a watch makes of it.
+#[test]
+fn says_where_time_ran_out() {
+    const LIST: &str = r#"{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"5"},"items":[]}"#;
+    let place = Place::new();
+    let wait = || std::thread::sleep(Duration::from_secs(30));
+    let connect = "Unable to connect to the server: net/http: request canceled";
+    let headers = format!("{connect} (Client.Timeout exceeded while awaiting headers)\n");
+    let connection =
+        format!("{connect} while waiting for connection (Client.Timeout exceeded while awaiting headers)\n");
+    let reading = "net/http: request canceled (Client.Timeout or context cancellation while reading body)";
+    let broken =
+        format!("error: unexpected error when reading response body. Please retry. Original error: {reading}\n");
+    // Nobody accepts: the system does so for as many as it may, and then for none.
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    full.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+    full.listen(0).expect("it listens");
+    let address = full.local_addr().expect("an address").as_socket().expect("of TCP");
+    let waiting = |_| TcpStream::connect_timeout(&address, Duration::from_millis(200));
+    let held: Vec<_> = (0..4).map(waiting).collect();
+    assert!(held.iter().any(Result::is_err), "the queue has no end");
+    // Accepts, and never speaks TLS.
+    let deaf = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let deaf = format!("https://{}", deaf.local_addr().expect("an address"));
+    let silent = Server::plain(move |_, _| wait());
+    let half = Server::plain(move |_, stream| {
+        let _ = stream.write_all(&with_length(1000, "{")).and_then(|()| stream.flush());
+        wait();
+    });
+    let get: &[&str] = &["get", "configmap", "x", "--request-timeout=1500ms"];
+    for (what, url, want) in [
+        ("no connection", format!("http://{address}"), &connection),
+        ("no TLS", deaf, &connection),
+        ("no answer", silent.url(), &headers),
+        ("half an answer", half.url(), &broken),
+    ] {
+        place.config(&at(&url), &json!({"token": "t"}));
+        let run = place.run(get);
+        assert_eq!((run.stderr.as_str(), run.code), (want.as_str(), 1), "{what}");
+        assert!((1400..4000).contains(&run.took.as_millis()), "{what}: {:?}", run.took);
+    }
+    for server in [&silent, &half] {
+        let seen = server.seen().concat();
+        assert!(seen.contains("&timeout=1.5s HTTP/1.1"), "{seen}");
+    }
+    // A watch that is cut off has ended; one that does not begin is begun again.
+    let turns = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&turns);
+    let watched = Server::plain(move |request, stream| {
+        if !request.contains("watch=true") {
+            return answer(stream, "200 OK", "Content-Type: application/json\r\n", LIST);
+        }
+        if count.fetch_add(1, Ordering::SeqCst) > 0 {
+            let event = format!("{{\"type\":\"ADDED\",\"object\":{CONFIG_MAP}}}\n");
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
+            let _ = stream.write_all(format!("{head}{event}").as_bytes()).and_then(|()| stream.flush());
+        }
+        wait();
+    });
+    place.config(&at(&watched.url()), &json!({}));
+    let run = place.run(&["get", "configmaps", "-w", "-o", "name", "--request-timeout=1", "-v=5"]);
+    assert_eq!((run.stdout.as_str(), run.code, turns.load(Ordering::SeqCst)), ("configmap/x\n", 0, 2));
+    let said: Vec<&str> = run.stderr.lines().filter_map(|line| line.split_once("] ").map(|(_, said)| said)).collect();
+    let want = format!("\"Unable to decode an event from the watch stream\" err=\"{reading}\"");
+    assert_eq!(said.last(), Some(&want.as_str()), "{}", run.stderr);
+    assert!(run.stderr.contains(" streamwatcher.go:123] "), "{}", run.stderr);
+    assert!(watched.seen().concat().contains("configmaps?resourceVersion=5&timeout=1s&watch=true HTTP/1.1"));
+}
+
 #[test]
 fn asks_again_where_that_helps() {
     let place = Place::new();

@@ -214,7 +214,8 @@ fn read(path: &Path) -> String {
 /// What `shared_flags.rs` tries with the lines of its table.
 fn shared(named: &mut Named) {
     const FORMATS: &[&str] = &["template", "allow-missing-template-keys", "save-config", "validate", "output"];
-    const MANAGED: &[&str] = &["show-managed-fields", "field-manager"];
+    const MANAGED: &[&str] = &["show-managed-fields"];
+    const OWNED: &[&str] = &["show-managed-fields", "field-manager"];
     const FILES: &[&str] = &["filename", "recursive", "kustomize"];
     let command = global::command();
     let global = Flags::of(&command);
@@ -224,11 +225,12 @@ fn shared(named: &mut Named) {
         let Some(command) = found.command().and_then(|entry| entry.flags()) else { continue };
         let flags = Flags::of(&command);
         let files = words.iter().any(|word| word.starts_with('{') && word.ends_with("s}"));
-        let managed = MANAGED.iter().all(|flag| flags.long(flag).is_some());
+        let has = |names: &[&str]| names.iter().all(|flag| flags.long(flag).is_some());
         let tried: Vec<&str> = match () {
             () if files => FILES.to_vec(),
             () if words.iter().any(|word| word == "-l" || word == "--all") => vec!["dry-run"],
-            () if managed => [FORMATS, MANAGED].concat(),
+            () if has(OWNED) => [FORMATS, OWNED].concat(),
+            () if has(MANAGED) => [FORMATS, MANAGED].concat(),
             () => FORMATS.to_vec(),
         };
         named.0.extend(tried.iter().map(|flag| (found.spoken(), (*flag).to_owned())));

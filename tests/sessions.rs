@@ -88,31 +88,29 @@ fn sessions(sandbox: &Sandbox) {
 
 /// Files to a container and back.
 fn copies(sandbox: &Sandbox) {
-    let cp = |args: &[&str]| {
-        let args: Vec<&str> = ["cp"].iter().chain(args).copied().collect();
-        sandbox.run("kctl", &args, "")
-    };
+    let cp = |args: &[&str]| sandbox.run("kctl", args, "");
     let quiet = Outcome { stdout: String::new(), stderr: String::new(), code: 0 };
     let source = sandbox.work().join("source");
     std::fs::create_dir_all(source.join("deep/er")).expect("folders");
     std::fs::create_dir_all(source.join("empty")).expect("a folder");
     std::fs::write(source.join("deep/er/it's $(a) file"), "content").expect("a file");
     std::fs::write(source.join("large"), "0123456789abcdef\n".repeat(40_000)).expect("a file");
-    assert_eq!(cp(&["source", "web:/tmp"]), quiet);
-    assert_eq!(cp(&["--no-preserve", "source/large", "default/web:/tmp/other", "-c", "web"]), quiet);
+    assert_eq!(cp(&["cp", "source", "web:/tmp"]), quiet);
+    assert_eq!(cp(&["cp", "--no-preserve", "source/large", "default/web:/tmp/other", "-c", "web"]), quiet);
     for retries in ["--retries=0", "--retries=2"] {
         let _ = std::fs::remove_dir_all(sandbox.work().join("back"));
-        let back = cp(&[retries, "web:/tmp/source", "back"]);
+        let back = cp(&["cp", retries, "web:/tmp/source", "back"]);
         assert_eq!((back.stderr.as_str(), back.code), ("", 0));
         let read = |path: &str| std::fs::read(sandbox.work().join(path)).expect("a file");
         for name in ["large", "deep/er/it's $(a) file"] {
             assert!(read(&format!("source/{name}")) == read(&format!("back/{name}")), "{name}");
         }
         assert!(sandbox.work().join("back/empty").is_dir());
-        assert_eq!(cp(&[retries, "web:/tmp/source/deep/er/it's $(a) file", "file"]).code, 0);
+        assert_eq!(cp(&["cp", retries, "web:/tmp/source/deep/er/it's $(a) file", "file"]).code, 0);
         assert_eq!(read("file"), b"content");
     }
-    let missing = cp(&["web:/tmp/nosuch", "nosuch"]);
+    // A file that is not there is not tried again.
+    let missing = cp(&["cp", "--retries=3", "web:/tmp/nosuch", "nosuch"]);
     assert_eq!((missing.code, missing.stderr.as_str()), (2, "command terminated with exit code 2\n"));
     assert!(!sandbox.work().join("nosuch").exists());
 }

@@ -214,6 +214,17 @@ impl Trial {
             let named = outcome.stdout.contains("\"manager\": \"mate\"");
             self.expect(case, "--field-manager owns the fields, --show-managed-fields shows it", &outcome, named);
         }
+        if has("show-managed-fields") && !has("field-manager") {
+            // What is nobody's, or no object of the cluster, has none to show.
+            let none = ["api-resources", "auth whoami", "config view", "create token", "events"];
+            let owned = !none.iter().any(|command| case.words.join(" ").starts_with(command));
+            for (flag, shown) in [("--show-managed-fields", owned), ("--show-managed-fields=false", false)] {
+                let flags: Vec<&str> = ["-o", "json", flag].into_iter().chain(dry("--dry-run=server")).collect();
+                let outcome = self.run(case, files, &flags);
+                let right = outcome.code == 0 && outcome.stdout.contains("\"managedFields\"") == shown;
+                self.expect(case, &format!("{flag} shows who owns what, or not"), &outcome, right);
+            }
+        }
         if has("save-config") {
             let flags = ["-o", "json", "--save-config"];
             let flags: Vec<&str> = flags.into_iter().chain(dry("--dry-run=server")).collect();

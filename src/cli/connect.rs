@@ -48,14 +48,17 @@ impl Connector for Connect {
                 Ok(Arc::new(HttpTransport::new(own, persist(config))?))
             }
             // The one that serves this state folder, or else one in this process.
-            Target::Offline { dir, impersonate } => match serve::find(dir) {
-                Some(running) => Ok(Arc::new(HttpTransport::new(served(&running, impersonate), None)?)),
+            Target::Offline { dir, impersonate, timeout } => match serve::find(dir) {
+                Some(running) => Ok(Arc::new(HttpTransport::new(
+                    ClientConfig { timeout: *timeout, ..served(&running, impersonate) },
+                    None,
+                )?)),
                 None => {
                     let mut headers = HeaderMap::new();
                     impersonate.put(&mut headers)?;
                     let cluster = backend::open(self.options(dir)?)?;
                     cluster.set_webhooks(self.webhooks());
-                    Ok(Arc::new(in_process(cluster, headers)))
+                    Ok(Arc::new(in_process(cluster, headers).with_timeout(*timeout)))
                 }
             },
         }

@@ -48,6 +48,16 @@ const DEPRECATED: &[(&str, &str, &str)] = &[
     ("run", "filename", "it is ignored by kubectl run and will be removed in a future release"),
 ];
 
+/// Whether a variable switches a feature on.
+fn is_on(env: &Environment, variable: &str) -> bool {
+    env.get(variable).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// Whether any feature on trial is switched on.
+pub fn any_on_trial(env: &Environment) -> bool {
+    ON_TRIAL.iter().any(|(_, variable)| is_on(env, variable))
+}
+
 /// One flag.
 #[derive(Clone, Copy)]
 pub struct Flag<'a> {
@@ -63,6 +73,11 @@ impl<'a> Flag<'a> {
     /// The flag that a clap argument describes; `None` for positional arguments.
     pub fn of(arg: &'a Arg) -> Option<Self> {
         Some(Self { arg, name: arg.get_long()?, kind: kind(arg) })
+    }
+
+    /// The variable that has to switch it on; `None` for most.
+    pub fn variable(&self) -> Option<&'static str> {
+        ON_TRIAL.iter().find(|(name, _)| *name == self.name).map(|(_, variable)| *variable)
     }
 
     /// The letter.
@@ -162,10 +177,7 @@ impl<'a> Flags<'a> {
     /// The flags without those that a variable has to switch on: for a feature on trial.
     #[must_use]
     pub fn switched_on(mut self, env: &Environment) -> Self {
-        self.0.retain(|flag| {
-            let variable = ON_TRIAL.iter().find(|(name, _)| *name == flag.name).map(|(_, variable)| *variable);
-            variable.is_none_or(|name| env.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true")))
-        });
+        self.0.retain(|flag| flag.variable().is_none_or(|name| is_on(env, name)));
         self
     }
 

@@ -15,6 +15,8 @@ pub struct Style<'a> {
     pub program: &'a str,
     /// The columns of the terminal; `None` where the text is not wrapped.
     pub width: Option<usize>,
+    /// Whether flags are shown that a variable had to switch on.
+    pub on_trial: bool,
 }
 
 const ROOT: &str = "This is kctl: kubectl for any cluster, and a cluster for when there is none.\n\nWith a kubeconfig it talks to that cluster. With --context offline, or where no cluster is configured, it brings its own.";
@@ -127,7 +129,7 @@ impl Style<'_> {
         let shown: Vec<String> = flags
             .sorted()
             .iter()
-            .filter(|flag| !flag.arg.is_hide_set())
+            .filter(|flag| !flag.arg.is_hide_set() || (self.on_trial && flag.variable().is_some()))
             .map(|flag| self.flag(flag, &flag.default()))
             .collect();
         shown.join("\n\n")

@@ -6,7 +6,7 @@ use super::help::Style;
 use crate::commands::{Action, COMMANDS, Entry};
 
 /// The pages' names are written with this program name.
-const STYLE: Style<'static> = Style { program: "kctl", width: None };
+const STYLE: Style<'static> = Style { program: "kctl", width: None, on_trial: false };
 
 /// A page's file name and text, for the program and for every command that is there.
 pub fn pages() -> Vec<(String, String)> {

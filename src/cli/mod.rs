@@ -57,7 +57,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs one command line; `called` is the program's own name or path. Returns the exit code.
-pub fn run(called: &str, words: &[String], env: Environment, streams: Streams) -> u8 {
+pub fn run(called: &str, words: &[String], env: Environment, mut streams: Streams) -> u8 {
+    streams.colours = env.allows_colours();
     let started = Instant::now();
     let program = program(called, &env);
     let global_command = global::command();
@@ -301,7 +302,8 @@ impl Line<'_> {
     fn style(&self, is_terminal: bool) -> Style<'static> {
         let columns = || rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
         let width = is_terminal.then(columns).flatten().and_then(help::wrap_width);
-        Style { program: self.context.program.name(), width }
+        let on_trial = flags::any_on_trial(&self.context.env);
+        Style { program: self.context.program.name(), width, on_trial }
     }
 
     fn builtin(&self, builtin: Builtin, args: &[String]) -> anyhow::Result<()> {

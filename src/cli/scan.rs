@@ -216,8 +216,18 @@ pub fn parse(
 ) -> Result<clap::ArgMatches, String> {
     // Lists arrive split, and must not be split again where a quoted comma stood.
     let mut command = command.mut_args(|arg| {
-        let given = arg.get_long().is_some_and(|long| flags.iter().any(|(name, _)| name == long));
-        if given && arg.get_value_delimiter().is_some() { arg.value_delimiter(None) } else { arg }
+        if arg.get_value_delimiter().is_none() {
+            return arg;
+        }
+        let long = arg.get_long().unwrap_or_default().to_owned();
+        let mut given = flags.iter().filter(|(name, _)| *name == long).map(|(_, given)| given).peekable();
+        if given.peek().is_none() {
+            return arg;
+        }
+        let arg = arg.value_delimiter(None);
+        // An empty list is one, and not the usual one.
+        let is_empty = given.all(|given| matches!(given, Given::Many(values) if values.is_empty()));
+        if is_empty { arg.default_value(None::<&'static str>) } else { arg }
     });
     let mut line = Vec::with_capacity(flags.len() + args.len() + 1);
     for (name, given) in flags {

@@ -54,6 +54,11 @@ impl fmt::Display for BodyError {
 impl StdError for BodyError {}
 
 impl BodyError {
+    /// One that ended before it was whole.
+    pub fn unexpected_end() -> Self {
+        Self { message: UNEXPECTED_END.to_owned(), stream: false }
+    }
+
     /// What client-go says where it wanted the whole answer.
     pub fn whole(&self) -> String {
         let message = &self.message;
@@ -64,6 +69,25 @@ impl BodyError {
         }
         format!("unexpected error when reading response body. Please retry. Original error: {message}")
     }
+}
+
+/// What is said of an answer that ends before it is whole.
+pub const UNEXPECTED_END: &str = "unexpected EOF";
+
+/// Whether a fault is the end of a connection (client-go's `IsProbableEOF`).
+pub(super) fn is_end(message: &str) -> bool {
+    const ENDS: [&str; 3] = [
+        "http2: server sent GOAWAY and closed the connection",
+        "connection reset by peer",
+        "use of closed network connection",
+    ];
+    matches!(message, "EOF" | UNEXPECTED_END) || ENDS.iter().any(|words| message.contains(words))
+}
+
+/// Whether a fault is that something took too long (client-go's `IsTimeout`).
+pub(super) fn is_timeout(message: &str) -> bool {
+    const LATE: [&str; 4] = ["(Client.Timeout ", "i/o timeout", "TLS handshake timeout", "context deadline exceeded"];
+    LATE.iter().any(|words| message.contains(words))
 }
 
 /// Faults after which another attempt may do better (client-go's `IsProbableEOF`, `IsConnectionReset`,
@@ -99,8 +123,8 @@ impl ConnectionError {
     pub fn says(server: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         let refused = message.contains("connection refused");
-        let transient = matches!(message.as_str(), "EOF" | "unexpected EOF")
-            || TRANSIENT.iter().any(|words| message.contains(words));
+        let transient =
+            matches!(message.as_str(), "EOF" | UNEXPECTED_END) || TRANSIENT.iter().any(|words| message.contains(words));
         Self { server: server.to_owned(), refused, message, transient, request: String::new() }
     }
 }

@@ -21,16 +21,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT, WARNING};
 use http::response::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 
+use crate::go::duration;
 use crate::object::status::StatusDetails;
 use crate::object::{Object, Status, json_kind, yaml};
 use error::MADE_UP;
 pub use error::{BodyError, ConnectionError};
 use log::Log;
 use request::{Call, Subject};
-use retry::retry_after;
+use retry::{Broken, retry_after};
 use transport::{Body, BoxError, Transport, Upgrade};
 
 /// What becomes of a server's warnings: called once for each different text.
@@ -93,20 +94,33 @@ impl Client {
     /// Sends a request and returns the answer, whatever its status. A server that is busy and says when
     /// to come back is asked again.
     pub async fn send_raw(&self, request: Request<Bytes>) -> anyhow::Result<Response<Body>> {
-        self.persist(self.named(request), false).await
+        self.persist(self.named(request)?, Broken::Told).await
     }
 
-    fn named(&self, mut request: Request<Bytes>) -> Request<Bytes> {
+    /// The request with our name in it, and with the time that it may take.
+    fn named(&self, mut request: Request<Bytes>) -> anyhow::Result<Request<Bytes>> {
         request.headers_mut().entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
-        request
+        if let Some(timeout) = self.timeout {
+            let target = with_parameter(
+                request.uri(),
+                "timeout",
+                &duration::text(timeout.try_into().unwrap_or(jiff::SignedDuration::MAX)).replace('µ', "%C2%B5"),
+            );
+            *request.uri_mut() = target.parse()?;
+        }
+        Ok(request)
     }
 
     /// Sends a request; an error status is an error.
     pub async fn send(&self, call: Call) -> anyhow::Result<Response<Body>> {
+        self.send_with(call, Broken::Again).await
+    }
+
+    async fn send_with(&self, call: Call, broken: Broken) -> anyhow::Result<Response<Body>> {
         let subject = call.subject().cloned();
         let request = call.build()?;
         let method = request.method().clone();
-        let response = self.persist(self.named(request), true).await?;
+        let response = self.persist(self.named(request)?, broken).await?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -140,7 +154,7 @@ impl Client {
 
     /// Sends a request that asks to switch protocols, and returns the answer, whatever it is.
     pub async fn switch(&self, call: Call) -> anyhow::Result<Upgrade> {
-        let request = self.named(call.build()?);
+        let request = self.named(call.build()?)?;
         self.transport.upgrade(request).await.map_err(from_box)
     }
 
@@ -160,6 +174,15 @@ impl Client {
             }
         }
     }
+}
+
+/// The path and the query of a URL with one more parameter, in its place in order of the names.
+fn with_parameter(uri: &Uri, name: &str, value: &str) -> String {
+    let mut query: Vec<&str> = uri.query().into_iter().flat_map(|query| query.split('&')).collect();
+    let at = query.iter().position(|pair| pair.split('=').next().is_some_and(|other| other > name));
+    let own = format!("{name}={value}");
+    query.insert(at.unwrap_or(query.len()), &own);
+    format!("{}?{}", uri.path(), query.join("&"))
 }
 
 /// An error in the midst of an answer that was wanted as a whole.
@@ -369,6 +392,17 @@ mod tests {
         assert_eq!(client.json(Call::new(Method::GET, "/a")).await.expect("an answer")["kind"], "Pod");
         let error = client.json(Call::new(Method::GET, "/b")).await.expect_err("busy");
         assert_eq!(error.to_string(), "the server is currently unable to handle the request");
+    }
+
+    #[test]
+    fn puts_parameters_in_order() {
+        for (uri, want) in [
+            ("/x", "/x?timeout=2s"),
+            ("/x?limit=500&watch=true", "/x?limit=500&timeout=2s&watch=true"),
+            ("/x?a=b%26c", "/x?a=b%26c&timeout=2s"),
+        ] {
+            assert_eq!(with_parameter(&Uri::from_static(uri), "timeout", "2s"), want);
+        }
     }
 
     #[tokio::test]

@@ -1,245 +1,21 @@
 //! Building requests: verbs and their parameters to `http::Request`, without any I/O.
 
+mod endpoint;
+mod escape;
+mod forms;
+mod params;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request};
-use serde_json::json;
 
-use crate::object::{GroupVersionResource, Object};
-
-/// Which form of an answer is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Accept {
-    /// Whole objects.
-    #[default]
-    Json,
-    /// Rows and cells, whole objects from servers that have no tables.
-    Table,
-    /// Metadata of one object only.
-    PartialMetadata,
-    /// Metadata of a list's objects only.
-    PartialMetadataList,
-    /// Aggregated discovery, the legacy documents from servers that have none.
-    Discovery,
-    /// Anything.
-    Any,
-}
-
-impl Accept {
-    /// The header's value.
-    pub fn header(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Table => {
-                "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
-            }
-            Self::PartialMetadata => "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json",
-            Self::PartialMetadataList => {
-                "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-            }
-            Self::Discovery => {
-                "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
-            }
-            Self::Any => "*/*",
-        }
-    }
-}
-
-/// How a patch's body is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PatchType {
-    /// RFC 6902.
-    Json,
-    /// RFC 7396.
-    Merge,
-    /// Kubernetes' own, which knows lists by key.
-    Strategic,
-    /// Server-side apply; the body is YAML or JSON.
-    Apply,
-}
-
-impl PatchType {
-    /// The media type.
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json-patch+json",
-            Self::Merge => "application/merge-patch+json",
-            Self::Strategic => "application/strategic-merge-patch+json",
-            Self::Apply => "application/apply-patch+yaml",
-        }
-    }
-}
-
-/// Where an object or a collection is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Group, version and resource.
-    pub resource: GroupVersionResource,
-    /// Namespace; empty for all of them, and for what has none.
-    pub namespace: String,
-    /// Name; empty for the collection.
-    pub name: String,
-    /// Subresource (`status`, `scale`, `log`, …); empty for the object itself.
-    pub subresource: String,
-}
-
-impl Endpoint {
-    /// The collection of a resource in a namespace, or everywhere where that is empty.
-    pub fn collection(resource: &GroupVersionResource, namespace: impl Into<String>) -> Self {
-        Self { resource: resource.clone(), namespace: namespace.into(), ..Self::default() }
-    }
-
-    /// One object.
-    pub fn object(resource: &GroupVersionResource, namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { name: name.into(), ..Self::collection(resource, namespace) }
-    }
-
-    /// A subresource of this object.
-    #[must_use]
-    pub fn subresource(mut self, subresource: impl Into<String>) -> Self {
-        self.subresource = subresource.into();
-        self
-    }
-
-    /// The path, its parts escaped.
-    pub fn path(&self) -> String {
-        let mut path = self.resource.group_version().path();
-        let mut push = |part: &str| {
-            if !part.is_empty() {
-                path.push('/');
-                escape_into(part, is_path_byte, &mut path);
-            }
-        };
-        if !self.namespace.is_empty() {
-            push("namespaces");
-            push(&self.namespace);
-        }
-        push(&self.resource.resource);
-        push(&self.name);
-        for part in self.subresource.split('/') {
-            push(part);
-        }
-        path
-    }
-
-    /// Refuses names that cannot be one part of a path, as client-go does before it sends anything.
-    pub fn check(&self) -> anyhow::Result<()> {
-        for (what, part) in [("resource name", &self.name), ("namespace", &self.namespace)] {
-            let faults = path_part_faults(part);
-            if !faults.is_empty() {
-                anyhow::bail!("invalid {what} {part:?}: [{}]", faults.join(" "));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn path_part_faults(part: &str) -> Vec<String> {
-    if part == "." || part == ".." {
-        return vec![format!("may not be '{part}'")];
-    }
-    ["/", "%"].iter().filter(|c| part.contains(**c)).map(|c| format!("may not contain '{c}'")).collect()
-}
-
-/// What a list is narrowed to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListParams {
-    /// Label selector; empty for all.
-    pub labels: String,
-    /// Field selector; empty for all.
-    pub fields: String,
-    /// Items a page; 0 for all at once.
-    pub limit: u64,
-    /// The rest of a list that was begun.
-    pub continue_token: String,
-    /// Resource version; empty for the newest.
-    pub resource_version: String,
-}
-
-/// How a watch is narrowed and where it begins.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WatchParams {
-    /// Label selector; empty for all.
-    pub labels: String,
-    /// Field selector; empty for all.
-    pub fields: String,
-    /// Resource version after which to begin.
-    pub resource_version: String,
-    /// Seconds after which the server ends the watch; 0 for its own choice.
-    pub timeout_seconds: u64,
-    /// Whether to ask for bookmarks.
-    pub bookmarks: bool,
-}
-
-/// How a write is done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WriteParams {
-    /// Whether the server only pretends.
-    pub dry_run: bool,
-    /// Name of the field manager; empty for the server's guess.
-    pub field_manager: String,
-    /// `Strict`, `Warn` or `Ignore`; empty for the server's choice.
-    pub field_validation: String,
-    /// Server-side apply only: whether to take fields from other managers.
-    pub force: Option<bool>,
-}
-
-/// What a delete asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeleteParams {
-    /// Seconds of grace; the kind's own where none are given.
-    pub grace_period_seconds: Option<i64>,
-    /// `Background`, `Foreground` or `Orphan`; the kind's own where empty.
-    pub propagation: String,
-    /// Whether the server only pretends.
-    pub dry_run: bool,
-    /// The object must have this UID; empty for any.
-    pub uid: String,
-    /// The object must have this resource version; empty for any.
-    pub resource_version: String,
-}
-
-impl DeleteParams {
-    /// The body, `v1 DeleteOptions`.
-    pub fn to_object(&self) -> Object {
-        let mut body = json!({"kind": "DeleteOptions", "apiVersion": "v1"});
-        if let Some(seconds) = self.grace_period_seconds {
-            body["gracePeriodSeconds"] = json!(seconds);
-        }
-        if !self.propagation.is_empty() {
-            body["propagationPolicy"] = json!(self.propagation);
-        }
-        if self.dry_run {
-            body["dryRun"] = json!(["All"]);
-        }
-        for (field, value) in [("uid", &self.uid), ("resourceVersion", &self.resource_version)] {
-            if !value.is_empty() {
-                body["preconditions"][field] = json!(value);
-            }
-        }
-        body
-    }
-}
-
-/// What a request is about, for errors that the server did not put into words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
-    /// API group; empty for the core's.
-    pub group: String,
-    /// The resource, in plural.
-    pub resource: String,
-    /// The object's name; empty for the collection.
-    pub name: String,
-}
-
-impl Subject {
-    fn of(endpoint: &Endpoint) -> Self {
-        let GroupVersionResource { group, resource, .. } = endpoint.resource.clone();
-        Self { group, resource, name: endpoint.name.clone() }
-    }
-}
+use crate::object::Object;
+pub use endpoint::{Endpoint, Subject};
+use escape::{escape_into, is_query_byte};
+pub use forms::{Accept, PatchType};
+pub use params::{DeleteParams, ListParams, WatchParams, WriteParams};
 
 /// A request in the making.
 #[derive(Clone, Debug)]
@@ -416,32 +192,12 @@ impl Call {
     }
 }
 
-fn is_path_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_.~$&+=:@".contains(&byte)
-}
-
-fn is_query_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte)
-}
-
-fn escape_into(text: &str, plain: fn(u8) -> bool, out: &mut String) {
-    for byte in text.bytes() {
-        if plain(byte) {
-            out.push(char::from(byte));
-        } else {
-            const HEX: &[u8; 16] = b"0123456789ABCDEF";
-            out.push('%');
-            for nibble in [byte >> 4, byte & 15] {
-                out.push(HEX.get(usize::from(nibble)).copied().map_or('0', char::from));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::GroupVersionResource;
     use proptest::prelude::*;
+    use serde_json::json;
 
     fn pods() -> GroupVersionResource {
         GroupVersionResource::new("", "v1", "pods")

@@ -8,7 +8,9 @@ use http::header::{HeaderMap, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
 use tokio::time::Instant;
 
+use super::error::{is_end, is_timeout};
 use super::log::Value;
+use super::request::Call;
 use super::transport::Body;
 use super::{Client, ConnectionError, from_box};
 
@@ -22,10 +24,45 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
 }
 
+/// What is done where no answer comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// It is an error.
+    Told,
+    /// What only reads is asked again while there is time.
+    Again,
+    /// It is asked again; that an answer does not come in time is a reason too.
+    Watched,
+}
+
+impl Broken {
+    fn mends(self, method: &Method, fault: &ConnectionError) -> bool {
+        match self {
+            Self::Told => false,
+            Self::Again => fault.transient && method == Method::GET,
+            Self::Watched => is_end(&fault.message) || is_timeout(&fault.message),
+        }
+    }
+}
+
 impl Client {
-    /// Sends a request until there is an answer to give. With `again`, a broken connection is made anew.
-    pub(super) async fn persist(&self, request: Request<Bytes>, again: bool) -> anyhow::Result<Response<Body>> {
-        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+    /// Begins a watch. None where connections break, or nothing comes in time, again and again: for client-go that is a
+    /// watch in which nothing happens.
+    pub(super) async fn open_watch(&self, call: Call) -> anyhow::Result<Option<Response<Body>>> {
+        match self.send_with(call, Broken::Watched).await {
+            Ok(response) => Ok(Some(response)),
+            Err(error) => match error.downcast_ref::<ConnectionError>() {
+                Some(fault) if Broken::Watched.mends(&Method::GET, fault) => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Sends a request until there is an answer to give.
+    pub(super) async fn persist(&self, request: Request<Bytes>, broken: Broken) -> anyhow::Result<Response<Body>> {
+        // Watches have no time for all attempts, but each of them has.
+        let timeout = self.timeout.filter(|_| broken != Broken::Watched);
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
         let mut attempt = 0;
         let mut before: Option<String> = None;
         loop {
@@ -39,8 +76,8 @@ impl Client {
                     (Ok(response), pause, status.to_string())
                 }
                 Err(error) => {
-                    let broken = error.downcast_ref::<ConnectionError>().is_some_and(|fault| fault.transient);
-                    let pause = (again && broken && request.method() == Method::GET).then_some(PAUSE);
+                    let fault = error.downcast_ref::<ConnectionError>();
+                    let pause = fault.is_some_and(|fault| broken.mends(request.method(), fault)).then_some(PAUSE);
                     let why = error.downcast_ref::<ConnectionError>().map(|fault| fault.message.clone());
                     (Err(error), pause, why.unwrap_or_default())
                 }

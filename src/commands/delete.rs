@@ -176,7 +176,7 @@ fn validate(ctx: &Context, args: &DeleteArgs, deletion: &Deletion) -> anyhow::Re
         if deletion.grace_period > 0 {
             bail!("--force and --grace-period greater than 0 cannot be specified together");
         }
-        ctx.streams.say("Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.");
+        ctx.streams.warn("Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.");
     }
     Ok(())
 }

@@ -123,7 +123,7 @@ async fn empty(ctx: &Context, drain: &Drain, node: &str) -> anyhow::Result<()> {
         return Err(Many(errors).into());
     }
     if let Some(warning) = found.warning() {
-        ctx.streams.say(format!("Warning: {warning}"));
+        ctx.streams.warn(warning);
     }
     if drain.dry_run == DryRun::Client {
         for pod in &found.going {

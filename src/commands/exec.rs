@@ -21,6 +21,9 @@ pub struct ExecArgs {
     /// The container. Without a name it is the one that the annotation kubectl.kubernetes.io/default-container of the pod names, or the first.
     #[arg(long, short)]
     pub container: Option<String>,
+    /// Keys that leave the session with -i -t, such as ctrl-p,ctrl-q. None without it: then all keys are the command's.
+    #[arg(long, default_value = "")]
+    pub detach_keys: String,
     /// File, folder or URL that names the object.
     #[arg(long, short, value_delimiter = ',')]
     pub filename: Vec<String>,
@@ -81,7 +84,8 @@ pub async fn run(ctx: &Context, args: ExecArgs) -> anyhow::Result<()> {
         None => pods::container_or_default(ctx, &pod, "", args.quiet)?,
     };
     let raw = remote::is_raw(ctx, args.stdin, args.tty, args.quiet);
-    let session = Session { stdin: args.stdin, raw, ..Session::default() };
+    let detach = remote::detach_keys(&args.detach_keys, raw)?;
+    let session = Session { stdin: args.stdin, raw, detach, ..Session::default() };
     let endpoint = Endpoint::object(&pods::resource(), pod.namespace(), pod.name()).subresource("exec");
     let call = Call::get(&endpoint).query("container", container.str_at(&["name"]));
     let call = args.command.iter().fold(call, |call, word| call.query("command", word.as_str()));

@@ -84,7 +84,13 @@ pub fn run(context: &Context, args: KustomizeArgs) -> anyhow::Result<()> {
         kube_version: args.helm_kube_version.clone().unwrap_or_default(),
         debug: args.helm_debug,
     });
-    let options = Options { unrestricted, managed_by: false, plugins: args.enable_alpha_plugins, helm };
+    let options = Options {
+        unrestricted,
+        managed_by: false,
+        plugins: args.enable_alpha_plugins,
+        helm,
+        way_out: context.way_out().into(),
+    };
     let mut warnings = Vec::new();
     let built = kustomize::build(folder, &options, &mut warnings);
     let mut err = context.streams.err();

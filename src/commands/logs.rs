@@ -7,6 +7,7 @@ use crate::error::UsageError;
 use crate::object::time::{rfc3339, rfc3339_error};
 use crate::object::{Object, Status};
 use crate::ops::context::Context;
+use crate::ops::interrupt::interruptible_though_unread;
 use crate::ops::logs::{Choice, LogOptions, Reading, logs_of, print};
 use crate::ops::pods::running_timeout;
 use crate::ops::resources::{Builder, Info};
@@ -101,7 +102,7 @@ pub async fn run(ctx: &Context, args: LogsArgs) -> anyhow::Result<()> {
     }
     let reading =
         Reading { follow: args.follow, prefix: args.prefix || args.all_pods, ignore_errors: args.ignore_errors, limit };
-    print(ctx, client, &logs, reading).await
+    interruptible_though_unread(print(ctx, client, &logs, reading)).await
 }
 
 /// The object and the container that the arguments name.

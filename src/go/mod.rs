@@ -3,5 +3,6 @@
 //! Nothing here knows Kubernetes.
 
 pub mod base64;
+pub mod duration;
 pub mod quote;
 pub mod sort;

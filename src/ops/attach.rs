@@ -14,7 +14,6 @@ use crate::client::from_box;
 use crate::client::request::{Call, Endpoint};
 use crate::client::watch::{TimedOut, until};
 use crate::object::{Meta, Object, Status};
-use crate::terminal::detach::DetachKeys;
 
 /// The keys that leave a session, unless others are named.
 pub const DETACH_KEYS: &str = "ctrl-p,ctrl-q";
@@ -48,8 +47,7 @@ pub async fn to_container(ctx: &Context, pod: &Object, container: &Object, wish:
         ctx.streams.say("If you don't see a command prompt, try pressing enter.");
     }
     let keys = if wish.detach_keys.is_empty() { DETACH_KEYS } else { wish.detach_keys };
-    let keys = if raw { Some(DetachKeys::parse(keys)) } else { None };
-    let detach = keys.transpose().map_err(|error| anyhow!("could not bind detach keys: {error}"))?;
+    let detach = remote::detach_keys(keys, raw)?;
     let session = Session { stdin: wish.stdin, raw, detach, redraw: true };
     let endpoint = Endpoint::object(&pods::resource(), pod.namespace(), pod.name()).subresource("attach");
     let call = Call::get(&endpoint).query("container", name);
@@ -64,7 +62,9 @@ pub async fn to_container(ctx: &Context, pod: &Object, container: &Object, wish:
         } else {
             format!("Session ended, resume using '{again}' command")
         };
-        writeln!(ctx.streams.out(), "{line}")?;
+        let mut out = ctx.streams.out();
+        // What is said of the process's end comes after it.
+        writeln!(out, "{line}").and_then(|()| out.flush())?;
     }
     Ok(())
 }

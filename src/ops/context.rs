@@ -11,7 +11,8 @@ use super::environment::Environment;
 use super::offline::{self, Bundled};
 use crate::client::Client;
 use crate::client::config::{
-    self, Choice, ClientConfig, InCluster, Kubeconfig, LoadingRules, Overrides, Resolver, Target, in_cluster_possible,
+    self, Choice, ClientConfig, InCluster, Kubeconfig, LoadingRules, Overrides, Resolver, StandardInput, Target,
+    in_cluster_possible,
 };
 use crate::client::discovery::Cache;
 use crate::client::log::Log;
@@ -90,6 +91,8 @@ pub struct Context {
     pub program: Program,
     /// The command line, where `--record` says that objects are to keep it.
     pub change_cause: Option<String>,
+    /// Whether what comes in is read as manifests, and nobody else's.
+    pub input: StandardInput,
     connector: Box<dyn Connector>,
     config: OnceCell<Kubeconfig>,
     client: OnceCell<Client>,
@@ -112,6 +115,7 @@ impl Context {
             overrides,
             program,
             change_cause: None,
+            input: StandardInput::default(),
             connector,
             config: OnceCell::new(),
             client: OnceCell::new(),
@@ -148,7 +152,9 @@ impl Context {
 
     fn in_cluster(&self) -> Option<InCluster> {
         let (host, port) = (self.env.get("KUBERNETES_SERVICE_HOST"), self.env.get("KUBERNETES_SERVICE_PORT"));
-        in_cluster_possible(host, port).then(|| InCluster {
+        let folder = self.env.service_account();
+        in_cluster_possible(host, port, &folder).then(|| InCluster {
+            folder,
             host: host.unwrap_or_default().to_owned(),
             port: port.unwrap_or_default().to_owned(),
             pod_namespace: self.env.get("POD_NAMESPACE").map(str::to_owned),
@@ -218,6 +224,7 @@ impl Context {
                 config.system_authorities = way.system_authorities;
                 config.proxies = way.proxies;
                 config.http2 = way.http2;
+                config.input = self.input.clone();
                 if config.lacks_identity() {
                     self.ask_who_it_is(&mut config)?;
                 }
@@ -228,9 +235,8 @@ impl Context {
                     self.resolver()?.client_config()?;
                 }
                 let impersonate = config::Impersonation::of_flags(&self.overrides)?;
-                // Nothing here takes so long that it has to be given up.
-                self.overrides.request_timeout.as_deref().map(config::parse_timeout).transpose()?;
-                Ok(Target::Offline { dir: offline::folder(self)?, impersonate })
+                let timeout = self.overrides.request_timeout.as_deref().map(config::parse_timeout).transpose()?;
+                Ok(Target::Offline { dir: offline::folder(self)?, impersonate, timeout: timeout.flatten() })
             }
         }
     }
@@ -249,7 +255,7 @@ impl Context {
         let mut byte = [0];
         while self.streams.input().read(&mut byte)? == 1 {
             match byte {
-                [space] if space.is_ascii_whitespace() && name.is_empty() && space != b'\n' => {}
+                [space] if space.is_ascii_whitespace() && name.is_empty() => {}
                 [space] if space.is_ascii_whitespace() => break,
                 [other] => name.push(other),
             }
@@ -263,7 +269,10 @@ impl Context {
             None => anyhow::bail!("error reading input for Password"),
         };
         config.username = String::from_utf8_lossy(&name).into_owned();
-        config.password = password;
+        // What is configured counts.
+        if config.password.is_empty() {
+            config.password = password;
+        }
         Ok(())
     }
 
@@ -278,9 +287,10 @@ impl Context {
         }
         let transport = self.connect(&target)?;
         let mut client = self.client_over(transport).with_log(self.log());
-        if let Target::Server(config) = &target {
-            client = client.with_timeout(config.timeout);
-        }
+        client = client.with_timeout(match &target {
+            Target::Server(config) => config.timeout,
+            Target::Offline { timeout, .. } => *timeout,
+        });
         if let (Target::Server(config), Some(folder)) = (&target, self.cache_dir()) {
             let server = config.server.split_once("://").map_or(config.server.as_str(), |(_, server)| server);
             client = client.with_discovery_cache(Cache::new(&folder, server, self.clock.clone()));
@@ -329,14 +339,14 @@ impl Context {
     /// A client of the bundled cluster, whatever the kubeconfig says.
     pub fn offline_client(&self) -> anyhow::Result<Client> {
         let owner = config::Impersonation::default();
-        let target = Target::Offline { dir: offline::folder(self)?, impersonate: owner };
+        let target = Target::Offline { dir: offline::folder(self)?, impersonate: owner, timeout: None };
         let transport = self.connector.connect(&target)?;
         Ok(self.client_over(transport))
     }
 
     fn client_over(&self, transport: Arc<dyn Transport>) -> Client {
         let streams = Rc::clone(&self.streams);
-        let warn = Box::new(move |text: &str| streams.say(format!("Warning: {}", printable(text))));
+        let warn = Box::new(move |text: &str| streams.warn(printable(text)));
         Client::new(transport, &self.user_agent(), warn)
     }
 

@@ -117,9 +117,7 @@ impl Deletion {
                 match answer {
                     Ok(done) => {
                         if warn && !done.info.namespaced() {
-                            ctx.streams.say(
-                                "Warning: deleting cluster-scoped resources, not scoped to the provided namespace",
-                            );
+                            ctx.streams.warn("deleting cluster-scoped resources, not scoped to the provided namespace");
                             warn = false;
                         }
                         self.print(ctx, &done.info)?;

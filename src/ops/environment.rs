@@ -5,25 +5,43 @@ use std::path::PathBuf;
 
 use crate::client::config::{ClientConfig, EnvironmentProxies, Http2, SystemAuthorities};
 
-/// A snapshot of environment variables.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// A snapshot of environment variables, and where a pod finds its service account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    service_account: Option<PathBuf>,
+}
 
 impl Environment {
     /// A snapshot of these variables; what is not UTF-8 is made so.
     pub fn new(variables: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { variables, service_account: None }
     }
 
     /// The process's own variables.
     pub fn process() -> Self {
         let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        Self(std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect())
+        Self::new(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
+    }
+
+    /// The same with the service account's files in another folder than a pod has them in.
+    #[must_use]
+    pub fn with_service_account(mut self, folder: PathBuf) -> Self {
+        self.service_account = Some(folder);
+        self
+    }
+
+    /// The folder of the service account that every pod is given.
+    pub fn service_account(&self) -> PathBuf {
+        self.service_account.clone().unwrap_or_else(|| PathBuf::from(SERVICE_ACCOUNT))
     }
 
     /// A variable's value; an empty one counts as none.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Whether a switch is on: `1`, `true`, `yes` or `on`, in any case.
@@ -84,6 +102,12 @@ impl Environment {
         }
     }
 
+    /// Whether a terminal is to be shown colours: it can, and nobody minds (<https://no-color.org>).
+    pub fn allows_colours(&self) -> bool {
+        let is_able = !cfg!(windows) || self.get("WT_SESSION").is_some();
+        is_able && self.get("TERM") != Some("dumb") && !self.variables.contains_key("NO_COLOR")
+    }
+
     /// How HTTP/2 is spoken, by client-go's variables.
     pub fn http2(&self) -> Http2 {
         Http2 {
@@ -95,7 +119,7 @@ impl Environment {
 
     /// All variables, in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
@@ -109,6 +133,20 @@ mod tests {
         assert!(env.is_on("A") && !env.is_on("B") && !env.is_on("C") && !env.is_on("D"));
         assert_eq!((env.get("C"), env.number("N")), (None, Some(7)));
         assert_eq!(env.home(), Some(PathBuf::from("/h")));
+    }
+
+    #[test]
+    fn knows_where_colours_are_minded() {
+        for (variables, want) in [
+            (&[][..], true),
+            (&[("TERM", "xterm")], true),
+            (&[("TERM", "dumb")], false),
+            (&[("NO_COLOR", "1")], false),
+            (&[("NO_COLOR", "")], false),
+        ] {
+            let env = Environment::new(variables.iter().copied().chain([("WT_SESSION", "x")]));
+            assert_eq!(env.allows_colours(), want, "{variables:?}");
+        }
     }
 
     #[test]

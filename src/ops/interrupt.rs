@@ -18,3 +18,16 @@ pub async fn interruptible<T>(work: impl Future<Output = anyhow::Result<T>>) -> 
         Ok(()) = signals::asked_to_end() => Err(Exit(1).into()),
     }
 }
+
+/// The same for work that writes to standard output for long: where nobody reads that, the work stands still
+/// with the whole thread, and only another one still hears that the process is asked to end.
+///
+/// # Errors
+/// As above.
+pub async fn interruptible_though_unread<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let watched = async {
+        signals::end_if_stuck();
+        work.await
+    };
+    interruptible(watched).await
+}

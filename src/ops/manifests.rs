@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::kustomize;
+use crate::client::config::ClientConfig;
 use crate::client::config::go_error;
 use crate::object::{Object, yaml};
 
@@ -286,9 +287,10 @@ pub fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// What a kustomization declares, as documents. Warnings go to `err`.
-pub fn build(folder: &str, err: &mut dyn io::Write) -> anyhow::Result<Vec<u8>> {
+pub fn build(folder: &str, way_out: ClientConfig, err: &mut dyn io::Write) -> anyhow::Result<Vec<u8>> {
     let mut warnings = Vec::new();
-    let built = kustomize::build(folder, &kustomize::Options::default(), &mut warnings);
+    let options = kustomize::Options { way_out: way_out.into(), ..kustomize::Options::default() };
+    let built = kustomize::build(folder, &options, &mut warnings);
     for warning in warnings {
         writeln!(err, "{warning}")?;
     }

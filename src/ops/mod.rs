@@ -14,6 +14,7 @@ pub mod interrupt;
 pub mod kubeconfig;
 pub mod kustomize;
 pub mod last_applied;
+pub mod listener;
 pub mod local_time;
 pub mod logs;
 pub mod manifests;

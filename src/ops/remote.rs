@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
@@ -38,6 +38,15 @@ pub fn is_raw(ctx: &Context, stdin: bool, tty: bool, quiet: bool) -> bool {
         ctx.streams.say("Unable to use a TTY - input is not a terminal or the right kind of file");
     }
     ctx.streams.in_is_terminal
+}
+
+/// Reads the keys that leave a session which has the terminal; none where none are named.
+///
+/// # Errors
+/// Something that is no sequence of keys.
+pub fn detach_keys(text: &str, raw: bool) -> anyhow::Result<Option<DetachKeys>> {
+    let keys = (raw && !text.is_empty()).then(|| DetachKeys::parse(text)).transpose();
+    keys.map_err(|error| anyhow!("could not bind detach keys: {error}"))
 }
 
 /// Adds to a request which streams are meant.
@@ -151,6 +160,10 @@ fn watched(
                 let _ = left.send(());
                 return;
             }
+        }
+        let held = keys.rest();
+        if !held.is_empty() {
+            let _ = sender.send(Bytes::copy_from_slice(held)).await;
         }
     });
     receiver

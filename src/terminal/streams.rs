@@ -24,6 +24,8 @@ pub struct Streams {
     pub out_is_terminal: bool,
     /// Whether standard error is a terminal.
     pub err_is_terminal: bool,
+    /// Whether talk may have colours, where standard error is a terminal.
+    pub colours: bool,
 }
 
 impl Streams {
@@ -40,6 +42,7 @@ impl Streams {
             input: RefCell::new(Box::new(io::stdin())),
             out: RefCell::new(Box::new(io::BufWriter::with_capacity(64 * 1024, shown(io::stdout(), &raw)))),
             err: RefCell::new(shown(io::stderr(), &raw)),
+            colours: false,
             is_process: true,
             raw,
         }
@@ -55,6 +58,7 @@ impl Streams {
             input: RefCell::new(Box::new(io::Cursor::new(input.to_vec()))),
             out: RefCell::new(Box::new(out.clone())),
             err: RefCell::new(Box::new(err.clone())),
+            colours: false,
             is_process: false,
             raw: Rc::default(),
         };
@@ -147,6 +151,17 @@ impl Streams {
             return Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned()));
         }
         Ok(None)
+    }
+
+    /// Writes a warning; on a terminal that has colours its first word is yellow.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        if !(self.colours && self.err_is_terminal) {
+            return self.say(format!("Warning: {}", text.as_ref()));
+        }
+        let before = self.raw.replace(true);
+        let _ = write!(self.err(), "\u{1b}[33;1mWarning:\u{1b}[0m ");
+        self.raw.set(before);
+        self.say(text);
     }
 
     /// Writes a line of talk; a closed standard error is no reason to fail.

@@ -6,7 +6,11 @@
 #![allow(clippy::disallowed_methods, reason = "tests need PATH")]
 
 pub mod api;
+pub mod http2;
+pub mod proxy;
 pub mod refusing;
+#[cfg(unix)]
+pub mod terminal;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

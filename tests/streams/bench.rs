@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use super::common::{self, Outcome, Sandbox};
 use super::servers::refusing::Refusing;
 
+/// Load alone fails no test.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 const PODS: &str = include_str!("pods.yaml");
 
 /// A process that does not outlive its test.
@@ -62,7 +65,7 @@ pub struct Client {
 pub struct Cluster {
     pub sandbox: Sandbox,
     kubeconfig: PathBuf,
-    _server: Running,
+    server: Running,
 }
 
 impl Cluster {
@@ -75,14 +78,20 @@ impl Cluster {
         command.args(["offline", "serve", "--write-kubeconfig"]).arg(&kubeconfig);
         let (server, line) = Running::start(command, true);
         assert!(line.starts_with("Serving at https://"), "{line}");
-        let cluster = Self { sandbox, kubeconfig, _server: server };
+        let cluster = Self { sandbox, kubeconfig, server };
         let kctl = cluster.kctl();
         let applied = kctl.run(&cluster, &["apply", "-f", "-"], PODS);
         assert_eq!(applied.code, 0, "{}", applied.stderr);
-        let running = ["wait", "pod", "--all", "--for=jsonpath={.status.phase}=Running", "--timeout=60s"];
+        let running = ["wait", "pod", "--all", "--for=jsonpath={.status.phase}=Running", "--timeout=120s"];
         let waited = kctl.run(&cluster, &running, "");
         assert_eq!(waited.code, 0, "{}", waited.stderr);
         cluster
+    }
+
+    /// Ends the server, at once.
+    pub fn kill(&mut self) {
+        self.server.child.kill().expect("killed");
+        self.server.child.wait().expect("ended");
     }
 
     /// kctl under kubectl's name.
@@ -169,7 +178,21 @@ pub fn kubectl() -> Option<PathBuf> {
 pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(begun.elapsed() < PATIENCE, "{what}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// How a child ends: its code, or the signal that ended it, below zero.
+pub fn ended(child: &mut Child) -> i32 {
+    use std::os::unix::process::ExitStatusExt as _;
+    until("it ends", || child.try_wait().expect("a state").is_some());
+    let status = child.wait().expect("ended");
+    status.code().unwrap_or_else(|| -status.signal().unwrap_or(0))
+}
+
+/// Sends a signal.
+pub fn signal(child: &Child, signal: rustix::process::Signal) {
+    let id = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(id, signal).expect("sent");
 }

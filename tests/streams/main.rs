@@ -15,11 +15,14 @@
 mod bench;
 #[path = "../common/mod.rs"]
 mod common;
+mod copies;
 mod forwards;
+mod logs;
 mod proxies;
 #[path = "../servers/mod.rs"]
 mod servers;
 mod terminals;
+mod through_proxies;
 
 use bench::{Client, Cluster, Running, kubectl};
 use common::Outcome;

@@ -9,7 +9,7 @@ use super::bench::{Client, Cluster, Running, kubectl};
 /// What comes back for a request: everything, as text.
 pub fn ask(place: &str, method: &str, target: &str, host: &str) -> String {
     let Ok(mut stream) = TcpStream::connect(place) else { return String::new() };
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
     let length = if matches!(method, "GET" | "HEAD") { "" } else { "Content-Length: 0\r\n" };
     let request = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{length}\r\n");
     let mut text = Vec::new();
@@ -39,12 +39,12 @@ fn seen(answer: &str) -> String {
     format!("{status}\n{}\n\n{body}", headers.join("\n"))
 }
 
-/// Flags; and requests under them: method, target, host, and the status of the answer.
+/// A command; and requests under them: method, target, host, and the status of the answer.
 type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str, &'a str, u16)]);
 
 const CASES: &[Case<'_>] = &[
     (
-        &[],
+        &["proxy"],
         &[
             ("GET", "/version", "localhost", 200),
             ("HEAD", "/version", "localhost", 200),
@@ -67,7 +67,7 @@ const CASES: &[Case<'_>] = &[
         ],
     ),
     (
-        &["--www=www"],
+        &["proxy", "--www=www"],
         &[
             ("GET", "/static/a.html", "localhost", 200),
             ("HEAD", "/static/a.html", "localhost", 200),
@@ -86,9 +86,12 @@ const CASES: &[Case<'_>] = &[
             ("GET", "/version", "localhost", 200),
         ],
     ),
-    (&["--www=www", "--www-prefix=/my/"], &[("GET", "/my/a.html", "localhost", 200), ("GET", "/my", "localhost", 301)]),
     (
-        &["--api-prefix=/custom"],
+        &["proxy", "--www=www", "--www-prefix=/my/"],
+        &[("GET", "/my/a.html", "localhost", 200), ("GET", "/my", "localhost", 301)],
+    ),
+    (
+        &["proxy", "--api-prefix=/custom"],
         &[
             ("GET", "/custom/version", "localhost", 200),
             ("GET", "/version", "localhost", 404),
@@ -97,16 +100,16 @@ const CASES: &[Case<'_>] = &[
         ],
     ),
     (
-        &["--api-prefix=/api/"],
+        &["proxy", "--api-prefix=/api/"],
         &[("GET", "/api/v1/namespaces/default/pods/nosuch", "localhost", 404), ("GET", "/version", "localhost", 404)],
     ),
     (
-        &["--accept-paths=^/version$"],
+        &["proxy", "--accept-paths=^/version$"],
         &[("GET", "/version?x=1", "localhost", 200), ("GET", "/versions", "localhost", 403)],
     ),
-    (&["--accept-paths="], &[("GET", "/version", "localhost", 403)]),
+    (&["proxy", "--accept-paths="], &[("GET", "/version", "localhost", 403)]),
     (
-        &["--reject-paths=^/version,^/healthz"],
+        &["proxy", "--reject-paths=^/version,^/healthz"],
         &[
             ("GET", "/version", "localhost", 403),
             ("GET", "/healthz", "localhost", 403),
@@ -114,17 +117,17 @@ const CASES: &[Case<'_>] = &[
         ],
     ),
     (
-        &["--reject-methods=POST,^PATCH$"],
+        &["proxy", "--reject-methods=POST,^PATCH$"],
         &[
             ("POST", "/version", "localhost", 403),
             ("PATCH", "/version", "localhost", 403),
             ("GET", "/version", "localhost", 200),
         ],
     ),
-    (&["--accept-hosts=^.*$"], &[("GET", "/version", "evil.com", 200), ("GET", "/version", "", 200)]),
-    (&["--accept-hosts="], &[("GET", "/version", "localhost", 403)]),
-    (&["--reject-paths="], &[("GET", "/api/v1/namespaces/default/pods/web/exec", "localhost", 400)]),
-    (&["--disable-filter"], &[("GET", "/version", "evil.com", 200)]),
+    (&["proxy", "--accept-hosts=^.*$"], &[("GET", "/version", "evil.com", 200), ("GET", "/version", "", 200)]),
+    (&["proxy", "--accept-hosts="], &[("GET", "/version", "localhost", 403)]),
+    (&["proxy", "--reject-paths="], &[("GET", "/api/v1/namespaces/default/pods/web/exec", "localhost", 400)]),
+    (&["proxy", "--disable-filter"], &[("GET", "/version", "evil.com", 200)]),
 ];
 
 #[test]
@@ -139,7 +142,7 @@ fn answers_as_kubectl_does() {
     let real = kubectl().map(|program| cluster.kubectl(&program));
     for (flags, requests) in CASES {
         let start = |client: &Client| {
-            let args: Vec<&str> = ["proxy", "--port=0"].iter().chain(*flags).copied().collect();
+            let args: Vec<&str> = flags.iter().copied().chain(["--port=0"]).collect();
             let (running, line) = Running::start(client.command(&cluster, &args), false);
             let place = line.strip_prefix("Starting to serve on ").unwrap_or_else(|| panic!("{flags:?}: {line}"));
             (running, place.to_owned())
@@ -158,13 +161,47 @@ fn answers_as_kubectl_does() {
     }
 }
 
+/// A server whose URL has a path, which requests get only where that is asked for.
+#[test]
+fn the_path_of_the_server_is_put_before_theirs() {
+    let cluster = Cluster::new();
+    let (_behind, line) =
+        Running::start(cluster.kctl().command(&cluster, &["proxy", "--port=0", "--api-prefix=/deep/er"]), false);
+    let place = line.strip_prefix("Starting to serve on ").expect(&line).to_owned();
+    let server = format!("--server=http://{place}/deep/er");
+    let mut clients = vec![cluster.kctl()];
+    clients.extend(kubectl().map(|program| cluster.kubectl(&program)));
+    for client in clients {
+        for (flag, target, status) in [
+            ("--append-server-path", "/version", 200),
+            ("--append-server-path", "/deep/er/version", 404),
+            ("--append-server-path=false", "/version", 404),
+            ("--append-server-path=false", "/deep/er/version", 200),
+        ] {
+            let args = ["proxy", "--port=0", flag, &server];
+            let (_proxy, line) = Running::start(client.command(&cluster, &args), false);
+            let place = line.strip_prefix("Starting to serve on ").expect(&line);
+            let answer = ask(place, "GET", target, "localhost");
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{:?} {flag} {target}: {answer}",
+                client.program
+            );
+        }
+        let said = Running::start(client.command(&cluster, &["proxy", "--port=0", &server]), true).1;
+        let hint = "Your kube context contains a server path /deep/er, use --append-server-path to automatically append the path to each request";
+        assert!(said.starts_with('W') && said.ends_with(hint), "{said}");
+    }
+}
+
 #[test]
 fn listens_where_it_is_told() {
     let cluster = Cluster::new();
     let kctl = cluster.kctl();
     let socket = cluster.sandbox.work().join("socket");
     let path = socket.to_string_lossy();
-    let args = ["proxy", &format!("--unix-socket={path}"), "--keepalive=30s"];
+    let place = format!("--unix-socket={path}");
+    let args = ["proxy", "--keepalive=30s", &place];
     let (_proxy, line) = Running::start(kctl.command(&cluster, &args), false);
     assert_eq!(line, format!("Starting to serve on {path}"));
     let mut stream = std::os::unix::net::UnixStream::connect(&socket).expect("a connection");

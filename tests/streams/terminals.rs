@@ -10,10 +10,10 @@ use std::time::Duration;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-use super::bench::{Cluster, until};
+use super::bench::{Cluster, ended, signal, until};
 
 /// A terminal, with what it shows.
-struct Terminal {
+pub struct Terminal {
     master: OwnedFd,
     name: String,
     shown: Arc<Mutex<String>>,
@@ -22,7 +22,8 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn new() -> Self {
+    /// A new one, of 101 columns and 33 rows.
+    pub fn new() -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
         let name = ptsname(&master, Vec::new()).expect("its name").into_string().expect("a path");
@@ -46,7 +47,7 @@ impl Terminal {
     }
 
     /// Starts a command that has this terminal, and is told of its changes as one in the foreground is.
-    fn start(&self, mut command: Command) -> Child {
+    pub fn start(&self, mut command: Command) -> Child {
         let slave = || File::options().read(true).write(true).open(&self.name).expect("the other side");
         command.stdin(slave()).stdout(slave()).stderr(slave()).env("TERM", "xterm").spawn().expect("it starts")
     }
@@ -55,7 +56,8 @@ impl Terminal {
         File::from(self.master.try_clone().expect("a copy")).write_all(text.as_bytes()).expect("typed");
     }
 
-    fn shows(&self, text: &str) {
+    /// Waits until it shows a text.
+    pub fn shows(&self, text: &str) {
         until(&format!("{text:?} is shown"), || self.shown.lock().expect("no panic").contains(text));
     }
 
@@ -63,19 +65,6 @@ impl Terminal {
     fn is_usual(&self) -> bool {
         tcgetattr(&self.slave).expect("modes").local_modes.contains(LocalModes::ICANON | LocalModes::ECHO)
     }
-}
-
-/// How a child ended: its code, or the signal that ended it, below zero.
-fn end(child: &mut Child) -> i32 {
-    use std::os::unix::process::ExitStatusExt as _;
-    until("it ends", || child.try_wait().expect("a state").is_some());
-    let status = child.wait().expect("ended");
-    status.code().unwrap_or_else(|| -status.signal().unwrap_or(0))
-}
-
-fn signal(child: &Child, signal: rustix::process::Signal) {
-    let id = rustix::process::Pid::from_child(child);
-    rustix::process::kill_process(id, signal).expect("sent");
 }
 
 #[test]
@@ -106,7 +95,7 @@ fn a_terminal_is_handed_over_and_put_back() {
             "interrupt" => signal(&child, Signal::INT),
             _ => signal(&child, Signal::HUP),
         }
-        assert_eq!(end(&mut child), code, "{how}: {}", terminal.shown.lock().expect("no panic"));
+        assert_eq!(ended(&mut child), code, "{how}: {}", terminal.shown.lock().expect("no panic"));
         assert!(terminal.is_usual(), "{how}: the terminal is left raw");
     }
     // Keys are the command's: none of them leaves an exec.
@@ -126,7 +115,7 @@ fn a_terminal_is_handed_over_and_put_back() {
     terminal.shows("ready");
     terminal.kind("\x10\x11\x10");
     terminal.shows("020 021 020");
-    assert_eq!(end(&mut child), 0);
+    assert_eq!(ended(&mut child), 0);
     assert!(terminal.is_usual());
     // The server goes in the middle of it.
     let terminal = Terminal::new();
@@ -135,8 +124,75 @@ fn a_terminal_is_handed_over_and_put_back() {
     terminal.kind("echo b-$((1+1))\n");
     terminal.shows("b-2");
     drop(cluster);
-    assert_eq!(end(&mut child), 1);
+    assert_eq!(ended(&mut child), 1);
     assert!(terminal.is_usual());
+}
+
+/// What is said before a session.
+const PROMPT: &str = "All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.\r\nIf you don't see a command prompt, try pressing enter.\r\n";
+
+/// Sessions that begin with something else than `exec`: what is said, how they are left, and how they end.
+#[test]
+fn sessions_are_announced_left_and_ended() {
+    let cluster = Cluster::new();
+    if !cluster.runs_processes() {
+        return;
+    }
+    let kctl = cluster.kctl();
+    let resume = "Session ended, resume using 'kubectl attach talk -c talk -n default -i -t' command";
+    let again = "may be reattached using 'kubectl attach web -c look -n default -i -t' if it is still running";
+    let other = "Session ended, the ephemeral container will not be restarted but";
+    let debug = &["debug", "-it", "web", "--image=busybox"];
+    for (args, keys, code, end) in [
+        (&["attach", "-it", "talk"][..], "\x10\x11", 0, vec![resume]),
+        (&["attach", "-it", "talk", "--detach-keys=ctrl-x,x"], "\x18x", 0, vec![resume]),
+        (&["exec", "-it", "web", "--detach-keys=ctrl-^", "--", "sh"], "\x1e", 0, vec![]),
+        (&[&debug[..], &["-c", "look"]].concat(), "\x10\x11", 0, vec![other, again]),
+        (&[&debug[..], &["-c", "peek", "--detach-keys=q"]].concat(), "q", 0, vec![other]),
+        (&[&debug[..], &["-c", "done"]].concat(), "exit 3\n", 0, vec![other]),
+        (
+            &["run", "-it", "--rm", "once", "--image=busybox", "--restart=Never", "--", "sh"],
+            "exit 3\n",
+            3,
+            vec![
+                "Session ended, resume using 'kubectl attach once -c once -n default -i -t' command",
+                "pod \"once\" deleted from default namespace",
+                "pod default/once terminated (Error)",
+            ],
+        ),
+        (
+            &["run", "-it", "--rm", "well", "--image=busybox", "--restart=Never", "--", "sh"],
+            "\x04",
+            0,
+            vec!["pod \"well\" deleted from default namespace"],
+        ),
+    ] {
+        let terminal = Terminal::new();
+        let mut child = terminal.start(kctl.command(&cluster, args));
+        until("the terminal is taken over", || !terminal.is_usual());
+        terminal.kind("stty size; echo a-$((1+1))\n");
+        terminal.shows("33 101");
+        terminal.shows("a-2");
+        terminal.kind(keys);
+        assert_eq!(ended(&mut child), code, "{args:?}: {}", terminal.shown.lock().expect("no panic"));
+        assert!(terminal.is_usual(), "{args:?}: the terminal is left raw");
+        if let Some(last) = end.last() {
+            terminal.shows(last);
+        }
+        let shown = terminal.shown.lock().expect("no panic").clone();
+        assert_eq!(shown.contains(PROMPT), args[0] != "exec", "{args:?}: {shown}");
+        let places: Vec<_> = end.iter().map(|line| shown.find(line)).collect();
+        assert!(places.is_sorted() && !places.contains(&None), "{args:?}: {shown}");
+    }
+    for args in [
+        &["exec", "-it", "web", "--detach-keys=nope", "--", "sh"][..],
+        &["attach", "-it", "talk", "--detach-keys=nope"],
+    ] {
+        let terminal = Terminal::new();
+        let mut child = terminal.start(kctl.command(&cluster, args));
+        assert_eq!(ended(&mut child), 1, "{args:?}");
+        terminal.shows("error: could not bind detach keys: Unknown character: 'nope'");
+    }
 }
 
 /// Texts that would steer a terminal are shown, not sent, wherever lists, descriptions and messages come from the server.
@@ -174,7 +230,7 @@ fn what_a_server_says_steers_no_terminal() {
     ] {
         let terminal = Terminal::new();
         let mut child = terminal.start(kctl.command(&cluster, args));
-        end(&mut child);
+        ended(&mut child);
         std::thread::sleep(Duration::from_millis(100));
         let shown = terminal.shown.lock().expect("no panic").replace("\r\n", "\n");
         assert!(!shown.is_empty(), "{args:?}");

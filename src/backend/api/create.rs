@@ -114,6 +114,7 @@ impl Inside<'_, '_> {
             escalation::check(self, user, key, &object, None)?;
         }
         let mut errors = strategy.validate(&object);
+        errors.extend(strategy.validate_create(&object));
         if let Some(custom) = options.version.or(custom) {
             errors.extend(custom.validate(&object, None, &mut warnings));
         }

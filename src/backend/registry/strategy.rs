@@ -33,6 +33,11 @@ pub trait Strategy: Sync {
         FieldErrors::new()
     }
 
+    /// What is wrong with an object only while it is new.
+    fn validate_create(&self, _object: &Object) -> FieldErrors {
+        FieldErrors::new()
+    }
+
     /// What may not change, and what else is wrong with a change.
     fn validate_update(&self, _new: &Object, _old: &Object) -> FieldErrors {
         FieldErrors::new()

@@ -74,7 +74,7 @@ async fn names(context: &Context, kind: &str, prefix: &str, found: &mut Vec<Stri
 /// What an argument of `cp` may be that begins like this.
 async fn copies(context: &Context, typed: &str, found: &mut Vec<String>) -> anyhow::Result<()> {
     if let Some((pod, _)) = typed.split_once(':') {
-        let paths = copy::list(context, &FileSpec::parse(typed)?).await?;
+        let paths = copy::list(context, &FileSpec::typed(typed)?).await?;
         found.extend(paths.into_iter().take(ENOUGH).map(|path| format!("{pod}:{path}")));
         return Ok(());
     }

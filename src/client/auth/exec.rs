@@ -9,8 +9,8 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use super::Credential;
-use crate::client::config::ClientConfig;
 use crate::client::config::kubeconfig::Exec;
+use crate::client::config::{ClientConfig, StandardInput};
 use crate::object::clock::Clock;
 use crate::object::{Meta, Object, json_kind, time, yaml};
 
@@ -28,6 +28,7 @@ pub struct Plugin {
     exec: Exec,
     /// The cluster, as JSON.
     cluster: String,
+    input: StandardInput,
     last: Mutex<Option<Arc<Credential>>>,
 }
 
@@ -39,7 +40,7 @@ impl Plugin {
             anyhow::bail!("exec plugin: invalid apiVersion {:?}", exec.api_version);
         }
         let cluster = described(config);
-        Ok(Self { exec, cluster, last: Mutex::new(None) })
+        Ok(Self { exec, cluster, input: config.input.clone(), last: Mutex::new(None) })
     }
 
     /// The program, as configured.
@@ -49,7 +50,7 @@ impl Plugin {
 
     /// Whether it may talk to whoever is at the terminal.
     pub fn is_interactive(&self) -> bool {
-        self.exec.interactive_mode != "Never" && io::stdin().is_terminal()
+        self.exec.interactive_mode != "Never" && !self.input.is_taken() && io::stdin().is_terminal()
     }
 
     /// The credential in use. Runs the program where there is none yet, or where it has expired.
@@ -81,13 +82,14 @@ impl Plugin {
 
     async fn run(&self) -> anyhow::Result<Credential> {
         let exec = &self.exec;
-        let terminal = io::stdin().is_terminal();
+        let (terminal, taken) = (io::stdin().is_terminal(), self.input.is_taken());
+        let refused =
+            |why: &str| anyhow::anyhow!("exec plugin cannot support interactive mode: standard input is {why}");
         let interactive = match exec.interactive_mode.as_str() {
             "Never" => false,
-            "Always" if !terminal => {
-                anyhow::bail!("exec plugin cannot support interactive mode: standard input is not a terminal")
-            }
-            _ => terminal,
+            "Always" if !terminal => return Err(refused("not a terminal")),
+            "Always" if taken => return Err(refused("unavailable: used by stdin resource manifest reader")),
+            _ => terminal && !taken,
         };
         let cluster = if exec.provide_cluster_info { format!("\"cluster\":{},", self.cluster) } else { String::new() };
         // As Go writes it, the end of the line too.

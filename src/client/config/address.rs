@@ -58,6 +58,11 @@ impl Address {
         Some(address)
     }
 
+    /// `HOST:PORT`, as a URL has them.
+    pub fn host_and_port(&self) -> String {
+        joined(&self.host, self.port_or_default())
+    }
+
     /// The port, or the usual one of the scheme.
     pub fn port_or_default(&self) -> &str {
         match (self.port.as_str(), self.scheme.as_str()) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Impersonation;
@@ -40,6 +42,8 @@ pub struct ClientConfig {
     pub impersonate: Impersonation,
     /// A program that hands out credentials.
     pub exec: Option<Exec>,
+    /// Whether that program may read standard input.
+    pub input: StandardInput,
     /// What the cluster says to that program alone (its extension `client.authentication.k8s.io/exec`).
     pub exec_config: Option<Object>,
     /// An identity provider that hands out tokens.
@@ -74,6 +78,28 @@ impl fmt::Debug for ClientConfig {
     /// Names the server and nothing secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientConfig").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// Whether standard input is taken: no program that hands out credentials gets it then. All copies are of one.
+#[derive(Clone, Debug, Default)]
+pub struct StandardInput(Arc<AtomicBool>);
+
+impl StandardInput {
+    /// From here on it is taken, by what reads manifests.
+    pub fn take(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is taken.
+    pub fn is_taken(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl PartialEq for StandardInput {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_taken() == other.is_taken()
     }
 }
 

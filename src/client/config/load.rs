@@ -120,15 +120,12 @@ pub(crate) fn io_words(error: &io::Error) -> String {
     }
 }
 
-/// Folder of the service account that every pod is given.
-pub(super) const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-
 /// Whether this is a pod with a service account: host and port of the API server are in the
-/// environment, and there is a token.
-pub fn in_cluster_possible(host: Option<&str>, port: Option<&str>) -> bool {
+/// environment, and there is a token in the account's folder.
+pub fn in_cluster_possible(host: Option<&str>, port: Option<&str>, folder: &Path) -> bool {
     host.is_some_and(|host| !host.is_empty())
         && port.is_some_and(|port| !port.is_empty())
-        && Path::new(SERVICE_ACCOUNT).join("token").is_file()
+        && folder.join("token").is_file()
 }
 
 #[cfg(test)]

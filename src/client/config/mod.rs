@@ -14,7 +14,7 @@ mod timeout;
 
 pub use address::Address;
 pub use check::{ConfigInvalid, Problem};
-pub use client::{ClientConfig, EnvironmentProxies, Http2, Provider, SystemAuthorities};
+pub use client::{ClientConfig, EnvironmentProxies, Http2, Provider, StandardInput, SystemAuthorities};
 pub use impersonation::Impersonation;
 pub use kubeconfig::Kubeconfig;
 pub use load::{ConfigNotFound, Loaded, LoadingRules, in_cluster_possible};

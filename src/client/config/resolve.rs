@@ -1,12 +1,11 @@
 //! From a kubeconfig and flags to one server and one identity, with client-go's rules.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::check::{self, ConfigInvalid, Problem};
 use super::files::{pem, read_text};
 use super::impersonation::impersonate;
 use super::kubeconfig::{Cluster, Context, User};
-use super::load::SERVICE_ACCOUNT;
 use super::timeout::parse_timeout;
 use super::{ClientConfig, Impersonation, Kubeconfig, Overrides, Provider, put, set};
 use crate::object::Object;
@@ -17,6 +16,8 @@ const DEFAULT_SERVER: &str = "http://localhost:8080";
 /// What of the environment decides where a pod's own service account leads.
 #[derive(Clone, Debug, Default)]
 pub struct InCluster {
+    /// The folder of the account's files: `token`, `ca.crt`, `namespace`.
+    pub folder: PathBuf,
     /// `KUBERNETES_SERVICE_HOST`.
     pub host: String,
     /// `KUBERNETES_SERVICE_PORT`.
@@ -149,7 +150,7 @@ impl Resolver<'_> {
         }
         if let Some(pod) = &self.in_cluster {
             let own = pod.pod_namespace.clone().filter(|name| !name.is_empty()).or_else(|| {
-                let text = std::fs::read_to_string(Path::new(SERVICE_ACCOUNT).join("namespace")).ok()?;
+                let text = std::fs::read_to_string(pod.folder.join("namespace")).ok()?;
                 Some(text.trim().to_owned()).filter(|name| !name.is_empty())
             });
             if let Some(own) = own {
@@ -192,7 +193,7 @@ impl Resolver<'_> {
     }
 
     fn in_cluster_config(&self, pod: &InCluster) -> anyhow::Result<ClientConfig> {
-        let folder = Path::new(SERVICE_ACCOUNT);
+        let folder = &pod.folder;
         let host = if pod.host.contains(':') { format!("[{}]", pod.host) } else { pod.host.clone() };
         let server = match set(&self.overrides.server) {
             Some(server) => with_scheme(server)?,

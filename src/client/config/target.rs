@@ -1,6 +1,7 @@
 //! Which cluster a command talks to: a real one, or the bundled one.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{ClientConfig, Impersonation, Kubeconfig, Overrides};
 
@@ -18,6 +19,8 @@ pub enum Target {
         dir: PathBuf,
         /// Whom to act as.
         impersonate: Impersonation,
+        /// After how long a request is given up; none for never.
+        timeout: Option<Duration>,
     },
 }
 

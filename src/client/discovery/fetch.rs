@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 
 use super::catalog::{Catalog, Entry, GroupFailure};
 use crate::client::request::{Accept, Call};
+use crate::client::retry::Broken;
 use crate::client::{Client, collect, refusal_in_general};
 use crate::object::{GroupVersion, GroupVersionKind, GroupVersionResource, Meta, Object, Status, yaml};
 
@@ -61,7 +62,7 @@ fn is_not_found(error: &anyhow::Error) -> bool {
 /// A document of what there is. client-go does not read what a refusal of it says; its words are general.
 async fn document(client: &Client, path: &'static str) -> anyhow::Result<Object> {
     let request = Call::new(Method::GET, path).accept(Accept::Discovery).build()?;
-    let (head, body) = client.persist(client.named(request), true).await?.into_parts();
+    let (head, body) = client.persist(client.named(request)?, Broken::Again).await?.into_parts();
     let body = collect(body).await?;
     if head.status != StatusCode::OK {
         return Err(refusal_in_general(&Method::GET, None, &head, &body));

@@ -2,10 +2,11 @@
 //! server speaks none, over one SPDY connection), each as a pair of SPDY streams, one that carries it and one that tells why it failed.
 
 use std::collections::HashMap;
+use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -21,8 +22,10 @@ use crate::client::request::Call;
 use crate::client::transport::Duplex;
 use crate::object::spdy::{self, Decoder, Encoder, Frame, HEAD, data_frame};
 
-/// Bytes read from a connection at a time.
-const CHUNK: usize = 64 * 1024;
+/// Bytes read from a connection at a time: with what is put before them, as many as TLS takes at once.
+const CHUNK: usize = 64 * 1024 - 64;
+/// Pieces that are written to a connection at a time, at most.
+const PIECES: usize = 16;
 /// What has come for a connection that takes nothing, in pieces of at most [`CHUNK`]; beyond that all wait
 /// for it, for this protocol cannot hold back one stream alone.
 const WAITING: usize = 128;
@@ -134,8 +137,18 @@ impl Tunnel {
             }
         };
         let down = async {
-            while let Some(Event::Data(bytes)) = data.events.recv().await {
-                writer.write_all(&bytes).await?;
+            let (mut events, mut pieces) = (Vec::with_capacity(PIECES), Vec::with_capacity(PIECES));
+            let mut ended = false;
+            while !ended {
+                // All that has come by now is written together.
+                ended = data.events.recv_many(&mut events, PIECES).await == 0;
+                for event in events.drain(..) {
+                    match event {
+                        Event::Data(bytes) if !ended => pieces.push(bytes),
+                        _ => ended = true,
+                    }
+                }
+                write_all(&mut writer, &mut pieces).await?;
             }
             writer.shutdown().await
         };
@@ -185,6 +198,29 @@ impl Tunnel {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         Stream { id, events, table: Arc::clone(&self.table) }
     }
+}
+
+/// Writes pieces, in as few writes as possible, and takes them.
+async fn write_all(writer: &mut (impl AsyncWrite + Unpin), pieces: &mut Vec<Bytes>) -> io::Result<()> {
+    let mut written = 0;
+    while let Some(rest) = pieces.get_mut(written..).filter(|rest| !rest.is_empty()) {
+        let slices: Vec<IoSlice<'_>> = rest.iter().map(|piece| IoSlice::new(piece)).collect();
+        let mut count = writer.write_vectored(&slices).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        for piece in rest {
+            let part = count.min(piece.len());
+            piece.advance(part);
+            count -= part;
+            if !piece.is_empty() {
+                break;
+            }
+            written += 1;
+        }
+    }
+    pieces.clear();
+    Ok(())
 }
 
 /// One stream, as long as somebody cares.

@@ -135,8 +135,9 @@ async fn websocket(
             "unable to upgrade connection: invalid protocol, expected one of {protocols:?}, got {protocol:?}"
         );
     };
-    // A read gives no more than a TLS record; room for more is only filled with zeros each time.
-    let config = WebSocketConfig::default().read_buffer_size(32 * 1024);
+    // A read gives no more than a TLS record; room for more is only filled with zeros each time. What fills
+    // several records goes out at once.
+    let config = WebSocketConfig::default().read_buffer_size(32 * 1024).write_buffer_size(48 * 1024);
     Ok(Some((WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await, protocol)))
 }
 

@@ -2,22 +2,25 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
+use tokio::time::Instant;
 
 mod certificate;
 mod client;
 mod connect;
 mod constraints;
+mod der;
 mod dial;
 mod download;
 mod gzip;
-mod pem;
+mod names;
+pub(crate) mod pem;
 mod proxy;
 mod signatures;
 mod socks;
@@ -26,6 +29,7 @@ mod system;
 mod tls;
 mod tunnel;
 mod verify;
+mod whole;
 mod words;
 
 pub(crate) use client::HttpClient;
@@ -40,8 +44,9 @@ use crate::client::auth::{Credential, OidcProvider, Persist, Plugin};
 use crate::client::config::ClientConfig;
 use crate::client::error::ConnectionError;
 
-/// How long a token read from a file counts before it is read again.
-const TOKEN_FILE_PERIOD: Duration = Duration::from_secs(60);
+/// How long a token read from a file counts before it is read again: a minute, less the ten seconds that client-go
+/// does not rely on.
+const TOKEN_FILE_PERIOD: Duration = Duration::from_secs(50);
 
 /// A client, and the certificate from a program that it shows; empty for none.
 type Connected = (String, HttpClient);
@@ -115,6 +120,11 @@ impl HttpTransport {
             return Ok(Some(header.clone()));
         }
         let file = self.config.token_file.as_deref().and_then(read_token);
+        if let (None, Some((read, header))) = (&file, cached.as_mut()) {
+            // A file that cannot be read takes nothing away.
+            *read = Instant::now();
+            return Ok(Some(header.clone()));
+        }
         let token = file.unwrap_or_else(|| self.config.token.trim().to_owned());
         if token.is_empty() {
             return Ok(None);

@@ -1,13 +1,18 @@
 //! The transport to a server in the same process: calls a function, no socket in between.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
+use tokio::time::Instant;
 
+use super::limited::Limited;
 use super::{Body, BoxError, BoxFuture, Transport, Upgrade};
+use crate::client::ConnectionError;
 
 /// Answers one request.
 type Call = dyn Fn(Request<Bytes>) -> BoxFuture<'static, Response<Body>> + Send + Sync;
@@ -22,6 +27,7 @@ pub struct InProcess {
     call: Box<Call>,
     connect: Box<Connect>,
     headers: HeaderMap,
+    timeout: Option<Duration>,
 }
 
 impl InProcess {
@@ -32,7 +38,13 @@ impl InProcess {
         call: impl Fn(Request<Bytes>) -> BoxFuture<'static, Response<Body>> + Send + Sync + 'static,
         connect: impl Fn(DuplexStream) + Send + Sync + 'static,
     ) -> Self {
-        Self { call: Box::new(call), connect: Box::new(connect), headers }
+        Self { call: Box::new(call), connect: Box::new(connect), headers, timeout: None }
+    }
+
+    /// Gives up on answers that are not whole after this time. Upgrades may take as long as they like.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Option<Duration>) -> Self {
+        Self { timeout, ..self }
     }
 }
 
@@ -40,7 +52,17 @@ impl Transport for InProcess {
     fn send(&self, mut request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Body>, BoxError>> {
         request.headers_mut().extend(self.headers.clone());
         let response = (self.call)(request);
-        Box::pin(async move { Ok(response.await) })
+        let Some(deadline) = self.timeout.map(|timeout| Instant::now() + timeout) else {
+            return Box::pin(async move { Ok(response.await) });
+        };
+        Box::pin(async move {
+            let late = |_| {
+                let words = "net/http: request canceled (Client.Timeout exceeded while awaiting headers)";
+                BoxError::from(ConnectionError::says("offline", words))
+            };
+            let answer = tokio::time::timeout_at(deadline, response).await.map_err(late)?;
+            Ok(answer.map(|body| Limited::new(body, deadline).boxed_unsync()))
+        })
     }
 
     fn upgrade(&self, mut request: Request<Bytes>) -> BoxFuture<'_, Result<Upgrade, BoxError>> {
@@ -95,6 +117,19 @@ mod tests {
     fn answer(request: Request<Bytes>) -> BoxFuture<'static, Response<Body>> {
         let body = Full::new(Bytes::from(request.uri().to_string()));
         Box::pin(async { Response::new(body.map_err(|never| match never {}).boxed_unsync()) })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_up_after_a_while() {
+        fn never(_: Request<Bytes>) -> BoxFuture<'static, Response<Body>> {
+            let endless = http_body_util::StreamBody::new(futures_util::stream::pending());
+            Box::pin(async { Response::new(BodyExt::boxed_unsync(endless)) })
+        }
+        let transport = InProcess::new(HeaderMap::new(), never, echo_server).with_timeout(Some(Duration::from_secs(1)));
+        let request = Request::get("/a?watch=true").body(Bytes::new()).expect("a request");
+        let body = transport.send(request).await.expect("an answer").into_body();
+        let error = body.collect().await.expect_err("it is late");
+        assert!(error.to_string().contains("Client.Timeout"), "{error}");
     }
 
     #[tokio::test]

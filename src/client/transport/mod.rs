@@ -5,6 +5,7 @@
 
 pub mod http;
 pub mod in_process;
+mod limited;
 pub mod logged;
 pub mod recorded;
 

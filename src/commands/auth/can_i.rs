@@ -183,7 +183,7 @@ async fn resource(ctx: &Context, word: &str) -> anyhow::Result<Asked> {
 
 /// A warning with an empty line behind it, as kubectl has these.
 fn warn(ctx: &Context, text: &str) {
-    ctx.streams.say(format!("Warning: {text}\n"));
+    ctx.streams.warn(format!("{text}\n"));
 }
 
 /// Asks the server a question about the user.
@@ -199,7 +199,7 @@ async fn list(ctx: &Context, namespace: &str, headers: bool) -> anyhow::Result<(
     let answer = review(ctx, "SelfSubjectRulesReview", "selfsubjectrulesreviews", spec).await?;
     if answer.bool_at(&["status", "incomplete"]) {
         let why = answer.str_at(&["status", "evaluationError"]);
-        ctx.streams.say(format!("Warning: the list may be incomplete: {why}"));
+        ctx.streams.warn(format!("the list may be incomplete: {why}"));
     }
     let rules: Vec<Object> = ["resourceRules", "nonResourceRules"]
         .into_iter()

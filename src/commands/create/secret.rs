@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::data::{Entries, SourceArgs, Words, hash};
 use super::new::{Creation, NewArgs, name};
+use crate::client::transport::http::pem;
 use crate::object::{Meta, Object};
 use crate::ops::context::Context;
 use crate::ops::manifests::read_file;
@@ -187,23 +188,10 @@ fn docker_config(server: &str, user: &str, password: &str, email: &str) -> Strin
 
 /// Refuses a certificate and a key that do not belong together, in the words of Go's TLS library.
 fn check_pair(cert: &[u8], key: &[u8]) -> anyhow::Result<()> {
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let mut certificates = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(cert) {
-        match certificate {
-            Ok(certificate) => certificates.push(certificate),
-            Err(_) => break,
-        }
-    }
-    if certificates.is_empty() {
-        bail!("tls: failed to find any PEM data in certificate input");
-    }
-    let Ok(key) = PrivateKeyDer::from_pem_slice(key) else {
-        bail!("tls: failed to find any PEM data in key input");
-    };
+    let certificates = pem::chain(cert)?;
     let provider = rustls::crypto::ring::default_provider();
-    let key = provider.key_provider.load_private_key(key).map_err(|_| anyhow!("tls: failed to parse private key"))?;
+    let key = pem::keys(key)?.into_iter().find_map(|form| provider.key_provider.load_private_key(form).ok());
+    let key = key.ok_or_else(|| anyhow!("tls: failed to parse private key"))?;
     match rustls::sign::CertifiedKey::new(certificates, key).keys_match() {
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
             bail!("tls: private key does not match public key")
@@ -228,6 +216,10 @@ mod tests {
         assert_eq!(said(&cert, &b.signing_key.serialize_pem()), "tls: private key does not match public key");
         assert_eq!(said("x", &key), "tls: failed to find any PEM data in certificate input");
         assert_eq!(said(&cert, "x"), "tls: failed to find any PEM data in key input");
+        assert_eq!(
+            said(&key, &cert),
+            "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched"
+        );
     }
 
     #[test]

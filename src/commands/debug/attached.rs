@@ -4,7 +4,7 @@ use super::DebugArgs;
 use crate::client::request::Endpoint;
 use crate::error::Exit;
 use crate::object::{Meta, Object};
-use crate::ops::attach::{DETACH_KEYS, Wish, print_log, to_container, wait_for};
+use crate::ops::attach::{Wish, print_log, to_container, wait_for};
 use crate::ops::context::Context;
 use crate::ops::pods;
 
@@ -16,7 +16,7 @@ pub(super) async fn follow(ctx: &Context, args: &DebugArgs, pod: &Object, contai
         let Some(state) = state_of(pod, container) else { return Ok(false) };
         let message = state.str_at(&["waiting", "message"]);
         if !args.quiet && !message.is_empty() {
-            ctx.streams.say(format!("Warning: container {container}: {message}"));
+            ctx.streams.warn(format!("container {container}: {message}"));
         }
         Ok(state.get("running").is_some() || state.get("terminated").is_some())
     });
@@ -31,7 +31,7 @@ pub(super) async fn follow(ctx: &Context, args: &DebugArgs, pod: &Object, contai
         }
         let found = pods::named_container(&pod, container)
             .map_err(|error| anyhow::anyhow!("cannot attach to the container: {error}"))?;
-        let wish = Wish { stdin: args.stdin, tty: args.tty, quiet: args.quiet, detach_keys: DETACH_KEYS };
+        let wish = Wish { stdin: args.stdin, tty: args.tty, quiet: args.quiet, detach_keys: &args.detach_keys };
         to_container(ctx, &pod, found, &wish).await
     };
     match attached.await {

@@ -16,6 +16,7 @@ use crate::client::request::{Call, DeleteParams, Endpoint, PatchType, WriteParam
 use crate::object::patch::strategic;
 use crate::object::schema;
 use crate::object::{Meta, Object, Status, builtin, names};
+use crate::ops::attach::DETACH_KEYS;
 use crate::ops::change;
 use crate::ops::context::Context;
 use crate::ops::manifests::FilenameOptions;
@@ -50,6 +51,9 @@ pub struct DebugArgs {
     /// File with parts of a container, JSON or YAML, that are laid over what the profile makes.
     #[arg(long)]
     pub custom: Option<String>,
+    /// The keys that leave the process without ending it.
+    #[arg(long, default_value = DETACH_KEYS)]
+    pub detach_keys: String,
     /// Environment variables of the container, NAME=VALUE.
     #[arg(long)]
     pub env: Vec<Pair>,

@@ -8,6 +8,7 @@ use crate::ops::context::Context;
 use crate::ops::preferences::{Defaults, FlagDefault, Preferences};
 use crate::ops::print::PrintArgs;
 use crate::output::format::Family;
+use crate::output::json::KeyOrder;
 
 /// Show your preferences.
 ///
@@ -41,8 +42,36 @@ pub async fn run(context: &Context, args: ViewArgs) -> anyhow::Result<()> {
     };
     let output = args.output.as_deref().or(args.print.template.is_none().then_some("yaml"));
     let format = args.print.format(context, Family::Common, output, false)?;
-    let mut printer = args.print.printer(format, "")?;
+    let mut printer = args.print.printer(format, "")?.with_key_order(Box::new(Order));
     printer.print(serde_json::to_value(preferences)?, &mut **context.streams.out())
+}
+
+/// The fields in the order of kubectl's types, for JSON: no name means different things in two of them.
+struct Order;
+
+const ORDER: &[&str] = &[
+    "kind",
+    "apiVersion",
+    "name",
+    "command",
+    "prependArgs",
+    "appendArgs",
+    "options",
+    "default",
+    "defaults",
+    "aliases",
+    "credentialPluginPolicy",
+    "credentialPluginAllowlist",
+];
+
+impl KeyOrder for Order {
+    fn rank(&self, key: &str) -> Option<usize> {
+        ORDER.iter().position(|name| *name == key)
+    }
+
+    fn child(&self, _: &str) -> Option<&dyn KeyOrder> {
+        Some(self)
+    }
 }
 
 /// Asks whether to make a file with recommended preferences.

@@ -1,5 +1,6 @@
 //! What `run` does after the pod is created, where you want to talk to it.
 
+use std::fmt;
 use std::io::Write;
 use std::time::Duration;
 
@@ -34,7 +35,35 @@ pub(super) async fn follow(ctx: &Context, args: &RunArgs, restart: &str, pod: &O
         let phase = pod.str_at(&["status", "phase"]);
         Ok(phase == "Succeeded" || (phase == "Failed" && !only_success))
     });
-    exit_of(ctx, &ended.await?)
+    exit_of(&ended.await?)
+}
+
+/// How a pod's process ended, where that was not well.
+#[derive(Debug)]
+struct Ended {
+    code: u8,
+    text: String,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Ended {}
+
+/// Says how the pod's process ended, where that is the error: the last thing that is said.
+pub(super) fn said(ctx: &Context, error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<Ended>() {
+        Some(Ended { code, text }) => {
+            // Whoever cannot be told the rest is told this.
+            let _ = ctx.streams.out().flush();
+            ctx.streams.say(text);
+            Exit(*code).into()
+        }
+        None => error,
+    }
 }
 
 /// Shows what the container wrote so far and connects to it; where that fails its log has to do.
@@ -66,7 +95,7 @@ fn first_container(pod: &Object) -> &str {
 }
 
 /// The code with which a pod's only container ended.
-fn exit_of(ctx: &Context, pod: &Object) -> anyhow::Result<()> {
+fn exit_of(pod: &Object) -> anyhow::Result<()> {
     let (namespace, name) = (pod.namespace(), pod.name());
     match pod.str_at(&["status", "phase"]) {
         "Succeeded" => Ok(()),
@@ -82,8 +111,7 @@ fn exit_of(ctx: &Context, pod: &Object) -> anyhow::Result<()> {
                     let part = |field| terminated.map(|ended| ended.str_at(&[field])).unwrap_or_default();
                     let (reason, message) = (part("reason"), part("message"));
                     let text = format!("pod {namespace}/{name} terminated ({reason})\n{message}");
-                    ctx.streams.say(text.trim_end_matches('\n'));
-                    Err(Exit(code).into())
+                    Err(Ended { code, text: text.trim_end_matches('\n').to_owned() }.into())
                 }
             }
         }

@@ -284,12 +284,8 @@ impl Creation<'_> {
         }
         if self.args.attaches() {
             let result = attached::follow(self.ctx, self.args, wanted.restart, &pod).await;
-            if self.args.rm {
-                let removed = attached::remove(self.ctx, self.args, &created).await;
-                result?;
-                return removed;
-            }
-            return result;
+            let removed = if self.args.rm { attached::remove(self.ctx, self.args, &created).await } else { Ok(()) };
+            return result.map_err(|error| attached::said(self.ctx, error)).and(removed);
         }
         printer.print(pod)?;
         failure.map_or(Ok(()), Err)

@@ -8,12 +8,12 @@ use jiff::SignedDuration;
 
 use super::{Measure, Metrics, get, name, row, sort_by, sorted};
 use crate::client::request::ListParams;
+use crate::go::duration;
 use crate::object::fields::FieldSelector;
 use crate::object::labels::Selector;
 use crate::object::quantity::Quantity;
 use crate::object::{Meta, Object};
 use crate::ops::context::Context;
-use crate::ops::drain::go_duration;
 use crate::ops::pods;
 use crate::ops::print::Out;
 use crate::output::tabwriter::{Settings, TabWriter};
@@ -92,7 +92,7 @@ pub async fn run(ctx: &Context, args: PodArgs) -> anyhow::Result<()> {
             let age = pod.creation_timestamp().map(|created| ctx.clock.now().duration_since(created));
             if let Some(age) = age.filter(|age| *age > DELAY) {
                 let (namespace, name) = (pod.namespace(), pod.name());
-                bail!("Metrics not available for pod {namespace}/{name}, age: {}", go_duration(age));
+                bail!("Metrics not available for pod {namespace}/{name}, age: {}", duration::text(age));
             }
         }
         if !unmeasured.is_empty() {

@@ -2,11 +2,15 @@
 //! goes over the streams of a process.
 
 mod beneath;
+#[cfg(test)]
+#[cfg(unix)]
+mod hostile;
 mod pack;
 pub mod path;
 mod progress;
 pub mod unpack;
 
+use std::fmt;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, channel, sync_channel};
@@ -99,6 +103,18 @@ impl<'a> Container<'a> {
         }
     }
 }
+
+/// The process was asked to end.
+#[derive(Debug)]
+struct Interrupted;
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
 
 /// Says how a command ended that did not end well.
 fn ended(ctx: &Context, error: anyhow::Error) -> anyhow::Error {
@@ -210,14 +226,15 @@ pub async fn from_container(ctx: &Context, source: &FileSpec, target: &FileSpec,
     // What is under way is taken back, then.
     let result = tokio::select! {
         result = progress.beside(fetch(&container, &source.path, wish.retries, &feed, &count, &tell, &say)) => result,
-        _ = signals::asked_to_end() => Err(anyhow::anyhow!("interrupted")),
+        _ = signals::asked_to_end() => Err(Interrupted.into()),
     };
     drop(feed);
     let unpacked = unpacked.await.unwrap_or_else(|_| Err(anyhow::anyhow!("writing the files ended early")));
     tell();
     match result {
         // The container's own failure says more than the archive that is short because of it.
-        Err(error) if error.downcast_ref::<Failed>().is_some() => Err(ended(ctx, error)),
+        Err(error) if error.is::<Failed>() => Err(ended(ctx, error)),
+        Err(error) if error.is::<Interrupted>() => Err(error),
         result => unpacked.and(result),
     }
 }

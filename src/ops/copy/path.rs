@@ -18,6 +18,18 @@ pub struct FileSpec {
 }
 
 impl FileSpec {
+    /// Reads an argument that somebody is typing: the slash at its end counts, for it leads into a folder.
+    ///
+    /// # Errors
+    /// As below.
+    pub fn typed(text: &str) -> anyhow::Result<Self> {
+        let mut spec = Self::parse(text)?;
+        if text.ends_with('/') && !spec.path.is_empty() && !spec.path.ends_with('/') {
+            spec.path.push('/');
+        }
+        Ok(spec)
+    }
+
     /// Reads an argument.
     ///
     /// # Errors

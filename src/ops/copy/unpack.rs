@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use bytes::{Buf, Bytes};
@@ -11,6 +11,9 @@ use tar::{Archive, Entry};
 
 use super::beneath::Destination;
 use super::path::{self, Inside};
+
+/// Bytes that are looked at together: a hole, or none.
+const HOLE: usize = 64 * 1024;
 
 /// What comes from the container.
 pub enum Message {
@@ -90,10 +93,8 @@ fn entries(archive: &mut Archive<Pieces>, plan: &Plan, warn: &dyn Fn(String)) ->
                 _ => warn(format!("warning: skipping hard link: {place:?} -> {:?}", target(&entry))),
             }
         } else if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
-            // What the library makes of a sparse file is longer than what is sent of it.
-            let size = (!kind.is_gnu_sparse()).then(|| entry.size());
             let mut file = destination.create(&parts)?;
-            if let Err(error) = whole(&mut entry, &mut file, size) {
+            if let Err(error) = whole(&mut entry, &mut file) {
                 drop(file);
                 // Half a file must not pass for one.
                 destination.remove(&parts);
@@ -109,12 +110,34 @@ fn entries(archive: &mut Archive<Pieces>, plan: &Plan, warn: &dyn Fn(String)) ->
 }
 
 /// Copies all of an entry.
-fn whole(entry: &mut Entry<'_, impl Read>, file: &mut File, size: Option<u64>) -> io::Result<()> {
-    let count = io::copy(entry, file)?;
-    if size.is_some_and(|size| size != count) {
+fn whole(entry: &mut Entry<'_, impl Read>, file: &mut File) -> io::Result<()> {
+    let has_holes = entry.header().entry_type().is_gnu_sparse() && file.metadata()?.is_file();
+    let count = if has_holes { with_holes(entry, file)? } else { io::copy(entry, file)? };
+    if entry.size() != count {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "unexpected EOF"));
     }
     Ok(())
+}
+
+/// Copies to an empty file and leaves holes where there is nothing but zeros: few bytes of an archive may stand for
+/// more than a disk holds. Returns how long the file is.
+fn with_holes(from: &mut impl Read, file: &mut File) -> io::Result<u64> {
+    let mut buffer = vec![0; HOLE];
+    let mut length = 0;
+    loop {
+        let piece = match from.read(&mut buffer)? {
+            0 => break,
+            count => buffer.get(..count).unwrap_or_default(),
+        };
+        length += piece.len() as u64;
+        if piece.iter().all(|byte| *byte == 0) {
+            file.seek(SeekFrom::Start(length))?;
+        } else {
+            file.write_all(piece)?;
+        }
+    }
+    file.set_len(length)?;
+    Ok(length)
 }
 
 fn target(entry: &Entry<'_, impl Read>) -> String {

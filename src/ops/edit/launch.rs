@@ -2,11 +2,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ExitStatus, Stdio};
 
 use anyhow::{anyhow, bail};
+use tokio::process::Command;
 
+use crate::error::Exit;
 use crate::ops::environment::Environment;
+use crate::terminal::signals;
 
 /// The program and its arguments: what `KUBE_EDITOR` or `EDITOR` says, in a shell where there are quotes.
 fn command_line(env: &Environment) -> Vec<String> {
@@ -19,11 +22,12 @@ fn command_line(env: &Environment) -> Vec<String> {
     vec![env.get("SHELL").unwrap_or(shell).to_owned(), flag.to_owned(), editor.to_owned()]
 }
 
-/// Opens a file in the editor and waits until it is closed.
+/// Opens a file in the editor and waits until it is closed. Where the process is asked to end meanwhile, as by
+/// Ctrl-C in an editor that leaves the terminal as it is, that is the end: with code 1 and without a word.
 ///
 /// # Errors
-/// An editor that is not there, or says that something went wrong.
-pub fn launch(env: &Environment, file: &Path) -> anyhow::Result<()> {
+/// An editor that is not there, or says that something went wrong; [`Exit`].
+pub async fn launch(env: &Environment, file: &Path) -> anyhow::Result<()> {
     let words = command_line(env);
     let shown = words.join(" ");
     let Some((program, args)) = words.split_first() else { bail!("no editor defined, can't open {}", file.display()) };
@@ -37,8 +41,15 @@ pub fn launch(env: &Environment, file: &Path) -> anyhow::Result<()> {
             command.args(args).arg(file);
         }
     }
-    let run = command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit()).status();
-    match run {
+    command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    let editing = async { command.spawn()?.wait().await };
+    let ran: io::Result<ExitStatus> = tokio::select! {
+        // The editor may have ended by the same key.
+        biased;
+        Ok(()) = signals::asked_to_end() => return Err(Exit(1).into()),
+        ran = editing => ran,
+    };
+    match ran {
         Ok(status) if status.success() => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(anyhow!("unable to launch the editor {shown:?}")),
         _ => Err(anyhow!("there was a problem with the editor {shown:?}")),

@@ -14,6 +14,7 @@ use buffer::{Reason, has_lines, header, same, together, without_comments};
 
 use super::change::{ObjectPrinter, Report};
 use super::context::Context;
+use super::interrupt::interruptible;
 use super::last_applied;
 use super::manifests;
 use super::resources::Info;
@@ -75,12 +76,16 @@ impl Editing<'_> {
     /// # Errors
     /// An editor that fails, and what the server refuses for good.
     pub async fn run(&self, infos: &[Info]) -> anyhow::Result<()> {
+        interruptible(self.rounds(infos)).await
+    }
+
+    async fn rounds(&self, infos: &[Info]) -> anyhow::Result<()> {
         let objects: Vec<Object> = infos.iter().map(|info| info.object().into_owned()).collect();
         let original = self.form.write(&together(&objects))?;
         let (mut reasons, mut edited): (Vec<Reason>, Option<(String, PathBuf)>) = (Vec::new(), None);
         loop {
             let body = edited.as_ref().map_or_else(|| original.clone(), |(text, _)| without_comments(text));
-            let (text, file) = match self.open(&reasons, &body) {
+            let (text, file) = match self.open(&reasons, &body).await {
                 Ok(opened) => opened,
                 Err(error) => return self.keep(error, edited.as_ref().map(|(_, file)| file.as_path())),
             };
@@ -139,7 +144,7 @@ impl Editing<'_> {
     }
 
     /// Shows the text to the user and returns what has become of it, and where it is.
-    fn open(&self, reasons: &[Reason], body: &str) -> anyhow::Result<(String, PathBuf)> {
+    async fn open(&self, reasons: &[Reason], body: &str) -> anyhow::Result<(String, PathBuf)> {
         let explanation = if self.mode == Mode::Applied { EXPLANATION_APPLIED } else { EXPLANATION };
         let mut text = if self.form == Form::Json { String::new() } else { header(explanation, reasons) };
         text.push_str(body);
@@ -148,8 +153,12 @@ impl Editing<'_> {
         }
         let file = launch::temporary(self.ctx.program.name(), self.form.extension(), text.as_bytes())?;
         self.ctx.streams.out().flush()?;
-        if let Err(error) = launch::launch(&self.ctx.env, &file) {
-            let _ = std::fs::remove_file(&file);
+        if let Err(error) = launch::launch(&self.ctx.env, &file).await {
+            // What was saved before an interruption is not thrown away.
+            let saved = || std::fs::read(&file).is_ok_and(|now| now != text.as_bytes());
+            if !(error.is::<Exit>() && saved()) {
+                let _ = std::fs::remove_file(&file);
+            }
             return Err(error);
         }
         Ok((String::from_utf8_lossy(&std::fs::read(&file)?).into_owned(), file))

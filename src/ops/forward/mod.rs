@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::change::say_as_klog;
 use super::context::Context;
+use super::listener::listen as listen_at;
 use crate::terminal::signals;
 use ports::Pair;
 use route::{Route, Way};
@@ -60,12 +61,14 @@ type Accepted = (TcpStream, usize, u16);
 /// How a connection ended: its ports, and why it failed.
 type Ended = (u16, u16, Result<(), String>);
 
-/// Listens and forwards until the way to the pod is lost or the process is asked to end. With a route, the
+/// Listens and forwards until the way to the pod is lost or somebody interrupts it, which is no error. With a route, the
 /// loss of a pod is no end: connections wait until there is the next one.
 ///
 /// # Errors
 /// No port could be opened; the way is lost.
 pub async fn run(ctx: &Context, way: Way, addresses: &[Address], route: Option<&Route<'_>>) -> anyhow::Result<()> {
+    // Whoever reads where it listens may interrupt it.
+    let mut interrupted = std::pin::pin!(signals::interrupted());
     let say = |line: String| -> io::Result<()> {
         let mut out = ctx.streams.out();
         writeln!(out, "{line}")?;
@@ -118,14 +121,14 @@ pub async fn run(ctx: &Context, way: Way, addresses: &[Address], route: Option<&
                 }
                 () = way.tunnel.lost() => break,
                 () = &mut left => break,
-                _ = signals::asked_to_end() => return Ok(()),
+                () = &mut interrupted => return Ok(()),
             }
         }
         let Some(route) = route else { bail!("lost connection to pod") };
         ctx.streams.say(format!("lost connection to pod {}, waiting for the next one", way.pod()));
         way = tokio::select! {
             next = route.reopen() => Arc::new(next),
-            _ = signals::asked_to_end() => return Ok(()),
+            () = &mut interrupted => return Ok(()),
         };
         say(format!("Forwarding to pod {}", way.pod()))?;
     }
@@ -144,7 +147,7 @@ async fn listen(
     let (mut local, mut local_failed, mut failed) = (0, 0, 0);
     for address in addresses {
         let place = SocketAddr::new(address.ip, pair.local);
-        match TcpListener::bind(place).await {
+        match listen_at(place) {
             Ok(listener) => {
                 let place = listener.local_addr()?;
                 // A free port that was found counts for the other addresses, too.

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::remote::{self, Checkout, Repository};
-use crate::client::config::go_error;
+use crate::client::config::{ClientConfig, go_error};
 
 const NOT_A_FOLDER: &str = "must build at directory";
 
@@ -22,6 +22,8 @@ pub struct Loader {
     checkout: Option<Rc<Checkout>>,
     /// The URLs of the repositories that led here.
     repositories: Vec<String>,
+    /// How files behind URLs are reached.
+    way_out: Rc<ClientConfig>,
 }
 
 impl Loader {
@@ -29,16 +31,17 @@ impl Loader {
     ///
     /// # Errors
     /// It is no folder.
-    pub fn new(target: &str, restricted: bool) -> anyhow::Result<Self> {
+    pub fn new(target: &str, restricted: bool, way_out: &Rc<ClientConfig>) -> anyhow::Result<Self> {
+        let way_out = Rc::clone(way_out);
         if let Some(repository) = Repository::parse(target) {
-            return Self::fetched(&repository, &[]);
+            return Self::fetched(&repository, &[], way_out);
         }
         let root = folder(target).map_err(|error| anyhow::anyhow!("{NOT_A_FOLDER}: {error}"))?;
-        Ok(Self { root, referrers: Vec::new(), restricted, checkout: None, repositories: Vec::new() })
+        Ok(Self { root, referrers: Vec::new(), restricted, checkout: None, repositories: Vec::new(), way_out })
     }
 
     /// For a folder in a repository. What is read there stays there.
-    fn fetched(repository: &Repository, before: &[String]) -> anyhow::Result<Self> {
+    fn fetched(repository: &Repository, before: &[String], way_out: Rc<ClientConfig>) -> anyhow::Result<Self> {
         let checkout = repository.fetch()?;
         let place = checkout.path().join(&repository.folder);
         let (root, file) = clean_absolute(&place.to_string_lossy())?;
@@ -54,7 +57,8 @@ impl Loader {
             whole.display().to_string()
         );
         let repositories = before.iter().chain([&repository.url]).cloned().collect();
-        Ok(Self { root, referrers: Vec::new(), restricted: true, checkout: Some(Rc::new(checkout)), repositories })
+        let checkout = Some(Rc::new(checkout));
+        Ok(Self { root, referrers: Vec::new(), restricted: true, checkout, repositories, way_out })
     }
 
     /// For a folder that the kustomization names.
@@ -68,7 +72,7 @@ impl Loader {
                 !self.repositories.contains(&repository.url),
                 "cycle detected: URI '{path}' referenced by previous URI '{path}'"
             );
-            return Self::fetched(&repository, &self.repositories);
+            return Self::fetched(&repository, &self.repositories, Rc::clone(&self.way_out));
         }
         anyhow::ensure!(!path.starts_with('/'), "new root '{path}' cannot be absolute");
         let root = folder(&self.join(path)).map_err(|error| anyhow::anyhow!("{NOT_A_FOLDER}: {error}"))?;
@@ -83,7 +87,8 @@ impl Loader {
         let mut referrers = self.referrers.clone();
         referrers.push(self.root.clone());
         let (checkout, repositories) = (self.checkout.clone(), self.repositories.clone());
-        Ok(Self { root, referrers, restricted: self.restricted, checkout, repositories })
+        let way_out = Rc::clone(&self.way_out);
+        Ok(Self { root, referrers, restricted: self.restricted, checkout, repositories, way_out })
     }
 
     fn join(&self, path: &str) -> String {
@@ -96,7 +101,7 @@ impl Loader {
     /// It is not there, or not where it may be.
     pub fn load(&self, path: &str) -> anyhow::Result<Vec<u8>> {
         if remote::is_url(path) {
-            return remote::read(path);
+            return remote::read(path, &self.way_out);
         }
         let path = if path.starts_with('/') { path.to_owned() } else { self.join(path) };
         if !self.restricted {

@@ -33,12 +33,15 @@ pub mod shape;
 pub mod transform;
 pub mod vars;
 
+use std::rc::Rc;
+
 use accumulate::{Accumulated, Target};
 use kustomization::Kustomization;
 use loader::Loader;
 use origin::Origin;
 use resource::{Resource, Resources};
 
+use crate::client::config::ClientConfig;
 use crate::object::{Meta, Object};
 
 const LOCAL: &str = "config.kubernetes.io/local-config";
@@ -55,6 +58,8 @@ pub struct Options {
     pub plugins: bool,
     /// How helm is called, where charts are allowed.
     pub helm: Option<helm::Helm>,
+    /// How files behind URLs are reached.
+    pub way_out: Rc<ClientConfig>,
 }
 
 /// Builds the kustomization of a folder. What is said of deprecated fields is added to `warnings`, also where
@@ -63,7 +68,7 @@ pub struct Options {
 /// # Errors
 /// Whatever is wrong with the kustomization, in kustomize's words.
 pub fn build(folder: &str, options: &Options, warnings: &mut Vec<String>) -> anyhow::Result<Vec<Object>> {
-    let loader = Loader::new(folder, !options.unrestricted)?;
+    let loader = Loader::new(folder, !options.unrestricted, &options.way_out)?;
     let (kustomization, file) = Kustomization::load(&loader, warnings)?;
     let metadata = kustomization.build_metadata.clone();
     let sort_options = kustomization.sort_options.clone();
@@ -125,8 +130,7 @@ fn finish(resources: Resources, origins: bool, transformations: bool, managed_by
     let finish = |resource: Resource| {
         let mut object = resource.object;
         if managed_by {
-            // As a kustomize that is built into another program calls itself.
-            object.set_at(&["metadata", "labels", MANAGED_BY], "kustomize-(devel)");
+            object.set_at(&["metadata", "labels", MANAGED_BY], "kustomize-v5.8.1");
         }
         for (asked, name, text) in [
             (origins, origin::ORIGIN, resource.origin.as_ref().map(Origin::text)),

@@ -231,12 +231,12 @@ pub fn is_url(path: &str) -> bool {
 ///
 /// # Errors
 /// What keeps it from being read.
-pub fn read(url: &str) -> anyhow::Result<Vec<u8>> {
+pub fn read(url: &str, way_out: &ClientConfig) -> anyhow::Result<Vec<u8>> {
     // A build may be a step of a command that has a runtime already: the request gets one of its own.
     let read = std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(download(url, &ClientConfig::default()))
+            runtime.block_on(download(url, way_out))
         });
         thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("reading {url} failed")))
     });

@@ -9,6 +9,7 @@ use anyhow::{anyhow, bail};
 use tokio::net::TcpListener;
 
 use super::Proxy;
+use crate::ops::listener::listen;
 
 /// An open place to listen.
 pub enum Listener {
@@ -39,14 +40,14 @@ impl Listener {
         };
         if ip == Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) {
             // All addresses of both families, where the system has both.
-            if let Ok(listener) = TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).await {
+            if let Ok(listener) = listen(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))) {
                 return Ok(Self::Port(listener));
             }
         }
         let bound = match ip {
-            Some(ip) => TcpListener::bind(SocketAddr::new(ip, port)).await,
+            Some(ip) => listen(SocketAddr::new(ip, port)),
             None => match tokio::net::lookup_host((bare, port)).await.map(|mut found| found.next()) {
-                Ok(Some(place)) => TcpListener::bind(place).await,
+                Ok(Some(place)) => listen(place),
                 _ => bail!("listen tcp: lookup {bare}: no such host"),
             },
         };

@@ -193,10 +193,14 @@ impl Plan<'_> {
             Place::File(path) => manifests::read_file(path),
             Place::Stdin => {
                 let mut text = Vec::new();
+                self.builder.ctx.input.take();
                 self.builder.ctx.streams.input().read_to_end(&mut text)?;
                 Ok(text)
             }
-            Place::Kustomization(folder) => manifests::build(folder, &mut **self.builder.ctx.streams.err()),
+            Place::Kustomization(folder) => {
+                let ctx = self.builder.ctx;
+                manifests::build(folder, ctx.way_out(), &mut **ctx.streams.err())
+            }
             Place::Url(_) => Ok(Vec::new()),
         }
     }

@@ -37,6 +37,7 @@ pub(super) static POD: Rules = Rules {
         let empty = Object::Null;
         validation::pod_spec(pod.at(&["spec"]).unwrap_or(&empty), "spec", faults);
     },
+    validate_create: validation::pod_create,
     validate_update: validation::pod_update,
     warnings: warnings::pod,
     grace: |pod| {

@@ -26,6 +26,8 @@ pub struct Rules {
     pub update: fn(&mut Object, &Object, &dyn Cluster) -> Result<(), Status>,
     /// Finds faults in what is not metadata.
     pub validate: fn(&Object, &mut Faults),
+    /// Finds faults in what only a new object must not have.
+    pub validate_create: fn(&Object, &mut Faults),
     /// Finds faults in a change of what is not metadata.
     pub validate_update: fn(&Object, &Object, &mut Faults),
     /// Texts for `Warning` headers.
@@ -48,6 +50,7 @@ impl Rules {
         create: |_, _| Ok(()),
         update: |_, _, _| Ok(()),
         validate: |_, _| {},
+        validate_create: |_, _| {},
         validate_update: |_, _, _| {},
         warnings: |_, _| Vec::new(),
         grace: |_| None,
@@ -121,6 +124,12 @@ impl Strategy for Rules {
         let mut faults = Faults::default();
         meta::object_meta(object, self.namespaced, self.name, &mut faults);
         (self.validate)(object, &mut faults);
+        faults.0
+    }
+
+    fn validate_create(&self, object: &Object) -> FieldErrors {
+        let mut faults = Faults::default();
+        (self.validate_create)(object, &mut faults);
         faults.0
     }
 

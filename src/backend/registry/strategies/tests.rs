@@ -49,7 +49,8 @@ pub(super) fn created(resource: &str, object: &Object, cluster: &dyn Cluster) ->
     let strategy = for_resource(resource);
     strategy.default(&mut object);
     strategy.prepare_for_create(&mut object, cluster)?;
-    let faults = strategy.validate(&object);
+    let mut faults = strategy.validate(&object);
+    faults.extend(strategy.validate_create(&object));
     match faults.as_slice() {
         [] => Ok(object),
         faults => Err(Status::invalid(&object.gvk().group_kind(), object.name(), faults)),

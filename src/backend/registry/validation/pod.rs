@@ -130,6 +130,17 @@ pub fn template(template: &Object, base: &str, faults: &mut Faults) {
     }
 }
 
+/// What a new pod must not have: it comes later, by a subresource or by other fields' change.
+pub fn pod_create(pod: &Object, faults: &mut Faults) {
+    let Some(spec) = pod.at(&["spec"]) else { return };
+    if !spec.list_at(&["ephemeralContainers"]).is_empty() {
+        faults.forbidden("spec.ephemeralContainers", "cannot be set on create");
+    }
+    if !spec.str_at(&["nodeName"]).is_empty() && !spec.list_at(&["schedulingGates"]).is_empty() {
+        faults.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared");
+    }
+}
+
 /// The kinds of volume and, for some, a field that must be set.
 const VOLUME_FIELDS: [(&str, &str); 9] = [
     ("hostPath", "path"),

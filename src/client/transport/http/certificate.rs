@@ -1,28 +1,8 @@
 //! Certificates (X.509, RFC 5280): of their fields, those that decide whether to trust them.
 
-use std::net::IpAddr;
-
 use super::constraints::Constraints;
-
-/// Tags of DER.
-pub(super) mod tag {
-    pub(in super::super) const BOOLEAN: u8 = 0x01;
-    pub(in super::super) const INTEGER: u8 = 0x02;
-    pub(in super::super) const BITS: u8 = 0x03;
-    pub(in super::super) const OCTETS: u8 = 0x04;
-    pub(in super::super) const OID: u8 = 0x06;
-    pub(in super::super) const UTC_TIME: u8 = 0x17;
-    pub(in super::super) const TIME: u8 = 0x18;
-    pub(in super::super) const SEQUENCE: u8 = 0x30;
-    pub(in super::super) const SET: u8 = 0x31;
-    pub(in super::super) const VERSION: u8 = 0xa0;
-    pub(in super::super) const EXTENSIONS: u8 = 0xa3;
-    pub(in super::super) const EMAIL: u8 = 0x81;
-    pub(in super::super) const URI: u8 = 0x86;
-    pub(in super::super) const KEY_ID: u8 = 0x80;
-    pub(in super::super) const DNS_NAME: u8 = 0x82;
-    pub(in super::super) const IP_ADDRESS: u8 = 0x87;
-}
+use super::der::{Der, decimal, seconds, tag, whole_bits};
+use super::names::{Names, attributes, names};
 
 /// Object identifiers, encoded.
 mod oid {
@@ -46,64 +26,6 @@ mod oid {
 pub(super) type Malformed = &'static str;
 
 const MALFORMED: Malformed = "x509: malformed certificate";
-
-/// What is left of a DER encoding.
-#[derive(Clone, Copy)]
-pub(super) struct Der<'a>(pub(super) &'a [u8]);
-
-impl<'a> Der<'a> {
-    /// The next value: its tag, its content, and both as they are encoded. There is one way to encode a
-    /// length; tags have one byte.
-    pub(super) fn any(&mut self) -> Option<(u8, &'a [u8], &'a [u8])> {
-        let (&tag, rest) = self.0.split_first()?;
-        let (&first, rest) = rest.split_first()?;
-        let (length, rest) = if first < 0x80 {
-            (usize::from(first), rest)
-        } else {
-            let size = usize::from(first & 0x7f);
-            if size == 0 || size > 4 {
-                return None;
-            }
-            let (bytes, rest) = rest.split_at_checked(size)?;
-            let length = bytes.iter().fold(0_usize, |length, byte| (length << 8) | usize::from(*byte));
-            if length < 0x80 || bytes.first() == Some(&0) {
-                return None;
-            }
-            (length, rest)
-        };
-        if tag & 0x1f == 0x1f {
-            return None;
-        }
-        let (content, after) = rest.split_at_checked(length)?;
-        let whole = self.0.get(..self.0.len() - after.len())?;
-        self.0 = after;
-        Some((tag, content, whole))
-    }
-
-    /// The content of the next value, which must have this tag.
-    pub(super) fn expect(&mut self, wanted: u8) -> Option<&'a [u8]> {
-        self.any().filter(|(tag, ..)| *tag == wanted).map(|(_, content, _)| content)
-    }
-
-    /// The content of the next value if it has this tag.
-    pub(super) fn maybe(&mut self, wanted: u8) -> Option<&'a [u8]> {
-        if self.0.first() == Some(&wanted) { self.expect(wanted) } else { None }
-    }
-
-    /// A truth, false where it is left out; none for what is no truth.
-    fn truth(&mut self) -> Option<bool> {
-        match self.maybe(tag::BOOLEAN) {
-            None if self.0.first() == Some(&tag::BOOLEAN) => None,
-            None | Some([0]) => Some(false),
-            Some([0xff]) => Some(true),
-            Some(_) => None,
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
 
 /// A public key: its algorithm's identifier and its bits, and both as they are encoded.
 #[derive(Clone, Copy, Debug)]
@@ -153,22 +75,6 @@ pub(super) struct Certificate<'a> {
     pub(super) authority_key_id: &'a [u8],
     /// Whether it has an extension that must be understood and is not.
     pub(super) unhandled: bool,
-}
-
-/// Alternative names of a subject.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Names<'a> {
-    pub(super) dns: Vec<&'a str>,
-    pub(super) ip: Vec<IpAddr>,
-    pub(super) emails: Vec<&'a str>,
-    pub(super) uris: Vec<&'a str>,
-    encoded: &'a [u8],
-}
-
-impl PartialEq for Names<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.encoded == other.encoded
-    }
 }
 
 impl<'a> Certificate<'a> {
@@ -351,11 +257,6 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// A string of bits that ends with a whole byte.
-fn whole_bits(content: &[u8]) -> Option<&[u8]> {
-    content.split_first().filter(|(unused, _)| **unused == 0).map(|(_, bits)| bits)
-}
-
 /// Modulus and exponent of an RSA key (RFC 8017, A.1.1), without leading zeros.
 pub(super) fn rsa_key(bits: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut outer = Der(bits);
@@ -375,85 +276,6 @@ fn public_key<'a>((_, content, encoded): (u8, &'a [u8], &'a [u8])) -> Option<Pub
     let mut fields = Der(content);
     let algorithm = fields.expect(tag::SEQUENCE)?;
     Some(PublicKey { algorithm, bits: whole_bits(fields.expect(tag::BITS)?)?, encoded })
-}
-
-/// A time in seconds since 1970: `YYMMDDhhmmssZ`, or with all digits of the year.
-fn seconds(tag: u8, text: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
-    let (year, rest) = match tag {
-        tag::UTC_TIME => text.split_at_checked(2)?,
-        tag::TIME => text.split_at_checked(4)?,
-        _ => return None,
-    };
-    if rest.len() != 10 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let number = |range: std::ops::Range<usize>| rest.get(range)?.parse::<i8>().ok();
-    let year = match (tag, year.parse::<i16>().ok()?) {
-        (tag::UTC_TIME, year @ 0..50) => year + 2000,
-        (tag::UTC_TIME, year) => year + 1900,
-        (_, year) => year,
-    };
-    let time =
-        jiff::civil::DateTime::new(year, number(0..2)?, number(2..4)?, number(4..6)?, number(6..8)?, number(8..10)?, 0);
-    Some(time.ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
-}
-
-fn names(value: &[u8]) -> Result<Names<'_>, Malformed> {
-    const INVALID: Malformed = "x509: invalid subject alternative names";
-    let mut list = Der(Der(value).expect(tag::SEQUENCE).ok_or(INVALID)?);
-    let mut names = Names { encoded: value, ..Names::default() };
-    while let Some((tag, content, _)) = list.any() {
-        let text = std::str::from_utf8(content).ok().filter(|text| text.is_ascii());
-        match tag {
-            tag::DNS_NAME => names.dns.push(text.ok_or("x509: SAN dNSName is malformed")?),
-            tag::EMAIL => names.emails.push(text.ok_or("x509: SAN rfc822Name is malformed")?),
-            tag::URI => names.uris.push(text.ok_or("x509: SAN uniformResourceIdentifier is malformed")?),
-            tag::IP_ADDRESS => {
-                let four = <[u8; 4]>::try_from(content).map(IpAddr::from);
-                let address = four.or_else(|_| <[u8; 16]>::try_from(content).map(IpAddr::from));
-                names.ip.push(address.map_err(|_| "x509: cannot parse IP address of invalid length")?);
-            }
-            _ => {}
-        }
-    }
-    if list.is_empty() { Ok(names) } else { Err("x509: invalid subject alternative name") }
-}
-
-/// The attributes of this type in a name, as text.
-fn attributes(name: &[u8], wanted: &[u8]) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut sets = Der(Der(name).expect(tag::SEQUENCE).unwrap_or_default());
-    while let Some(content) = sets.expect(tag::SET) {
-        let mut set = Der(content);
-        while let Some(content) = set.expect(tag::SEQUENCE) {
-            let mut pair = Der(content);
-            if pair.expect(tag::OID) == Some(wanted)
-                && let Some((_, text, _)) = pair.any()
-            {
-                found.push(String::from_utf8_lossy(text).into_owned());
-            }
-        }
-    }
-    found
-}
-
-/// A long number in decimal digits.
-fn decimal(bytes: &[u8]) -> String {
-    let mut digits = vec![0_u8];
-    for byte in bytes {
-        let mut carry = u32::from(*byte);
-        for digit in &mut digits {
-            carry += u32::from(*digit) << 8;
-            *digit = u8::try_from(carry % 10).unwrap_or_default();
-            carry /= 10;
-        }
-        while carry > 0 {
-            digits.push(u8::try_from(carry % 10).unwrap_or_default());
-            carry /= 10;
-        }
-    }
-    digits.iter().rev().map(|digit| char::from(b'0' + digit)).collect()
 }
 
 #[cfg(test)]
@@ -481,9 +303,6 @@ mod tests {
             (Some(true), false, false)
         );
         assert!(certificate.not_before < certificate.not_after);
-        assert_eq!(decimal(&[1, 0, 0]), "65536");
-        assert_eq!(seconds(tag::UTC_TIME, b"700101000000Z"), Some(0));
-        assert_eq!(seconds(tag::TIME, b"20200201000000Z"), Some(1_580_515_200));
     }
 
     proptest! {

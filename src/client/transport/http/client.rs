@@ -1,8 +1,6 @@
 //! Requests over connections: redirects, compression, time limits.
 
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,20 +9,22 @@ use http::header::{
     LOCATION, PROXY_AUTHORIZATION, RANGE, REFERER, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
-use super::super::{Body, BoxError};
+use super::super::Body;
+use super::super::limited::Limited;
 use super::dial::{Dialer, Ways};
 use super::gzip::Gunzipped;
 use super::tunnel;
-use super::words::{explain, explain_body, is_unprocessed};
-use crate::client::error::{BodyError, ConnectionError};
+use super::whole::Whole;
+use super::words::{explain, is_unprocessed};
+use crate::client::error::ConnectionError;
 
 /// Redirects that are followed.
 const REDIRECTS: usize = 10;
@@ -87,13 +87,11 @@ impl HttpClient {
     /// No answer came.
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, ConnectionError> {
         let deadline = self.manner.timeout.map(|timeout| Instant::now() + timeout);
+        let to_head = request.method() == Method::HEAD;
         let response = self.follow(request, deadline).await?;
-        let (mut head, body) = response.into_parts();
-        let body = body.map_err(|error| BoxError::from(explain_body(&error)));
+        let (mut head, body) = Whole::of(response, to_head);
         let mut body = match deadline {
-            Some(deadline) => {
-                Limited { inner: body, limit: Box::pin(tokio::time::sleep_until(deadline)) }.boxed_unsync()
-            }
+            Some(deadline) => Limited::new(body, deadline).boxed_unsync(),
             None => body.boxed_unsync(),
         };
         let zipped =
@@ -182,12 +180,7 @@ impl HttpClient {
                     again += 1;
                 }
                 Ok(response) => return Ok(response),
-                Err(error) => {
-                    let fault = explain(&server, &error);
-                    // The client's streams have odd numbers.
-                    let message = fault.message.replace("stream ID 1;", &format!("stream ID {};", 2 * again + 1));
-                    return Err(ConnectionError { message, ..fault });
-                }
+                Err(error) => return Err(explain(&server, &error)),
             }
         }
     }
@@ -274,33 +267,6 @@ fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
     let is_folder = path.ends_with("/.") || path.ends_with("/..");
     let slash = if is_folder && !parts.is_empty() { "/" } else { "" };
     format!("{scheme}://{}/{}{slash}{query}", base.authority()?, parts.join("/")).parse().ok()
-}
-
-/// A body that must have come before its time is over.
-struct Limited<B> {
-    inner: B,
-    limit: Pin<Box<Sleep>>,
-}
-
-impl<B: HttpBody<Data = Bytes, Error = BoxError> + Unpin> HttpBody for Limited<B> {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if self.limit.as_mut().poll(cx).is_ready() {
-            let message = "net/http: request canceled (Client.Timeout or context cancellation while reading body)";
-            return Poll::Ready(Some(Err(BodyError { message: message.to_owned(), stream: false }.into())));
-        }
-        Poll::Ready(ready!(Pin::new(&mut self.inner).poll_frame(cx)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
 }
 
 #[cfg(test)]

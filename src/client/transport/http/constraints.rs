@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::certificate::{Certificate, Der, Malformed, tag};
+use super::certificate::{Certificate, Malformed};
+use super::der::{Der, tag};
 use crate::client::config::Address;
 
 /// Comparisons at most, so that certificates cannot be made to keep a client busy.

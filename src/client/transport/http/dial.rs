@@ -129,7 +129,7 @@ impl Ways {
 pub(super) const NO_TLS: &str = "tls: first record does not look like a TLS handshake";
 
 /// The addresses of a host.
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     // No name at all is this machine.
     let wanted = if host.is_empty() { "localhost" } else { host };
     let no_name = |byte: u8| !(byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));

@@ -43,7 +43,7 @@ pub(super) fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
 ///
 /// # Errors
 /// There is none; Go's words.
-pub(super) fn chain(text: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+pub(crate) fn chain(text: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let chain = certificates(text);
     if !chain.is_empty() {
         return Ok(chain);
@@ -65,7 +65,7 @@ pub(super) fn chain(text: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>>
 ///
 /// # Errors
 /// There is none, or it is encrypted; Go's words.
-pub(super) fn keys(text: &[u8]) -> anyhow::Result<[PrivateKeyDer<'static>; 3]> {
+pub(crate) fn keys(text: &[u8]) -> anyhow::Result<[PrivateKeyDer<'static>; 3]> {
     let blocks = blocks(text);
     let is_key = |block: &&Block| block.label == "PRIVATE KEY" || block.label.ends_with(" PRIVATE KEY");
     let Some(block) = blocks.iter().find(is_key) else {

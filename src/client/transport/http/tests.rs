@@ -272,3 +272,32 @@ async fn an_authority_may_be_the_server_itself() {
     let response = HttpTransport::new(config, None).expect("a transport").send(request("/")).await;
     assert_eq!(response.map(|response| response.status()).map_err(sentence), Ok(StatusCode::OK));
 }
+
+#[tokio::test(start_paused = true)]
+async fn reads_a_token_again_from_time_to_time() {
+    let file = std::env::temp_dir().join(format!("kctl-token-{}", std::process::id()));
+    let put = |text: &str| std::fs::write(&file, text).expect("written");
+    put("one\n");
+    let own = ClientConfig { token: "first".into(), token_file: Some(file.clone()), ..config("https://127.0.0.1:1") };
+    let transport = HttpTransport::new(own, None).expect("a transport");
+    let shown = || transport.bearer().expect("a token").map(|header| header.to_str().unwrap_or("none").to_owned());
+    let after = async |seconds| {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        shown().unwrap_or_default()
+    };
+    assert_eq!(shown().as_deref(), Some("Bearer one"));
+    put("two");
+    assert_eq!(after(49).await, "Bearer one");
+    assert_eq!(after(2).await, "Bearer two");
+    // A file that is gone takes nothing away, and counts when it is back.
+    std::fs::remove_file(&file).expect("removed");
+    assert_eq!(after(60).await, "Bearer two");
+    put("three");
+    assert_eq!(after(20).await, "Bearer two");
+    assert_eq!(after(31).await, "Bearer three");
+    // So does a refusal.
+    put("four");
+    transport.note(StatusCode::UNAUTHORIZED, None).await;
+    assert_eq!(after(0).await, "Bearer four");
+    std::fs::remove_file(&file).expect("removed");
+}

@@ -277,7 +277,7 @@ fn insecure(algorithm: &[u8]) -> Option<&'static str> {
 
 /// Whether a certificate is for this host.
 fn check_host(certificate: &Certificate<'_>, host: &str) -> Result<(), String> {
-    let none = super::certificate::Names::default();
+    let none = super::names::Names::default();
     let names = certificate.names.as_ref().unwrap_or(&none);
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     let address = bare.parse::<IpAddr>().ok();

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::tls;
-use crate::client::error::{BodyError, ConnectionError};
+use crate::client::error::{BodyError, ConnectionError, UNEXPECTED_END};
 
 /// A fault whose words are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,9 @@ fn words(error: &(dyn StdError + 'static)) -> (String, bool) {
         return ((*words).to_owned(), false);
     }
     if let Some(fault) = all.iter().find_map(|error| error.downcast_ref::<io::Error>()) {
-        return (io_words(fault), false);
+        // One that names no connection is of HTTP/2, where there is always more to come.
+        let words = io_words(fault);
+        return (if words == "broken pipe" { UNEXPECTED_END.to_owned() } else { words }, false);
     }
     (all.last().map(ToString::to_string).unwrap_or_default(), false)
 }
@@ -117,18 +119,32 @@ fn http2_words(fault: &h2::Error) -> (String, bool) {
     }
     if fault.is_reset() {
         let by = if fault.is_remote() { "; received from peer" } else { "" };
-        return (format!("stream error: stream ID 1; {code}{by}"), true);
+        return (format!("stream error: stream ID {}; {code}{by}", stream_id(fault)), true);
     }
     match fault.get_io() {
         // The library keeps the words of what it was given, and nothing else of it.
         Some(error) if error.to_string().contains(" tcp ") => (error.to_string(), false),
         Some(error) => match io_words(error) {
             // There is always more to come.
-            words if words == "EOF" || words == "broken pipe" => ("unexpected EOF".to_owned(), false),
+            words if words == "EOF" || words == "broken pipe" => (UNEXPECTED_END.to_owned(), false),
             words => (words, false),
         },
         None => (format!("connection error: {code}"), false),
     }
+}
+
+/// The number of the stream that was reset, which the library shows to those alone who debug it.
+fn stream_id(fault: &h2::Error) -> u32 {
+    let text = format!("{fault:?}");
+    let number = text.split_once("StreamId(").and_then(|(_, rest)| rest.split_once(')'));
+    number.and_then(|(number, _)| number.parse().ok()).unwrap_or(1)
+}
+
+/// Whether it is a connection that could not be made at all, of one of the client library's own.
+pub(super) fn is_of_connecting(error: &(dyn StdError + 'static)) -> bool {
+    let all = chain(error);
+    let known = all.iter().any(|error| error.is::<Said>() || error.is::<rustls::Error>());
+    !known && all.iter().any(|error| error.to_string() == "tcp connect error")
 }
 
 /// Whether a server said that it did not look at a request (RFC 9113, 8.7): another attempt does no harm.
@@ -174,8 +190,10 @@ pub(super) fn explain(server: &str, error: &(dyn StdError + 'static)) -> Connect
 pub(super) fn explain_body(error: &(dyn StdError + 'static)) -> BodyError {
     let (message, stream) = words(error);
     // An end that comes too early is one that was not expected.
-    let message = if message == "EOF" || message.is_empty() { "unexpected EOF".to_owned() } else { message };
-    BodyError { message, stream }
+    let is_end = message == "EOF" || message.is_empty();
+    // So is one before the length that was announced; it is we who complain.
+    let is_short = stream && message.ends_with("; PROTOCOL_ERROR");
+    if is_end || is_short { BodyError::unexpected_end() } else { BodyError { message, stream } }
 }
 
 /// Who was asked for an address, as Go says it: the first server of the resolver's configuration.

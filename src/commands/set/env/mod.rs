@@ -88,6 +88,7 @@ pub async fn run(ctx: &Context, args: EnvArgs) -> anyhow::Result<()> {
     let given: Vec<&str> = args.env.iter().chain(words).map(String::as_str).collect();
     let mut wanted = Wanted::parse(&given, || {
         let mut text = String::new();
+        ctx.input.take();
         ctx.streams.input().read_to_string(&mut text)?;
         Ok(text)
     })?;
@@ -135,7 +136,7 @@ async fn from(ctx: &Context, args: &EnvArgs) -> anyhow::Result<Vec<Object>> {
             }
             let name = parse::name_of_key(key);
             if name != *key {
-                ctx.streams.say(format!("Warning: key {key} transferred to {name}"));
+                ctx.streams.warn(format!("key {key} transferred to {name}"));
             }
             variables.push(json!({"name": name, "valueFrom": {reference: {"name": object.name(), "key": key}}}));
         }
@@ -169,7 +170,7 @@ async fn change(ctx: &Context, args: &EnvArgs, wanted: &Wanted, info: &Info) -> 
         }
     }
     if !found {
-        ctx.streams.say(format!("Warning: {kind}/{name} does not have any containers matching {:?}", args.containers));
+        ctx.streams.warn(format!("{kind}/{name} does not have any containers matching {:?}", args.containers));
     }
     let mut failed = false;
     for container in lists {

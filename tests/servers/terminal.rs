@@ -1,0 +1,74 @@
+//! A terminal: what is typed into it, and what it shows.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+/// A terminal for one command.
+pub struct Terminal {
+    master: OwnedFd,
+    name: String,
+    shown: Arc<Mutex<String>>,
+    /// Kept open, so that the terminal stays.
+    _slave: File,
+}
+
+impl Terminal {
+    /// A new one.
+    pub fn new() -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
+        let name = ptsname(&master, Vec::new()).expect("its name").into_string().expect("a path");
+        let slave = File::options().read(true).write(true).open(&name).expect("the other side");
+        let (shown, mut from) = (Arc::new(Mutex::new(String::new())), File::from(master.try_clone().expect("a copy")));
+        let text = Arc::clone(&shown);
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(count @ 1..) = from.read(&mut piece) {
+                text.lock().expect("no panic").push_str(&String::from_utf8_lossy(&piece[..count]));
+            }
+        });
+        Self { master, name, shown, _slave: slave }
+    }
+
+    /// The terminal as one of a command's streams.
+    pub fn stream(&self) -> File {
+        File::options().read(true).write(true).open(&self.name).expect("the other side")
+    }
+
+    /// Runs a command to its end, and types: each text when the one before it is shown. Returns the exit code.
+    pub fn run(&self, mut command: Command, typed: &[(&str, &str)]) -> i32 {
+        let mut child = command.spawn().expect("it starts");
+        // Its copies of the terminal.
+        drop(command);
+        let begun = Instant::now();
+        let mut typed = typed.iter().peekable();
+        loop {
+            if let Some((_, text)) = typed.next_if(|(before, _)| self.shown().contains(before)) {
+                // Whoever asks may be about to turn the echo off.
+                std::thread::sleep(Duration::from_millis(100));
+                File::from(self.master.try_clone().expect("a copy")).write_all(text.as_bytes()).expect("typed");
+            }
+            if let Some(status) = child.try_wait().expect("its state") {
+                // What it wrote last is on its way.
+                std::thread::sleep(Duration::from_millis(50));
+                return status.code().unwrap_or(-1);
+            }
+            if begun.elapsed() > Duration::from_secs(60) {
+                let _ = child.kill();
+                panic!("it hangs; the terminal shows {:?}", self.shown());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// What it shows, what is typed included; lines end as in files.
+    pub fn shown(&self) -> String {
+        self.shown.lock().expect("no panic").replace("\r\n", "\n")
+    }
+}
