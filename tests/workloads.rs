@@ -52,6 +52,7 @@ impl Cluster {
             controllers: all,
             logs: Box::new(LogFiles::new(&folder)),
             waiting: Waiting::default(),
+            way_to_webhooks: Default::default(),
         };
         let engine = Arc::new(engine(bundle, None));
         let access: Arc<dyn Access> = Arc::new(handle.api().clone());

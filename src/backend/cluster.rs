@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::api::BoxFuture;
 use super::controllers::engine::bundled::{Bundle, Waiting, engine};
 use super::controllers::{Controller, all, engine as engines};
 use super::handle::{Engine, Handle, Options};
@@ -45,7 +46,16 @@ pub(super) fn open_with(
         None => Box::new(()),
     };
     let store = handle.api().store().clone();
-    let bundle = Bundle { store, clock: clock.clone(), seed, disabled, controllers, logs, waiting: waiting.clone() };
+    let bundle = Bundle {
+        store,
+        clock: clock.clone(),
+        seed,
+        disabled,
+        controllers,
+        logs,
+        waiting: waiting.clone(),
+        way_to_webhooks: Arc::clone(handle.api().way_to_webhooks()),
+    };
     let engine = Arc::new(engine(bundle, folder.as_deref()));
     handle.set_engine(Arc::new(Mover { engine, clock, waiting, running: AtomicBool::new(false) }));
     Ok(handle)
@@ -60,9 +70,13 @@ struct Mover {
 }
 
 impl Engine for Mover {
-    fn settle(&self) {
+    fn settle(&self) -> bool {
         // A store that fails says so to the request that comes next.
-        let _ = self.engine.settle(self.clock.now());
+        self.engine.settle(self.clock.now()).is_ok_and(|report| report.waits)
+    }
+
+    fn ask(&self) -> BoxFuture<'_, bool> {
+        self.engine.ask()
     }
 
     fn spawn(&self) {

@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::api::{self, Api, Body, Nodes};
+use super::api::{self, Api, Body, BoxFuture, Nodes, Webhooks};
 use super::bootstrap;
 use super::kubelet::access::Waiter;
 use super::registry::DisabledPlugins;
@@ -44,8 +44,11 @@ pub struct Options {
 
 /// What moves the cluster: controllers, scheduler, kubelet.
 pub trait Engine: Send + Sync {
-    /// Does everything that is due. Must cost next to nothing where nothing is.
-    fn settle(&self);
+    /// Does everything that is due. Must cost next to nothing where nothing is. Whether it stopped at a
+    /// write that waits for the word of webhooks.
+    fn settle(&self) -> bool;
+    /// Gets the word that the last write waits for. Whether there was something to ask.
+    fn ask(&self) -> BoxFuture<'_, bool>;
     /// Sees to it that the cluster moves in the background from now on, in real time.
     fn spawn(&self);
     /// Someone waits for things to happen, for as long as they keep what this returns.
@@ -100,6 +103,11 @@ impl Handle {
         let _ = self.shared.nodes.set(nodes);
     }
 
+    /// Plugs in the way to webhooks; the first one stays.
+    pub fn set_webhooks(&self, webhooks: Arc<dyn Webhooks>) {
+        let _ = self.shared.api.way_to_webhooks().set(webhooks);
+    }
+
     /// Plugs in what moves the cluster; the first one stays.
     pub fn set_engine(&self, engine: Arc<dyn Engine>) {
         let _ = self.shared.engine.set(engine);
@@ -109,6 +117,17 @@ impl Handle {
     pub fn settle(&self) {
         if let Some(engine) = self.shared.engine.get() {
             engine.settle();
+        }
+    }
+
+    /// Does everything that is due, with what webhooks have to say about it. Where somebody else is asking
+    /// them, this does not wait: it may be a webhook that asks.
+    async fn settle_and_ask(&self) {
+        let Some(engine) = self.shared.engine.get() else { return };
+        while engine.settle() {
+            if !engine.ask().await {
+                return;
+            }
         }
     }
 
@@ -123,7 +142,7 @@ impl Handle {
     pub async fn call(&self, mut request: Request<Bytes>) -> Response<Body> {
         let mut waiter = None;
         if let Some(engine) = self.shared.engine.get() {
-            engine.settle();
+            self.settle_and_ask().await;
             if switches(&request) {
                 request.extensions_mut().insert(Waiter::new(engine.wait()));
                 engine.spawn();
@@ -137,7 +156,7 @@ impl Handle {
         let response = api::http::handle(&self.shared.api, nodes, request).await;
         if writes {
             // What follows at once from a write is dated at the write, not at the next command.
-            self.settle();
+            self.settle_and_ask().await;
         }
         match waiter {
             Some(waiter) => response.map(|body| {

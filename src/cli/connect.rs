@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use http::HeaderMap;
 
+use super::webhooks::Calls;
 use crate::backend::{self, Handle, Options, serve};
 use crate::client::ConnectionError;
 use crate::client::auth::Persist;
@@ -55,7 +56,9 @@ impl Connector for Connect {
                 None => {
                     let mut headers = HeaderMap::new();
                     impersonate.put(&mut headers)?;
-                    Ok(Arc::new(in_process(backend::open(self.options(dir)?)?, headers).with_timeout(*timeout)))
+                    let cluster = backend::open(self.options(dir)?)?;
+                    cluster.set_webhooks(self.webhooks());
+                    Ok(Arc::new(in_process(cluster, headers).with_timeout(*timeout)))
                 }
             },
         }
@@ -67,6 +70,11 @@ impl Connector for Connect {
 }
 
 impl Connect {
+    /// The way to webhooks of a bundled cluster.
+    pub(super) fn webhooks(&self) -> Arc<Calls> {
+        Arc::new(Calls::new(self.env.way_out()))
+    }
+
     /// How the cluster in a state folder is opened.
     ///
     /// # Errors

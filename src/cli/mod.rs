@@ -16,6 +16,7 @@ pub mod scan;
 pub mod slides;
 pub mod suggest;
 pub mod values;
+mod webhooks;
 
 use std::borrow::Cow;
 use std::io::Write;

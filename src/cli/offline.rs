@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::oneshot;
 
 use super::connect::Connect;
+use crate::backend::api::Webhooks;
 use crate::backend::kubelet::nodes;
 use crate::backend::{self, owner, serve as server};
 use crate::client::config::Kubeconfig;
@@ -42,11 +44,13 @@ impl Bundled for Connect {
                     .map_err(|error| anyhow!("--disable-admission-plugins: {error}"))?,
                 ..self.options(&serve.dir)?
             };
+            let webhooks = self.webhooks();
             let (ready, readiness) = oneshot::channel();
             let (stop, stopped) = oneshot::channel::<()>();
             let stopped = async { stopped.await.unwrap_or(()) };
-            let thread =
-                std::thread::Builder::new().name("serve".into()).spawn(move || run(serve, options, ready, stopped))?;
+            let thread = std::thread::Builder::new()
+                .name("serve".into())
+                .spawn(move || run(serve, options, webhooks, ready, stopped))?;
             let result = match readiness.await {
                 Ok((serving, warning)) => {
                     announce(&serving, warning.as_deref());
@@ -133,6 +137,7 @@ fn described(running: server::Running) -> Serving {
 fn run(
     serve: Serve,
     options: backend::Options,
+    webhooks: Arc<dyn Webhooks>,
     ready: oneshot::Sender<(Serving, Option<String>)>,
     stopped: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
@@ -149,6 +154,7 @@ fn run(
             client_ca_file: serve.client_ca_file,
             always_allow: serve.always_allow,
             kubeconfig: serve.kubeconfig.map(std::path::absolute).transpose()?,
+            webhooks: Some(webhooks),
             // Clients check certificates against their own clocks.
             ..server::Options::new(serve.dir.clone(), Clock::System.now())
         };

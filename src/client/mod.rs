@@ -167,7 +167,7 @@ impl Client {
 
     fn note_warnings(&self, headers: &HeaderMap) {
         for header in headers.get_all(WARNING) {
-            for text in header.to_str().map(warnings::parse).unwrap_or_default() {
+            for text in warnings::parse(&String::from_utf8_lossy(header.as_bytes())) {
                 if self.warned.borrow_mut().insert(text.clone()) {
                     (self.warn)(&text);
                 }

@@ -11,8 +11,8 @@ use super::environment::Environment;
 use super::offline::{self, Bundled};
 use crate::client::Client;
 use crate::client::config::{
-    self, Choice, ClientConfig, InCluster, Kubeconfig, LoadingRules, Overrides, Resolver, StandardInput,
-    SystemAuthorities, Target, in_cluster_possible,
+    self, Choice, ClientConfig, InCluster, Kubeconfig, LoadingRules, Overrides, Resolver, StandardInput, Target,
+    in_cluster_possible,
 };
 use crate::client::discovery::Cache;
 use crate::client::log::Log;
@@ -212,13 +212,7 @@ impl Context {
 
     /// How any server is reached: proxies, HTTP/2 and whom the system trusts, as the environment says.
     pub fn way_out(&self) -> ClientConfig {
-        let folders = self.env.get("SSL_CERT_DIR").map_or_else(Vec::new, |list| std::env::split_paths(list).collect());
-        ClientConfig {
-            system_authorities: SystemAuthorities { file: self.env.path("SSL_CERT_FILE"), folders },
-            proxies: self.env.proxies(),
-            http2: self.env.http2(),
-            ..ClientConfig::default()
-        }
+        self.env.way_out()
     }
 
     /// Where requests go.

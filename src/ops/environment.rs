@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::client::config::{EnvironmentProxies, Http2};
+use crate::client::config::{ClientConfig, EnvironmentProxies, Http2, SystemAuthorities};
 
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -88,6 +88,17 @@ impl Environment {
             https: either("HTTPS_PROXY", "https_proxy"),
             none: either("NO_PROXY", "no_proxy"),
             cgi: self.get("REQUEST_METHOD").is_some(),
+        }
+    }
+
+    /// How any server is reached: proxies, HTTP/2 and whom the system trusts.
+    pub fn way_out(&self) -> ClientConfig {
+        let folders = self.get("SSL_CERT_DIR").map_or_else(Vec::new, |list| std::env::split_paths(list).collect());
+        ClientConfig {
+            system_authorities: SystemAuthorities { file: self.path("SSL_CERT_FILE"), folders },
+            proxies: self.proxies(),
+            http2: self.http2(),
+            ..ClientConfig::default()
         }
     }
 

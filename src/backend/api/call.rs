@@ -16,6 +16,7 @@ use super::response::{json_response, ok, success, warn};
 use super::route::ResourceRoute;
 use super::selection::Selection;
 use super::table::{Include, Printer, partial};
+use super::webhooks::Session;
 use super::{Api, Body, DeleteOptions, Deleted, Manager, Part, WriteOptions, Written};
 use super::{body, review, scale, token};
 use crate::backend::registry::custom::{self, Custom};
@@ -113,6 +114,9 @@ impl<'a> Call<'a> {
 
     /// Does what the verb says.
     pub(super) fn answer(&self, verb: &str) -> Result<Response<Body>, Status> {
+        if let Some((code, object, warnings)) = self.api.session.as_ref().and_then(|session| session.take_shown()) {
+            return self.show(code, object, &warnings);
+        }
         let mut response = match verb {
             "get" => self.get(),
             "list" => self.list(),
@@ -200,7 +204,7 @@ impl<'a> Call<'a> {
         if resource.kind == "CertificateSigningRequest" {
             self.user.sign(&mut object);
         }
-        let mut written = self.api.create_with(self.storage, self.to_storage(object), &options)?;
+        let mut written = self.api.create_with(self.storage, self.to_storage(object)?, &options)?;
         written.warnings.splice(0..0, warnings);
         self.show_written(StatusCode::CREATED, written)
     }
@@ -246,7 +250,7 @@ impl<'a> Call<'a> {
         body::expect_kind(&mut object, resource.group, resource.version, resource.kind)?;
         let warnings = self.normalise(&mut object)?;
         body::place(&mut object, resource, &self.route.namespace, &self.route.name)?;
-        let (part, object) = (self.part()?, self.to_storage(object));
+        let (part, object) = (self.part()?, self.to_storage(object)?);
         let creates = part == Part::Whole && CREATE_ON_UPDATE.contains(&self.key());
         let absent = || Ok::<_, Status>(self.api.store().get(self.key(), object.namespace(), object.name())?.is_none());
         let (code, mut written) = if creates && absent()? {
@@ -273,7 +277,7 @@ impl<'a> Call<'a> {
         let out = convert::between(self.storage, self.route.resource);
         let mut warnings = Vec::new();
         let mut written = self.api.change_with(self.storage, namespace, name, self.part()?, &options, |old| {
-            let shown = out.map(|convert| convert.apply(old));
+            let shown = out.map(|way| self.api.convert(way, old)).transpose()?;
             let (new, found) =
                 patch.apply(&self.route.resource.gvk(), self.custom, shown.as_ref().unwrap_or(old), validation)?;
             warnings = found;
@@ -283,7 +287,7 @@ impl<'a> Call<'a> {
                     new.name()
                 )));
             }
-            Ok(self.to_storage(new))
+            self.to_storage(new)
         })?;
         written.warnings.splice(0..0, warnings);
         self.show_written(StatusCode::OK, written)
@@ -321,15 +325,15 @@ impl<'a> Call<'a> {
         }
         body::place(&mut applied, resource, namespace, name)?;
         form::check_applied(resource, self.custom, &applied)?;
-        let (force, now) = (self.query.is_true("force"), self.api.clock().now());
+        let (force, now) = (self.query.is_true("force"), self.api.now());
         let lay = |old: Option<&Object>| -> Result<Object, Status> {
             let mut new = managed::apply(resource, old, &applied, manager, force, now)?;
             form::normalise(&resource.gvk(), self.custom, &mut new, &Source::Patched, validation)?;
-            Ok(self.to_storage(new))
+            self.to_storage(new)
         };
         let out = convert::between(self.storage, resource);
         let changed = self.api.change_with(self.storage, namespace, name, self.part()?, options, |old| {
-            let shown = out.map(|convert| convert.apply(old));
+            let shown = out.map(|way| self.api.convert(way, old)).transpose()?;
             lay(Some(shown.as_ref().unwrap_or(old)))
         });
         match changed {
@@ -381,23 +385,37 @@ impl<'a> Call<'a> {
     }
 
     fn delete_collection(&self) -> Result<Response<Body>, Status> {
+        let session = self.api.session.as_deref();
         let mut options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
         options.user = Some(self.user.clone());
         let selection = Selection::parse(self.storage, &self.query)?;
         let namespace = (!self.route.namespace.is_empty()).then_some(&*self.route.namespace);
         let page = self.api.store().list(self.key(), &ListOptions { namespace, ..ListOptions::default() })?;
-        let mut items = Vec::new();
+        let mut items = session.map(Session::take_deleted).unwrap_or_default();
         for stored in page.items {
             let object = stored.parse()?;
             if !selection.matches(&object) {
                 continue;
             }
             match self.api.delete_with(self.storage, &stored.namespace, &stored.name, &options) {
-                Ok(deleted) => items.push(self.to_version(deleted.object().clone())),
+                Ok(deleted) => items.push(deleted.object().clone()),
                 Err(status) if status.is_not_found() => {}
-                Err(status) => return Err(status),
+                Err(status) => {
+                    if let Some(session) = session {
+                        session.keep_deleted(items);
+                    }
+                    return Err(status);
+                }
             }
         }
+        let shown: Result<Vec<Object>, Status> = items.iter().cloned().map(|item| self.to_version(item)).collect();
+        let items = match (shown, session) {
+            (Err(status), Some(session)) => {
+                session.keep_deleted(items);
+                return Err(status);
+            }
+            (shown, _) => shown?,
+        };
         let list = json!({
             "kind": list_kind(self.route.resource),
             "apiVersion": self.route.resource.group_version().to_string(),
@@ -419,7 +437,9 @@ impl<'a> Call<'a> {
             applies: self.media_type == APPLY,
         };
         let user = Some(self.user.clone()).filter(|user| !user.is_master() && !self.always_allow);
-        Ok(WriteOptions { dry_run: self.query.dry_run()?, version: self.custom, manager: Some(manager), user })
+        // What a webhook converts counts in the storage version from then on.
+        let version = self.custom.filter(|custom| custom.conversion.is_none());
+        Ok(WriteOptions { dry_run: self.query.dry_run()?, version, manager: Some(manager), user })
     }
 
     /// Brings a body into its kind's form. Returns warnings.
@@ -432,14 +452,24 @@ impl<'a> Call<'a> {
         Part::of_subresource(&self.route.subresource).ok_or_else(Status::method_not_allowed)
     }
 
-    fn to_storage(&self, object: Object) -> Object {
-        convert::between(self.route.resource, self.storage)
-            .map_or_else(|| object.clone(), |convert| convert.apply(&object))
+    fn to_storage(&self, mut object: Object) -> Result<Object, Status> {
+        let Some(way) = convert::between(self.route.resource, self.storage) else { return Ok(object) };
+        // What a webhook converts is to be right in the version in which it came.
+        if let (Some(custom), Some(_)) = (self.custom, way.webhook_for(&object)) {
+            custom.default(&mut object);
+            let errors = custom.validate(&object, None, &mut Vec::new());
+            if !errors.is_empty() {
+                return Err(Status::invalid(&self.route.resource.gvk().group_kind(), object.name(), &errors));
+            }
+        }
+        self.api.convert(way, &object)
     }
 
-    fn to_version(&self, object: Object) -> Object {
-        convert::between(self.storage, self.route.resource)
-            .map_or_else(|| object.clone(), |convert| convert.apply(&object))
+    fn to_version(&self, object: Object) -> Result<Object, Status> {
+        match convert::between(self.storage, self.route.resource) {
+            Some(way) => self.api.convert(way, &object),
+            None => Ok(object),
+        }
     }
 
     fn show_written(&self, code: StatusCode, written: Written) -> Result<Response<Body>, Status> {
@@ -448,7 +478,16 @@ impl<'a> Call<'a> {
 
     /// An object in the version and form that the client asked for.
     fn show(&self, code: StatusCode, object: Object, warnings: &[String]) -> Result<Response<Body>, Status> {
-        let mut object = self.to_version(object);
+        let mut object = match (self.to_version(object.clone()), &self.api.session) {
+            (Ok(object), _) => object,
+            (Err(status), session) => {
+                // What is done is done; it is only yet to be shown.
+                if let Some(session) = session.as_ref().filter(|session| session.is_wanted()) {
+                    session.keep_shown((code, object, warnings.to_vec()));
+                }
+                return Err(status);
+            }
+        };
         let value = match self.form {
             Form::Table => {
                 let include = Include::parse(self.query.get("includeObject"))?;

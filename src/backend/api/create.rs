@@ -6,8 +6,10 @@ use super::access::escalation;
 use super::catalog::DEFINITIONS;
 use super::policies::Admission;
 use super::transaction::Inside;
+use super::webhooks::Write;
 use super::{Api, WriteOptions, Written};
 use super::{random, token};
+use crate::backend::registry::strategies::admission;
 use crate::backend::registry::{FieldError, custom, managed, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::status::StatusCause;
@@ -75,8 +77,8 @@ impl Inside<'_, '_> {
         if let Some(custom) = options.version.or(custom) {
             custom.default(&mut object);
         }
-        let admission = Admission { resource, operation: "CREATE", object: None, old: None, options };
-        if self.mutate_by_policies(&admission, &mut object)? {
+        let policed = Admission { resource, operation: "CREATE", object: None, old: None, options };
+        if self.mutate_by_policies(&policed, &mut object)? {
             strategy.default(&mut object);
         }
         for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
@@ -87,6 +89,14 @@ impl Inside<'_, '_> {
         }
         if let Some(manager) = options.manager.as_ref().filter(|manager| !manager.applies) {
             managed::update(resource, None, &mut object, manager, self.now);
+        }
+        let place = (object.namespace().to_owned(), object.name().to_owned());
+        let asked = self.write_for_webhooks(resource, "CREATE", options, "", (&place.0, &place.1));
+        if let Some(write) = &asked {
+            if key == "pods" {
+                admission::complete_pod(&mut object, self)?;
+            }
+            self.mutate_by_webhooks(write, &mut object)?;
         }
         object.set_at(&["metadata", "creationTimestamp"], time::rfc3339(self.now));
         object.set_at(&["metadata", "uid"], random::uuid(self.rng.get_mut()));
@@ -116,7 +126,10 @@ impl Inside<'_, '_> {
         }
         warnings.extend(strategy.warnings(&object, None));
         warnings.extend(self.pod_security_warning(key, &object, None));
-        warnings.extend(self.validate_by_policies(&Admission { object: Some(&object), ..admission })?);
+        warnings.extend(self.validate_by_policies(&Admission { object: Some(&object), ..policed })?);
+        if let Some(write) = asked {
+            self.validate_by_webhooks(&Write { object: Some(&object), ..write })?;
+        }
         if self.transaction.get(key, object.namespace(), object.name())?.is_some() {
             let mut status = Status::already_exists(key, object.name());
             if generated {

@@ -1,11 +1,13 @@
 //! Deleting objects: at once, after a grace period, or when the last finalizer is gone.
 
 use jiff::SignedDuration;
+use serde_json::json;
 
 use super::catalog::DEFINITIONS;
 use super::policies::Admission;
 use super::transaction::Inside;
 use super::update::is_finished;
+use super::webhooks::Write;
 use super::{Api, WriteOptions};
 use crate::backend::registry::strategy_of;
 use crate::object::builtin::Resource;
@@ -81,6 +83,13 @@ impl Api {
     pub(super) fn evict(&self, namespace: &str, name: &str, options: &DeleteOptions) -> Result<(), Status> {
         self.write(|inside| {
             let (pod, _) = inside.find("pods", namespace, name)?;
+            let pods = inside.known("pods")?;
+            let write = WriteOptions { dry_run: options.dry_run, ..WriteOptions::default() };
+            if let Some(asked) = inside.write_for_webhooks(pods, "CREATE", &write, "eviction", (namespace, name)) {
+                let mut eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction",
+                    "metadata": {"name": name, "namespace": namespace}});
+                inside.pass_webhooks(&asked, &mut eviction)?;
+            }
             inside.check_budgets(&pod, options)?;
             inside.delete(inside.known("pods")?, namespace, name, options).map(drop)
         })
@@ -105,6 +114,12 @@ impl Inside<'_, '_> {
         let admission = Admission { resource, operation: "DELETE", object: None, old: Some(&old), options: &write };
         let found = self.validate_by_policies(&admission)?;
         self.warnings.borrow_mut().extend(found);
+        if let Some(asked) = self.write_for_webhooks(resource, "DELETE", &write, "", (namespace, name)) {
+            let mut asked = Write { old: Some(&old), ..asked };
+            asked.asker.options = self.shown_options(resource, &old, options);
+            self.mutate_by_webhooks(&asked, &mut old.clone())?;
+            self.validate_by_webhooks(&asked)?;
+        }
         let mut object = old.clone();
         set_propagation(key, &mut object, options);
         if key == DEFINITIONS && !options.dry_run && self.delete_instances(&old)? {
@@ -136,15 +151,36 @@ impl Inside<'_, '_> {
         Ok(Deleted::Marked(object))
     }
 
+    /// The options as webhooks see them: with the grace that an object has by itself.
+    fn shown_options(&self, resource: &Resource, object: &Object, options: &DeleteOptions) -> Object {
+        let mut shown = json!({});
+        let own = || if resource.group_resource() == "pods" { self.usual_grace(resource, object) } else { None };
+        if let Some(seconds) = options.grace_period_seconds.or_else(own) {
+            shown.set_at(&["gracePeriodSeconds"], seconds);
+        }
+        let preconditions = [("uid", &options.uid), ("resourceVersion", &options.resource_version)];
+        for (field, value) in preconditions.into_iter().filter(|(_, value)| !value.is_empty()) {
+            shown.set_at(&["preconditions", field], value.as_str());
+        }
+        if !options.propagation.is_empty() {
+            shown.set_at(&["propagationPolicy"], options.propagation.as_str());
+        }
+        shown
+    }
+
+    /// Seconds of grace where nobody asks for others; none for what goes at once.
+    fn usual_grace(&self, resource: &Resource, object: &Object) -> Option<i64> {
+        let own = strategy_of(resource).default_grace_period(object);
+        if resource.group_resource() != "pods" {
+            return own;
+        }
+        Some(own.or(object.int_at(&["spec", "terminationGracePeriodSeconds"])).unwrap_or(POD_GRACE))
+    }
+
     fn grace(&self, resource: &Resource, object: &Object, options: &DeleteOptions) -> Grace {
         let key = resource.group_resource();
         let asked = options.grace_period_seconds.map(|seconds| if seconds < 0 { 1 } else { seconds });
-        let default = if key == "pods" {
-            let declared = object.int_at(&["spec", "terminationGracePeriodSeconds"]);
-            Some(strategy_of(resource).default_grace_period(object).or(declared).unwrap_or(POD_GRACE))
-        } else {
-            strategy_of(resource).default_grace_period(object)
-        };
+        let default = self.usual_grace(resource, object);
         let Some(default) = default else { return Grace::None };
         let ended = matches!(object.str_at(&["status", "phase"]), "Succeeded" | "Failed");
         let unscheduled = key == "pods" && object.str_at(&["spec", "nodeName"]).is_empty();

@@ -1,5 +1,7 @@
 //! HTTP requests to verbs, and results to responses.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH};
 use http::{Method, Request, Response, StatusCode};
@@ -14,7 +16,9 @@ use super::response::{failure, json_response, ok, text, whole};
 use super::route::{self, ResourceRoute, Route};
 use super::table::{Include, Printer};
 use super::transaction::Outside;
+use super::webhooks::{Session, attempts};
 use super::{Api, Body, Nodes, discovery, health, layout, openapi, review, token, usage};
+use crate::backend::registry::custom;
 use crate::object::{GroupVersion, Status, builtin};
 
 /// Answers a request. Errors are answers too.
@@ -148,12 +152,19 @@ async fn resource(
 ) -> Result<Response<Body>, Status> {
     let verb = verb(&request, route)?;
     if matches!(&*route.subresource, "log" | "exec" | "attach" | "portforward" | "proxy") {
-        return connect(api, nodes, request, route).await;
+        return connect(api, nodes, user, request, route).await;
     }
     if route.resource.group == usage::GROUP {
         return measured(api, &request, route);
     }
-    Call::read(api, user, request, route)?.answer(verb)
+    let converts = custom::of(route.resource).is_some_and(|custom| custom.conversion.is_some());
+    if matches!(verb, "get" | "list" | "watch") && !converts {
+        return Call::read(api, user, request, route)?.answer(verb);
+    }
+    let session = Session::of_request(api, &user, request.uri().query(), route, verb);
+    let api = api.in_session(Arc::clone(&session));
+    let call = Call::read(&api, user, request, route)?;
+    attempts(&session, || call.answer(verb)).await
 }
 
 /// What nodes or pods use.
@@ -230,11 +241,21 @@ fn verb(request: &Request<Bytes>, route: &ResourceRoute<'_>) -> Result<&'static 
 async fn connect(
     api: &Api,
     nodes: Option<&dyn Nodes>,
+    user: User,
     request: Request<Bytes>,
     route: &ResourceRoute<'_>,
 ) -> Result<Response<Body>, Status> {
     let key = route.resource.group_resource();
     let object = api.get(key, &route.namespace, &route.name)?;
+    if route.subresource != "log" {
+        let session = Session::of_request(api, &user, None, route, "connect");
+        let api = api.in_session(Arc::clone(&session));
+        let query = Query::parse(request.uri().query())?;
+        let passed = attempts(&session, || api.pass_connection(route, &query).map(|()| text(String::new()))).await?;
+        if !passed.status().is_success() {
+            return Ok(passed);
+        }
+    }
     match nodes {
         Some(nodes) => Ok(nodes.connect(&object, &route.subresource, request).await),
         None => Err(Status::failure(

@@ -82,6 +82,7 @@ impl Api {
         }
         let mut last = None;
         let mut failed = None;
+        let mut unconverted = None;
         let mut found = 0_u64;
         let mut more = 0_u64;
         if limit == 0 {
@@ -105,12 +106,20 @@ impl Api {
                 last = Some((namespace.to_owned(), name.to_owned()));
             }
             match parsed {
-                Some(object) => writer.object(convert.map_or_else(|| object.clone(), |convert| convert.apply(&object))),
+                Some(object) => match convert.map(|way| self.convert(way, &object)) {
+                    None => writer.object(object),
+                    Some(Ok(object)) => writer.object(object),
+                    // The others are to be converted with it.
+                    Some(Err(status)) => unconverted = unconverted.take().or(Some(status)),
+                },
                 None => writer.raw(bytes),
             }
         })?;
         if let Some(error) = failed {
             return Err(Status::internal(error.to_string()));
+        }
+        if let Some(status) = unconverted {
+            return Err(status);
         }
         let remaining = page.remaining.max(more);
         let revision = token.as_ref().map_or(page.revision, |token| token.revision);
@@ -137,7 +146,10 @@ impl Api {
         if let Some(stored) = self.store().get(storage.group_resource(), namespace, name)? {
             let object = stored.parse()?;
             if selection.matches(&object) {
-                writer.object(convert.map_or_else(|| object.clone(), |convert| convert.apply(&object)));
+                writer.object(match convert {
+                    Some(way) => self.convert(way, &object)?,
+                    None => object,
+                });
             }
         }
         Ok(writer.finish(json!({"resourceVersion": revision.to_string()})))

@@ -37,6 +37,7 @@ mod transaction;
 mod update;
 mod usage;
 mod watch;
+mod webhooks;
 
 use std::future::Future;
 use std::path::Path;
@@ -49,15 +50,17 @@ use bytes::Bytes;
 pub use access::{AlwaysAllow, Caller, User};
 pub use delete::{DeleteOptions, Deleted};
 pub use update::Part;
+pub use webhooks::{Session, WayToWebhooks, WebhookCall, Webhooks};
 
 use super::controllers;
 use super::registry::DisabledPlugins;
+use super::registry::convert::Conversion;
 use super::registry::custom::Custom;
 pub use super::registry::managed::Manager;
 use super::store::{ListOptions, Store};
 use super::trust::Trust;
 use crate::object::clock::Clock;
-use crate::object::{Object, Status};
+use crate::object::{Object, Status, Timestamp};
 
 /// Any error, as bodies report it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -101,6 +104,9 @@ pub struct Written {
 #[derive(Clone)]
 pub struct Api {
     shared: Arc<Shared>,
+    way_to_webhooks: WayToWebhooks,
+    /// Where webhooks are asked about writes; nobody is asked where there is none.
+    session: Option<Arc<Session>>,
 }
 
 struct Shared {
@@ -124,9 +130,31 @@ impl Api {
         if let Some(seed) = seed {
             let _ = cell.set(seed);
         }
+        let way_to_webhooks = WayToWebhooks::default();
         let trust = Trust::new(store.path().and_then(Path::parent));
         let catalog = catalog::Catalog::default();
-        Self { shared: Arc::new(Shared { store, clock, seed: cell, catalog, trust, disabled }) }
+        Self {
+            shared: Arc::new(Shared { store, clock, seed: cell, catalog, trust, disabled }),
+            way_to_webhooks,
+            session: None,
+        }
+    }
+
+    /// The same, asking webhooks in a session about what is written.
+    #[must_use]
+    pub fn in_session(&self, session: Arc<Session>) -> Self {
+        Self { session: Some(session), ..self.clone() }
+    }
+
+    /// The same with another API's way to webhooks.
+    #[must_use]
+    pub fn with_way_to_webhooks(self, way_to_webhooks: WayToWebhooks) -> Self {
+        Self { way_to_webhooks, ..self }
+    }
+
+    /// The way to webhooks; the first that is set stays.
+    pub fn way_to_webhooks(&self) -> &WayToWebhooks {
+        &self.way_to_webhooks
     }
 
     /// The cluster's keys.
@@ -142,6 +170,17 @@ impl Api {
     /// The clock that dates what is written.
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
+    }
+
+    /// The time of what is written: in a session, that of the first attempt.
+    fn now(&self) -> Timestamp {
+        let begun = self.session.as_ref().and_then(|session| session.begun());
+        begun.unwrap_or_else(|| self.clock().now())
+    }
+
+    /// An object in another version.
+    fn convert(&self, way: Conversion, object: &Object) -> Result<Object, Status> {
+        webhooks::convert(self.session.as_deref(), way, object)
     }
 
     /// The store.

@@ -51,7 +51,7 @@ pub fn failure(status: &Status) -> Response<Body> {
 /// Adds a `Warning` header.
 pub(super) fn warn(response: &mut Response<Body>, text: &str) {
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-    if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{escaped}\"")) {
+    if let Ok(value) = HeaderValue::from_bytes(format!("299 - \"{escaped}\"").as_bytes()) {
         response.headers_mut().append(http::header::WARNING, value);
     }
 }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use fastrand::Rng;
 
 use super::Api;
+use super::webhooks::{Hook, Session};
 use crate::backend::registry::{Cluster, DisabledPlugins, Plugin};
 use crate::backend::store::Transaction;
 use crate::object::{Object, Status, Timestamp};
@@ -17,6 +18,10 @@ pub(super) struct Inside<'a, 'b> {
     /// Texts for `Warning` headers, of writes that give nothing else back for them.
     pub warnings: RefCell<Vec<String>>,
     pub disabled: DisabledPlugins,
+    /// Where webhooks are asked, if they are.
+    pub session: Option<&'a Session>,
+    /// The webhooks that there are, for a session.
+    pub hooks: Vec<Hook>,
 }
 
 impl Api {
@@ -25,8 +30,18 @@ impl Api {
         self.ensure_seed()?;
         self.store().transact(|transaction| {
             let rng = RefCell::new(self.rng(transaction.revision())?);
-            let (now, disabled) = (self.clock().now(), self.disabled());
-            work(&mut Inside { transaction, now, rng, warnings: RefCell::default(), disabled })
+            let (now, disabled, session) = (self.clock().now(), self.disabled(), self.session.as_deref());
+            let (warnings, hooks) = (RefCell::default(), Vec::new());
+            let mut inside = Inside { transaction, now, rng, warnings, disabled, session, hooks };
+            if let Some(session) = session {
+                inside.hooks = inside.read_hooks();
+                if !inside.hooks.is_empty() {
+                    // Another attempt leads to the same object.
+                    let (chance, now) = session.begin(inside.transaction.revision(), now);
+                    (inside.rng, inside.now) = (RefCell::new(self.rng(chance)?), now);
+                }
+            }
+            work(&mut inside)
         })
     }
 }

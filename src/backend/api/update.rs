@@ -1,9 +1,12 @@
 //! Changing objects.
 
+use serde_json::json;
+
 use super::access::escalation;
 use super::catalog::DEFINITIONS;
 use super::policies::Admission;
 use super::transaction::Inside;
+use super::webhooks::Write;
 use super::{Api, WriteOptions, Written};
 use crate::backend::registry::strategies::admission;
 use crate::backend::registry::validation::{Faults, ephemeral};
@@ -44,6 +47,18 @@ impl Part {
             "resize" => Self::Resize,
             _ => return None,
         })
+    }
+
+    /// The subresource behind a part.
+    fn subresource(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::Status => "status",
+            Self::Approval => "approval",
+            Self::Finalize => "finalize",
+            Self::EphemeralContainers => "ephemeralcontainers",
+            Self::Resize => "resize",
+        }
     }
 
     /// The old object with this part of the new one.
@@ -126,6 +141,13 @@ impl Api {
             if !current.is_empty() {
                 return refuse(format!("pod {name} is already assigned to node \"{current}\""));
             }
+            let pods = inside.known("pods")?;
+            if let Some(asked) = inside.write_for_webhooks(pods, "CREATE", options, "binding", (namespace, name)) {
+                let target = json!({"kind": "Node", "name": node});
+                let mut binding = json!({"apiVersion": "v1", "kind": "Binding", "target": target,
+                    "metadata": {"name": name, "namespace": namespace}});
+                inside.pass_webhooks(&asked, &mut binding)?;
+            }
             super::create::bind(&mut pod, node, inside.now);
             admission::topology_labels(&mut pod, inside);
             for (key, value) in annotations {
@@ -172,8 +194,8 @@ impl Inside<'_, '_> {
                 None => drop(new.remove_at(&["metadata", field])),
             }
         }
-        let admission = Admission { resource, operation: "UPDATE", object: None, old: Some(&old), options };
-        self.mutate_by_policies(&admission, &mut new)?;
+        let policed = Admission { resource, operation: "UPDATE", object: None, old: Some(&old), options };
+        self.mutate_by_policies(&policed, &mut new)?;
         let mut errors = FieldErrors::new();
         let mut warnings = Vec::new();
         if part == Part::Whole {
@@ -186,6 +208,13 @@ impl Inside<'_, '_> {
                 managed::update(resource, Some(before.as_ref().unwrap_or(&old)), &mut new, manager, self.now);
             }
             _ => {}
+        }
+        let asked = self.write_for_webhooks(resource, "UPDATE", options, part.subresource(), (namespace, name));
+        let asked = asked.map(|write| Write { old: Some(&old), ..write });
+        if let Some(write) = &asked
+            && self.mutate_by_webhooks(write, &mut new)?
+        {
+            new = part.take(new, &old);
         }
         match part {
             Part::Whole => {
@@ -223,7 +252,10 @@ impl Inside<'_, '_> {
         }
         warnings.extend(strategy.warnings(&new, Some(&old)));
         warnings.extend(self.pod_security_warning(key, &new, Some(&old)));
-        warnings.extend(self.validate_by_policies(&Admission { object: Some(&new), ..admission })?);
+        warnings.extend(self.validate_by_policies(&Admission { object: Some(&new), ..policed })?);
+        if let Some(write) = asked {
+            self.validate_by_webhooks(&Write { object: Some(&new), ..write })?;
+        }
         if options.dry_run {
             return Ok(Written { object: new, warnings });
         }

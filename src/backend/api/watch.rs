@@ -22,6 +22,12 @@ const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 /// How long a watch lasts that does not say.
 const LONGEST: Duration = Duration::from_secs(3600);
 
+/// What is sent once a webhook has converted what it needs to.
+enum Later {
+    Event(String, Object),
+    Bookmark(bool),
+}
+
 /// A watch in progress.
 pub(super) struct Watch {
     api: Api,
@@ -37,6 +43,8 @@ pub(super) struct Watch {
     revision: u64,
     subscription: Subscription,
     pending: VecDeque<Bytes>,
+    /// What comes after that, and what has to be converted first.
+    later: VecDeque<Later>,
     ends: tokio::time::Instant,
     next_bookmark: tokio::time::Instant,
     ended: bool,
@@ -86,6 +94,7 @@ impl Api {
             revision: from,
             subscription: self.store().subscribe(),
             pending: VecDeque::new(),
+            later: VecDeque::new(),
             ends: now + timeout.map_or(LONGEST, Duration::from_secs).min(LONGEST),
             next_bookmark: now + BOOKMARK_EVERY,
             ended: false,
@@ -119,6 +128,10 @@ impl Watch {
             if let Some(event) = self.pending.pop_front() {
                 return Some(event);
             }
+            if let Some(later) = self.later.pop_front() {
+                self.send_later(later).await;
+                continue;
+            }
             if self.ended {
                 return None;
             }
@@ -134,6 +147,32 @@ impl Watch {
                         self.ended = true;
                     }
                 }
+            }
+        }
+    }
+
+    async fn send_later(&mut self, later: Later) {
+        let (kind, object) = match later {
+            Later::Bookmark(initial_end) => return self.write_bookmark(initial_end),
+            Later::Event(kind, object) => (kind, object),
+        };
+        let Some(way) = convert::between(self.storage, self.resource) else { return self.write(&kind, object) };
+        let session = self.api.session.clone();
+        let converted = loop {
+            match (self.api.convert(way, &object), &session) {
+                (Err(_), Some(session)) if session.is_wanted() => session.ask().await,
+                (converted, _) => break converted,
+            };
+        };
+        if let Some(session) = session {
+            session.forget_conversions();
+        }
+        match converted {
+            Ok(object) => self.write(&kind, object),
+            Err(status) => {
+                self.push("ERROR", status.to_object());
+                self.later.clear();
+                self.ended = true;
             }
         }
     }
@@ -193,9 +232,16 @@ impl Watch {
     }
 
     fn event(&mut self, kind: &str, mut object: Object) {
-        if let Some(convert) = convert::between(self.storage, self.resource) {
-            object = convert.apply(&object);
+        if let Some(way) = convert::between(self.storage, self.resource) {
+            if !self.later.is_empty() || way.webhook_for(&object).is_some() {
+                return self.later.push_back(Later::Event(kind.to_owned(), object));
+            }
+            object = way.apply(&object);
         }
+        self.write(kind, object);
+    }
+
+    fn write(&mut self, kind: &str, mut object: Object) {
         let object = match self.form {
             Form::Metadata => partial(&mut object),
             Form::Table => self.table(object),
@@ -212,6 +258,14 @@ impl Watch {
     }
 
     fn bookmark(&mut self, initial_end: bool) {
+        if self.later.is_empty() {
+            self.write_bookmark(initial_end);
+        } else {
+            self.later.push_back(Later::Bookmark(initial_end));
+        }
+    }
+
+    fn write_bookmark(&mut self, initial_end: bool) {
         let mut metadata = json!({"resourceVersion": self.revision.to_string(), "creationTimestamp": null});
         if initial_end {
             metadata.set_at(&["annotations"], json!({"k8s.io/initial-events-end": "true"}));

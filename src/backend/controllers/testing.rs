@@ -47,6 +47,7 @@ impl Lab {
             controllers,
             logs: Box::new(()),
             waiting: waiting.clone(),
+            way_to_webhooks: Arc::clone(api.way_to_webhooks()),
         };
         let lab = Self { api, engine: Arc::new(engine(bundle, None)), clock, waiting };
         lab.create("namespaces", json!({"metadata": {"name": "default"}, "spec": {"finalizers": ["kubernetes"]}}));

@@ -15,6 +15,17 @@ pub enum Conversion {
 }
 
 impl Conversion {
+    /// The version to which only a webhook can convert an object; none where nobody has to be asked.
+    pub fn webhook_for(&self, object: &Object) -> Option<&'static Custom> {
+        match self {
+            Self::Custom(custom) if custom.conversion.is_some() => {
+                let there = object.api_version() == custom.resource.group_version().to_string();
+                (!there).then_some(*custom)
+            }
+            _ => None,
+        }
+    }
+
     /// The object in the other version.
     pub fn apply(&self, object: &Object) -> Object {
         match self {

@@ -14,6 +14,8 @@ pub enum Plugin {
     LimitRanger,
     /// Policies that change objects.
     MutatingAdmissionPolicy,
+    /// Webhooks that change objects.
+    MutatingAdmissionWebhook,
     /// Levels of security, by labels of namespaces.
     PodSecurity,
     /// Zone and region of a pod's node, as labels of the pod.
@@ -30,6 +32,8 @@ pub enum Plugin {
     StorageObjectInUseProtection,
     /// Policies that refuse objects.
     ValidatingAdmissionPolicy,
+    /// Webhooks that refuse objects.
+    ValidatingAdmissionWebhook,
 }
 
 const ALL: &[(&str, Plugin)] = &[
@@ -38,6 +42,7 @@ const ALL: &[(&str, Plugin)] = &[
     ("DefaultTolerationSeconds", Plugin::DefaultTolerationSeconds),
     ("LimitRanger", Plugin::LimitRanger),
     ("MutatingAdmissionPolicy", Plugin::MutatingAdmissionPolicy),
+    ("MutatingAdmissionWebhook", Plugin::MutatingAdmissionWebhook),
     ("PodSecurity", Plugin::PodSecurity),
     ("PodTopologyLabels", Plugin::PodTopologyLabels),
     ("Priority", Plugin::Priority),
@@ -46,6 +51,7 @@ const ALL: &[(&str, Plugin)] = &[
     ("ServiceAccount", Plugin::ServiceAccount),
     ("StorageObjectInUseProtection", Plugin::StorageObjectInUseProtection),
     ("ValidatingAdmissionPolicy", Plugin::ValidatingAdmissionPolicy),
+    ("ValidatingAdmissionWebhook", Plugin::ValidatingAdmissionWebhook),
 ];
 
 /// Plugins of the API server that are part of this cluster for good.
@@ -64,7 +70,6 @@ const ABSENT: &[&str] = &[
     "ImagePolicyWebhook",
     "JobValidation",
     "LimitPodHardAntiAffinityTopology",
-    "MutatingAdmissionWebhook",
     "NamespaceAutoProvision",
     "NodeDeclaredFeatureValidator",
     "NodeRestriction",
@@ -76,7 +81,6 @@ const ABSENT: &[&str] = &[
     "PodResizeValidator",
     "PodTolerationRestriction",
     "TaintNodesByCondition",
-    "ValidatingAdmissionWebhook",
 ];
 
 /// The plugins that a cluster goes without; by default none.
@@ -119,6 +123,8 @@ mod tests {
     fn reads_names() {
         let disabled = DisabledPlugins::parse(["ServiceAccount", "EventRateLimit"]).unwrap();
         assert!(disabled.has(Plugin::ServiceAccount) && !disabled.has(Plugin::Priority));
+        let hooks = DisabledPlugins::parse(["MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"]).unwrap();
+        assert!(hooks.has(Plugin::MutatingAdmissionWebhook) && hooks.has(Plugin::ValidatingAdmissionWebhook));
         assert_eq!(DisabledPlugins::parse([]), Ok(DisabledPlugins::default()));
         assert_eq!(DisabledPlugins::parse(["Nothing"]), Err("admission plugin \"Nothing\" is unknown".into()));
         assert!(DisabledPlugins::parse(["NamespaceLifecycle"]).is_err());

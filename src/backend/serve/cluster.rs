@@ -26,7 +26,7 @@ pub async fn cluster(
     ready: impl FnOnce(&Server),
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let folder = options.dir.clone();
+    let (folder, webhooks) = (options.dir.clone(), options.webhooks.clone());
     let server = Server::bind(options).await?;
     prepare(&cluster)?;
     let address = server.running().address.parse().ok();
@@ -37,6 +37,9 @@ pub async fn cluster(
         net = Some(network);
         vec![Box::new(proxy)]
     })?;
+    if let Some(webhooks) = webhooks {
+        handle.set_webhooks(webhooks);
+    }
     Streams::new(Arc::new(handle.api().clone()), &folder, None).sweep();
     let (end, mut ended) = watch::channel(());
     if let Some(net) = net {

@@ -30,7 +30,7 @@ pub use cluster::cluster;
 pub use files::Running;
 pub use tls::Identity;
 
-use super::api::User;
+use super::api::{User, Webhooks};
 use super::trust::Trust;
 use crate::object::Timestamp;
 
@@ -40,7 +40,7 @@ pub const FILE: &str = "serve.json";
 const LOCK: &str = "serve.lock";
 
 /// How to serve.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// The state folder.
     pub dir: PathBuf,
@@ -58,6 +58,8 @@ pub struct Options {
     pub always_allow: bool,
     /// Where to write the kubeconfig; `serve.kubeconfig` in the state folder for none.
     pub kubeconfig: Option<PathBuf>,
+    /// The way to webhooks.
+    pub webhooks: Option<Arc<dyn Webhooks>>,
     /// What time it is: certificates hold from the day before on.
     pub now: Timestamp,
 }
@@ -75,6 +77,7 @@ impl Options {
             client_ca_file: None,
             always_allow: false,
             kubeconfig: None,
+            webhooks: None,
             now,
         }
     }

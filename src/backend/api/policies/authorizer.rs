@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Inside;
 use crate::backend::api::access::{Attributes, Rules, User};
+use crate::backend::api::transaction::Inside;
 use crate::backend::registry::Cluster;
 use crate::object::cel::library::{Authorizer, Decision, ResourceCheck};
 use crate::object::{Meta, Object, Timestamp};
@@ -44,7 +44,7 @@ struct Access {
 }
 
 /// Who decides for a user (`userInfo`).
-pub(super) fn of(inside: &Inside<'_, '_>, user: &Object) -> Arc<dyn Authorizer> {
+pub(in crate::backend::api) fn of(inside: &Inside<'_, '_>, user: &Object) -> Arc<dyn Authorizer> {
     let resource = |kind: &str| format!("{kind}.rbac.authorization.k8s.io");
     let objects = KINDS.iter().map(|kind| (resource(kind), inside.list(&resource(kind), None))).collect();
     let groups = user.list_at(&["groups"]).iter().filter_map(Object::as_str).map(str::to_owned).collect();

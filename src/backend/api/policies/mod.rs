@@ -1,7 +1,7 @@
 //! Admission by policies: what validating policies refuse and mutating ones change, in the order of the
 //! API server (`apiserver/pkg/admission/plugin/policy`).
 
-mod authorizer;
+pub(super) mod authorizer;
 mod matching;
 mod mutate;
 

@@ -296,7 +296,7 @@ proptest! {
         let bundle = crate::backend::controllers::engine::bundled::Bundle {
             disabled: Default::default(),
             store: lab.api.store().clone(), clock: lab.clock.clone(), seed: Some(7), controllers, logs: Box::new(()),
-            waiting: lab.waiting.clone(),
+            waiting: lab.waiting.clone(), way_to_webhooks: Default::default(),
         };
         let watched = crate::backend::controllers::engine::bundled::engine(bundle, None);
         lab.edit(DEPLOYMENTS, "web", |object| set_image(object, if bad { "bad" } else { "nginx:2" }));

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::io::{Compacted, DeleteOptions, LogSink, Source, Writer};
+use super::io::{Compacted, DeleteOptions, LogSink, Reviewer, Source, Writer};
 use super::{Engine, EngineLock, Parts};
-use crate::backend::api::{self, Api};
+use crate::backend::api::{self, Api, Session, WayToWebhooks};
 use crate::backend::controllers::{Change, Controller, Event};
 use crate::backend::registry::DisabledPlugins;
 use crate::backend::store::{ListOptions, Store, StoreError, intern};
@@ -59,6 +59,8 @@ pub struct Bundle {
     pub logs: Box<dyn LogSink>,
     /// Who waits.
     pub waiting: Waiting,
+    /// The way to webhooks.
+    pub way_to_webhooks: WayToWebhooks,
 }
 
 /// The engine of a cluster in this state folder, or in memory.
@@ -66,15 +68,41 @@ pub fn engine(bundle: Bundle, folder: Option<&Path>) -> Engine {
     // Its writes are dated by a clock of its own, which starts as early as there is time.
     let moment = Clock::manual(Timestamp::UNIX_EPOCH);
     let writer = Api::without(bundle.disabled, bundle.store.clone(), moment.clone(), bundle.seed);
+    let writer = writer.with_way_to_webhooks(bundle.way_to_webhooks);
+    let session = Session::of_components(&writer);
+    let writer = writer.in_session(Arc::clone(&session));
     Engine::new(Parts {
         controllers: bundle.controllers,
         writer: Box::new(writer),
         source: Arc::new(StoreSource { store: bundle.store, waiting: bundle.waiting }),
+        reviewer: session,
         logs: bundle.logs,
         clock: bundle.clock,
         moment,
         lock: folder.map_or_else(EngineLock::default, EngineLock::in_folder),
     })
+}
+
+impl Reviewer for Session {
+    fn act_as(&self, component: &'static str) {
+        Session::act_as(self, component);
+    }
+
+    fn is_wanted(&self) -> bool {
+        Session::is_wanted(self)
+    }
+
+    fn is_ready(&self) -> bool {
+        Session::is_ready(self)
+    }
+
+    fn ask(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(Session::ask(self))
+    }
+
+    fn finish(&self) {
+        Session::finish(self);
+    }
 }
 
 impl Writer for Api {

@@ -34,6 +34,20 @@ pub trait Writer: Send {
     fn record_event(&self, event: &Event) -> Result<(), Status>;
 }
 
+/// Those whose word a write may wait for, as webhooks are.
+pub trait Reviewer: Send + Sync {
+    /// Writes from now on are this component's.
+    fn act_as(&self, component: &'static str);
+    /// Whether the last write was undone, and is to be tried again with their word.
+    fn is_wanted(&self) -> bool;
+    /// Whether nobody is asking them just now.
+    fn is_ready(&self) -> bool;
+    /// Gets their word. Whether there was something to ask.
+    fn ask(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
+    /// The last write is over.
+    fn finish(&self);
+}
+
 /// Why the changes since a revision are not to be had: they are compacted away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compacted;

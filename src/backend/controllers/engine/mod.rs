@@ -14,24 +14,27 @@ mod queue;
 mod settled;
 #[cfg(test)]
 mod tests;
+mod writes;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-pub use io::{Compacted, DeleteOptions, LogSink, Source, Writer};
+pub use io::{Compacted, DeleteOptions, LogSink, Reviewer, Source, Writer};
 pub use lock::EngineLock;
 
-use super::{Change, Controller, Key, View, Write};
+use super::{Change, Controller, Key, View};
+use crate::object::Timestamp;
 use crate::object::clock::Clock;
-use crate::object::{Meta, Object, Status, Timestamp};
 use lock::Held;
 use queue::{Item, Queue};
 pub use settled::Settled;
+use writes::{Writes, apply};
 
 /// The store's text that is `"1"` while the engine is to leave the cluster alone.
 pub const PAUSED: &str = "engine.paused";
@@ -57,6 +60,8 @@ const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_mins(5);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(60);
 /// So often a paused engine looks whether it is still paused.
 const PAUSED_POLL: Duration = Duration::from_millis(100);
+/// So often it looks whether somebody else has asked what it waits for.
+const ASKING_POLL: Duration = Duration::from_millis(5);
 /// So long a short command waits for another process to settle the cluster.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -104,6 +109,8 @@ pub struct Report {
     pub writes: u64,
     /// Another process runs the engine, so this one did nothing.
     pub elsewhere: bool,
+    /// It stopped at a write that waits for the word of others: [`Engine::ask`] gets it.
+    pub waits: bool,
     /// Controllers and objects that went round in circles and were left alone for a minute.
     pub parked: Vec<(&'static str, Key)>,
 }
@@ -116,6 +123,8 @@ pub struct Parts {
     pub writer: Box<dyn Writer>,
     /// The store.
     pub source: Arc<dyn Source>,
+    /// Those whose word writes wait for.
+    pub reviewer: Arc<dyn Reviewer>,
     /// Where container logs go.
     pub logs: Box<dyn LogSink>,
     /// The process's clock.
@@ -129,6 +138,7 @@ pub struct Parts {
 /// See the module's text.
 pub struct Engine {
     source: Arc<dyn Source>,
+    reviewer: Arc<dyn Reviewer>,
     clock: Clock,
     lock: EngineLock,
     state: Mutex<State>,
@@ -139,8 +149,11 @@ struct State {
     interested: HashMap<&'static str, Vec<usize>>,
     writer: Box<dyn Writer>,
     source: Arc<dyn Source>,
+    reviewer: Arc<dyn Reviewer>,
     logs: Box<dyn LogSink>,
     moment: Clock,
+    /// The rest of a look's writes, of which the first waits for the word of others.
+    pending: Option<Writes>,
     /// `None` until the first time something is due.
     loaded: Option<Loaded>,
     settled: Option<Settled>,
@@ -169,13 +182,21 @@ impl Engine {
             interested,
             writer: parts.writer,
             source: Arc::clone(&parts.source),
+            reviewer: Arc::clone(&parts.reviewer),
             logs: parts.logs,
             moment: parts.moment,
+            pending: None,
             loaded: None,
             settled: None,
             held: None,
         };
-        Self { source: parts.source, clock: parts.clock, lock: parts.lock, state: Mutex::new(state) }
+        Self {
+            source: parts.source,
+            reviewer: parts.reviewer,
+            clock: parts.clock,
+            lock: parts.lock,
+            state: Mutex::new(state),
+        }
     }
 
     /// Does everything that is due at or before `now`. Costs two small reads where nothing is. Where
@@ -235,12 +256,19 @@ impl Engine {
                 tokio::time::sleep(PAUSED_POLL).await;
                 continue;
             }
-            let (revision, next) = {
+            let (revision, next, waits) = {
                 let mut state = self.state();
-                state.settle(self.clock.now())?;
+                let waits = state.settle(self.clock.now())?.waits;
                 let loaded = state.loaded.as_ref();
-                (loaded.map_or(0, |loaded| loaded.revision), loaded.and_then(|loaded| loaded.queue.next_due()))
+                let next = loaded.and_then(|loaded| loaded.queue.next_due());
+                (loaded.map_or(0, |loaded| loaded.revision), next, waits)
             };
+            if waits {
+                if !self.ask().await {
+                    tokio::time::sleep(ASKING_POLL).await;
+                }
+                continue;
+            }
             let pause = if self.clock.is_manual() {
                 if let Some(next) = next.filter(|next| *next <= latest && self.source.someone_waits()) {
                     // Whoever waits gets to see what happened before time goes on, and may be content.
@@ -261,6 +289,12 @@ impl Engine {
         }
     }
 
+    /// Gets the word that the last write waits for. Whether there was something to ask; somebody else may be
+    /// asking.
+    pub fn ask(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        self.reviewer.ask()
+    }
+
     /// Whether the cluster is to be left alone.
     fn is_paused(&self) -> anyhow::Result<bool> {
         Ok(self.source.meta_get(PAUSED)?.is_some_and(|text| text == "1"))
@@ -276,11 +310,14 @@ impl State {
         if self.settled.is_none() || self.held.is_none() {
             self.settled = Settled::load(&*self.source)?;
         }
-        let Some(settled) = self.settled else { return Ok(false) };
+        let Some(settled) = self.settled.filter(|_| self.pending.is_none()) else { return Ok(false) };
         Ok(settled.holds(self.source.revision()?, now))
     }
 
     fn settle(&mut self, now: Timestamp) -> Result<Report, EngineError> {
+        if self.pending.is_some() && !self.reviewer.is_ready() {
+            return Ok(Report { waits: true, ..Report::default() });
+        }
         if self.is_settled(now)? && self.loaded.is_some() {
             return Ok(Report::default());
         }
@@ -292,7 +329,8 @@ impl State {
         }
         let mut report = Report::default();
         let result = self.work(before, now, &mut report);
-        let Some(loaded) = &self.loaded else { return result.map(|()| report) };
+        report.waits = self.pending.is_some();
+        let Some(loaded) = self.loaded.as_ref().filter(|_| !report.waits) else { return result.map(|()| report) };
         let settled = Settled::new(now.max(self.moment.now()), loaded.revision, loaded.queue.next_due());
         if result.is_ok() && self.settled != Some(settled) {
             settled.save(&*self.source)?;
@@ -307,7 +345,12 @@ impl State {
         let resumed = now.checked_sub(RESUMED_BEFORE_NOW).unwrap_or(Timestamp::MIN);
         let mut moment = self.moment.now();
         let mut looks: HashMap<Item, u32> = HashMap::new();
-        while let Some((due, item)) = self.loaded.as_mut().and_then(|loaded| loaded.queue.pop(now)) {
+        if let Some(pending) = self.pending.take() {
+            report.writes += self.carry_out(pending, moment)?;
+        }
+        while self.pending.is_none()
+            && let Some((due, item)) = self.loaded.as_mut().and_then(|loaded| loaded.queue.pop(now))
+        {
             let due = if due > exact && due < resumed { resumed } else { due };
             if due > moment {
                 moment = due;
@@ -344,34 +387,43 @@ impl State {
             loaded.failures.remove(&item);
             return Ok(0);
         }
+        self.carry_out(Writes { item, rest: outcome.writes.into(), versions: Vec::new(), answers: false }, moment)
+    }
+
+    /// Applies writes one after the other, up to one that is refused or waits for the word of others.
+    /// Returns how many were applied.
+    fn carry_out(&mut self, mut writes: Writes, moment: Timestamp) -> Result<u64, EngineError> {
+        let (Some(controller), Some(loaded)) = (self.controllers.get(writes.item.0), &mut self.loaded) else {
+            return Ok(0);
+        };
+        self.reviewer.act_as(controller.name());
         let mut applied = 0;
-        let mut versions = Vec::new();
-        let mut refusal = None;
-        for write in outcome.writes {
-            match apply(&*self.writer, &*self.logs, &write, &mut versions) {
+        while let Some(write) = writes.rest.pop_front() {
+            let result = apply(&*self.writer, &*self.logs, &write, &mut writes.versions);
+            if self.reviewer.is_wanted() {
+                writes.rest.push_front(write);
+                self.pending = Some(writes);
+                self.pull(moment)?;
+                return Ok(applied);
+            }
+            self.reviewer.finish();
+            match result {
                 Ok(()) => applied += 1,
+                Err(_) if writes.answers => {}
                 Err(status) => {
-                    refusal = Some((write, status));
-                    break;
+                    let failures = loaded.failures.entry(writes.item.clone()).or_default();
+                    *failures += 1;
+                    let delay =
+                        if status.is_conflict() && *failures < 4 { SignedDuration::ZERO } else { backoff(*failures) };
+                    let again = moment.checked_add(delay).unwrap_or(Timestamp::MAX);
+                    loaded.queue.push(writes.item.clone(), again);
+                    writes.rest = controller.refused(&writes.item.1, &write, &status, &loaded.view).into();
+                    writes.answers = true;
                 }
             }
         }
-        match refusal {
-            None => {
-                loaded.failures.remove(&item);
-            }
-            Some((write, status)) => {
-                let failures = loaded.failures.entry(item.clone()).or_default();
-                *failures += 1;
-                let delay =
-                    if status.is_conflict() && *failures < 4 { SignedDuration::ZERO } else { backoff(*failures) };
-                let again = moment.checked_add(delay).unwrap_or(Timestamp::MAX);
-                let answer = controller.refused(&item.1, &write, &status, &loaded.view);
-                loaded.queue.push(item, again);
-                for write in answer {
-                    applied += u64::from(apply(&*self.writer, &*self.logs, &write, &mut versions).is_ok());
-                }
-            }
+        if !writes.answers {
+            loaded.failures.remove(&writes.item);
         }
         self.pull(moment)?;
         Ok(applied)
@@ -453,66 +505,4 @@ fn until(now: Timestamp, then: Timestamp) -> Duration {
 fn backoff(failures: u32) -> SignedDuration {
     let factor = 1_i32.checked_shl(failures.saturating_sub(1).min(20)).unwrap_or(i32::MAX);
     FIRST_BACKOFF.checked_mul(factor).unwrap_or(LONGEST_BACKOFF).min(LONGEST_BACKOFF)
-}
-
-/// The resource versions that writes of one outcome led to: key, the version the controller saw, the
-/// version now. Later writes to the same object build upon the earlier ones.
-type Versions = Vec<(Key, String, String)>;
-
-fn apply(writer: &dyn Writer, logs: &dyn LogSink, write: &Write, versions: &mut Versions) -> Result<(), Status> {
-    match write {
-        Write::Create { resource, object } => match writer.create(resource, object.clone()) {
-            Ok(_) => Ok(()),
-            Err(status) => Err(status),
-        },
-        Write::Update { resource, object } => {
-            replace(resource, object, versions, |object| writer.update(resource, object))
-        }
-        Write::UpdateStatus { resource, object } => {
-            replace(resource, object, versions, |object| writer.update_status(resource, object))
-        }
-        Write::Bind { pod, node } => writer.bind(&pod.namespace, &pod.name, node),
-        Write::Delete { key, uid, grace_period_seconds, propagation } => {
-            let options = DeleteOptions {
-                uid: (!uid.is_empty()).then(|| uid.clone()),
-                grace_period_seconds: *grace_period_seconds,
-                propagation: *propagation,
-            };
-            match writer.delete(key.resource, &key.namespace, &key.name, &options) {
-                Err(status) if status.is_not_found() => Ok(()),
-                result => result,
-            }
-        }
-        // An event that cannot be recorded (its namespace is going away) is no reason to stop.
-        Write::Event(event) => {
-            let _ = writer.record_event(event);
-            Ok(())
-        }
-        Write::Log { pod_uid, container, restart, time, line } => {
-            logs.append(pod_uid, container, *restart, *time, line);
-            Ok(())
-        }
-    }
-}
-
-fn replace(
-    resource: &'static str,
-    object: &Object,
-    versions: &mut Versions,
-    write: impl FnOnce(Object) -> Result<Object, Status>,
-) -> Result<(), Status> {
-    let resource = if resource == NAMESPACE_FINALIZERS { "namespaces" } else { resource };
-    let key = Key { resource, namespace: object.namespace().to_owned(), name: object.name().to_owned() };
-    let seen = object.resource_version().to_owned();
-    let mut object = object.clone();
-    let earlier = versions.iter().position(|(other, before, _)| *other == key && *before == seen);
-    if let Some((_, _, after)) = earlier.and_then(|index| versions.get(index)) {
-        object.set_at(&["metadata", "resourceVersion"], after.clone());
-    }
-    let written = write(object)?.resource_version().to_owned();
-    match earlier.and_then(|index| versions.get_mut(index)) {
-        Some(entry) => entry.2 = written,
-        None => versions.push((key, seen, written)),
-    }
-    Ok(())
 }

@@ -8,9 +8,11 @@ use serde_json::json;
 
 use super::bundled::{Bundle, Waiting, engine};
 use super::*;
+use crate::backend::controllers::Write;
 use crate::backend::controllers::testing::{Lab, deployment};
 use crate::backend::controllers::{Outcome, all};
 use crate::backend::store::Store;
+use crate::object::{Meta, Object};
 
 /// Counts its looks; asks to look again as `again` says; writes what `write` says.
 struct Probe {
@@ -67,6 +69,7 @@ fn a_new_process_finds_nothing_to_do_in_a_settled_cluster() {
             controllers: vec![Box::new(Probe { looks: Arc::clone(&looks), again: None, write: |_, _| Vec::new() })],
             logs: Box::new(()),
             waiting: Waiting::default(),
+            way_to_webhooks: Default::default(),
         },
         None,
     );
@@ -198,6 +201,7 @@ fn only_one_process_runs_it() {
         controllers: all(&crate::backend::trust::Trust::new(None)),
         logs: Box::new(()),
         waiting: Waiting::default(),
+        way_to_webhooks: Default::default(),
     };
     let store = Store::memory().expect("a store");
     let here = engine(bundle(store.clone()), Some(&folder));
@@ -247,6 +251,7 @@ async fn runs_in_real_time() {
             controllers: vec![Box::new(Probe { looks: Arc::clone(&looks), again: None, write: |_, _| Vec::new() })],
             logs: Box::new(()),
             waiting: Waiting::default(),
+            way_to_webhooks: Default::default(),
         },
         None,
     ));

@@ -44,6 +44,9 @@ pub struct Custom {
     pub selectable: Vec<String>,
     /// The table, after the name.
     pub columns: Vec<Column>,
+    /// The webhook that converts between versions (`spec.conversion.webhook`); none where they differ in
+    /// their names alone.
+    pub conversion: Option<Object>,
     /// Stands for the definition's spec.
     pub fingerprint: String,
     schema: Object,
@@ -128,6 +131,13 @@ pub fn of(resource: &Resource) -> Option<&'static Custom> {
     known.iter().flat_map(|definition| &definition.versions).find(|custom| std::ptr::eq(&custom.resource, resource))
 }
 
+/// All versions of a custom resource that are served.
+pub fn versions_of(resource: &Resource) -> impl Iterator<Item = &'static Resource> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let own = |d: &&&'static Definition| d.versions.iter().any(|custom| std::ptr::eq(&custom.resource, resource));
+    known.iter().find(own).copied().into_iter().flat_map(Definition::served)
+}
+
 /// The version in which a custom resource's objects are stored.
 pub fn storage_of(resource: &Resource) -> Option<&'static Resource> {
     if builtin::resources().as_ptr_range().contains(&std::ptr::from_ref(resource)) {
@@ -188,6 +198,8 @@ impl Custom {
             scale,
             selectable: version.list_at(&["selectableFields"]).iter().map(field).collect(),
             columns: columns::read(version.at(&["additionalPrinterColumns"])),
+            conversion: (spec.str_at(&["conversion", "strategy"]) == "Webhook")
+                .then(|| spec.at(&["conversion", "webhook"]).cloned().unwrap_or_default()),
             fingerprint: fingerprint.to_owned(),
             schema,
             rules: OnceLock::new(),

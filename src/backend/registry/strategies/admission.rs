@@ -16,6 +16,12 @@ const TOLERATION_SECONDS: i64 = 300;
 
 /// Fills in a new pod or refuses it.
 pub fn admit_pod(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Status> {
+    complete_pod(pod, cluster)?;
+    if cluster.admits(Plugin::PodSecurity) { pod_security::enforce(pod, cluster) } else { Ok(()) }
+}
+
+/// Fills in a new pod. Doing it again fills in what was added meanwhile.
+pub fn complete_pod(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Status> {
     let admits = |plugin| cluster.admits(plugin);
     if admits(Plugin::LimitRanger) {
         limits::apply(pod, cluster)?;
@@ -33,7 +39,7 @@ pub fn admit_pod(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Status> 
         runtime_class(pod, cluster)?;
     }
     topology_labels(pod, cluster);
-    if admits(Plugin::PodSecurity) { pod_security::enforce(pod, cluster) } else { Ok(()) }
+    Ok(())
 }
 
 /// Fills in what a changed pod left out and admission gave it when it was made.
