@@ -255,7 +255,8 @@ async fn fetch(
     let mut tried: i64 = 0;
     loop {
         let from = received.saturating_add(1).to_string();
-        let command: Vec<&str> = if retries == 0 {
+        // From the start there is nothing to leave out, and it is tar's own end that is told.
+        let command: Vec<&str> = if received == 0 {
             vec!["tar", "cf", "-", &path]
         } else {
             // The shell gets the path as an argument, not as a part of what it reads.
