@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-/// A terminal for one command.
+/// A terminal.
 pub struct Terminal {
     master: OwnedFd,
     name: String,
     shown: Arc<Mutex<String>>,
     /// Kept open, so that the terminal stays.
-    _slave: File,
+    slave: File,
 }
 
 impl Terminal {
@@ -33,7 +34,7 @@ impl Terminal {
                 text.lock().expect("no panic").push_str(&String::from_utf8_lossy(&piece[..count]));
             }
         });
-        Self { master, name, shown, _slave: slave }
+        Self { master, name, shown, slave }
     }
 
     /// The terminal as one of a command's streams.
@@ -52,7 +53,7 @@ impl Terminal {
             if let Some((_, text)) = typed.next_if(|(before, _)| self.shown().contains(before)) {
                 // Whoever asks may be about to turn the echo off.
                 std::thread::sleep(Duration::from_millis(100));
-                File::from(self.master.try_clone().expect("a copy")).write_all(text.as_bytes()).expect("typed");
+                self.kind(text);
             }
             if let Some(status) = child.try_wait().expect("its state") {
                 // What it wrote last is on its way.
@@ -67,8 +68,29 @@ impl Terminal {
         }
     }
 
-    /// What it shows, what is typed included; lines end as in files.
+    /// Another size, which the kernel tells whoever controls it.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.master, size).expect("a size");
+    }
+
+    /// Types.
+    pub fn kind(&self, text: &str) {
+        File::from(self.master.try_clone().expect("a copy")).write_all(text.as_bytes()).expect("typed");
+    }
+
+    /// Whether lines are edited and keys shown: as it is when nobody has taken the terminal over.
+    pub fn is_usual(&self) -> bool {
+        tcgetattr(&self.slave).expect("modes").local_modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+    }
+
+    /// What it shows, to the byte, what is typed included.
+    pub fn raw(&self) -> String {
+        self.shown.lock().expect("no panic").clone()
+    }
+
+    /// The same with lines that end as in files.
     pub fn shown(&self) -> String {
-        self.shown.lock().expect("no panic").replace("\r\n", "\n")
+        self.raw().replace("\r\n", "\n")
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::bench::{Cluster, ended, kubectl, signal, until};
-use super::terminals::Terminal;
+use super::terminals::sized;
 
 /// More than is copied before a test is through with it.
 const HUGE: &str = "8G";
@@ -70,7 +70,7 @@ fn progress_is_for_terminals() {
     }
     let kctl = cluster.kctl();
     kctl.ok(&cluster, &["exec", "web", "--", "truncate", "-s", HUGE, "/tmp/huge"], "");
-    let terminal = Terminal::new();
+    let terminal = sized();
     let mut child = terminal.start(kctl.command(&cluster, &["cp", "web:/tmp/huge", "huge"]));
     terminal.shows(" copied, ");
     signal(&child, Signal::INT);

@@ -1,69 +1,28 @@
 //! Sessions in a terminal: sizes, signals, connections that break, and that the terminal is put back as it was.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
-
 use super::bench::{Cluster, ended, signal, until};
+use super::servers::terminal::Terminal;
 
-/// A terminal, with what it shows.
-pub struct Terminal {
-    master: OwnedFd,
-    name: String,
-    shown: Arc<Mutex<String>>,
-    /// Kept open, so that the terminal stays.
-    slave: File,
+/// A new one, of 101 columns and 33 rows.
+pub fn sized() -> Terminal {
+    let terminal = Terminal::new();
+    terminal.resize(101, 33);
+    terminal
 }
 
 impl Terminal {
-    /// A new one, of 101 columns and 33 rows.
-    pub fn new() -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
-        let name = ptsname(&master, Vec::new()).expect("its name").into_string().expect("a path");
-        let slave = File::options().read(true).write(true).open(&name).expect("the other side");
-        let (shown, mut from) = (Arc::new(Mutex::new(String::new())), File::from(master.try_clone().expect("a copy")));
-        let text = Arc::clone(&shown);
-        std::thread::spawn(move || {
-            let mut piece = [0; 4096];
-            while let Ok(count @ 1..) = from.read(&mut piece) {
-                text.lock().expect("no panic").push_str(&String::from_utf8_lossy(&piece[..count]));
-            }
-        });
-        let terminal = Self { master, name, shown, slave };
-        terminal.resize(101, 33);
-        terminal
-    }
-
-    fn resize(&self, columns: u16, rows: u16) {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&self.master, size).expect("a size");
-    }
-
     /// Starts a command that has this terminal, and is told of its changes as one in the foreground is.
     pub fn start(&self, mut command: Command) -> Child {
-        let slave = || File::options().read(true).write(true).open(&self.name).expect("the other side");
-        command.stdin(slave()).stdout(slave()).stderr(slave()).env("TERM", "xterm").spawn().expect("it starts")
-    }
-
-    fn kind(&self, text: &str) {
-        File::from(self.master.try_clone().expect("a copy")).write_all(text.as_bytes()).expect("typed");
+        let (input, output, talk) = (self.stream(), self.stream(), self.stream());
+        command.stdin(input).stdout(output).stderr(talk).env("TERM", "xterm").spawn().expect("it starts")
     }
 
     /// Waits until it shows a text.
     pub fn shows(&self, text: &str) {
-        until(&format!("{text:?} is shown"), || self.shown.lock().expect("no panic").contains(text));
-    }
-
-    /// Whether lines are edited and keys shown: as it is when nobody has taken the terminal over.
-    fn is_usual(&self) -> bool {
-        tcgetattr(&self.slave).expect("modes").local_modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+        until(&format!("{text:?} is shown"), || self.raw().contains(text));
     }
 }
 
@@ -77,7 +36,7 @@ fn a_terminal_is_handed_over_and_put_back() {
     let kctl = cluster.kctl();
     let session = ["exec", "-it", "web", "--", "sh"];
     for (how, code) in [("exit", 5), ("terminate", 1), ("interrupt", 1), ("hang up", 1)] {
-        let terminal = Terminal::new();
+        let terminal = sized();
         let mut child = terminal.start(kctl.command(&cluster, &session));
         until("the terminal is taken over", || !terminal.is_usual());
         terminal.kind("stty size; echo a-$((1+1))\n");
@@ -95,11 +54,11 @@ fn a_terminal_is_handed_over_and_put_back() {
             "interrupt" => signal(&child, Signal::INT),
             _ => signal(&child, Signal::HUP),
         }
-        assert_eq!(ended(&mut child), code, "{how}: {}", terminal.shown.lock().expect("no panic"));
+        assert_eq!(ended(&mut child), code, "{how}: {}", terminal.raw());
         assert!(terminal.is_usual(), "{how}: the terminal is left raw");
     }
     // Keys are the command's: none of them leaves an exec.
-    let terminal = Terminal::new();
+    let terminal = sized();
     let mut child = terminal.start(kctl.command(
         &cluster,
         &[
@@ -118,7 +77,7 @@ fn a_terminal_is_handed_over_and_put_back() {
     assert_eq!(ended(&mut child), 0);
     assert!(terminal.is_usual());
     // The server goes in the middle of it.
-    let terminal = Terminal::new();
+    let terminal = sized();
     let mut child = terminal.start(kctl.command(&cluster, &session));
     until("the terminal is taken over", || !terminal.is_usual());
     terminal.kind("echo b-$((1+1))\n");
@@ -167,19 +126,19 @@ fn sessions_are_announced_left_and_ended() {
             vec!["pod \"well\" deleted from default namespace"],
         ),
     ] {
-        let terminal = Terminal::new();
+        let terminal = sized();
         let mut child = terminal.start(kctl.command(&cluster, args));
         until("the terminal is taken over", || !terminal.is_usual());
         terminal.kind("stty size; echo a-$((1+1))\n");
         terminal.shows("33 101");
         terminal.shows("a-2");
         terminal.kind(keys);
-        assert_eq!(ended(&mut child), code, "{args:?}: {}", terminal.shown.lock().expect("no panic"));
+        assert_eq!(ended(&mut child), code, "{args:?}: {}", terminal.raw());
         assert!(terminal.is_usual(), "{args:?}: the terminal is left raw");
         if let Some(last) = end.last() {
             terminal.shows(last);
         }
-        let shown = terminal.shown.lock().expect("no panic").clone();
+        let shown = terminal.raw().clone();
         assert_eq!(shown.contains(PROMPT), args[0] != "exec", "{args:?}: {shown}");
         let places: Vec<_> = end.iter().map(|line| shown.find(line)).collect();
         assert!(places.is_sorted() && !places.contains(&None), "{args:?}: {shown}");
@@ -188,7 +147,7 @@ fn sessions_are_announced_left_and_ended() {
         &["exec", "-it", "web", "--detach-keys=nope", "--", "sh"][..],
         &["attach", "-it", "talk", "--detach-keys=nope"],
     ] {
-        let terminal = Terminal::new();
+        let terminal = sized();
         let mut child = terminal.start(kctl.command(&cluster, args));
         assert_eq!(ended(&mut child), 1, "{args:?}");
         terminal.shows("error: could not bind detach keys: Unknown character: 'nope'");
@@ -228,11 +187,11 @@ fn what_a_server_says_steers_no_terminal() {
         &["get", "--raw", "/api/v1/namespaces/default/pods/a%1bb"],
         &["get", "configmap", "a\u{1b}b"],
     ] {
-        let terminal = Terminal::new();
+        let terminal = sized();
         let mut child = terminal.start(kctl.command(&cluster, args));
         ended(&mut child);
         std::thread::sleep(Duration::from_millis(100));
-        let shown = terminal.shown.lock().expect("no panic").replace("\r\n", "\n");
+        let shown = terminal.raw().replace("\r\n", "\n");
         assert!(!shown.is_empty(), "{args:?}");
         let steering = shown.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
         assert_eq!(steering, None, "{args:?}: {shown:?}");
