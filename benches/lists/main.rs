@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "the environment names the programs to measure")]
 
+#[path = "../common/again.rs"]
+mod again;
 mod fixture;
 #[cfg(unix)]
 mod measure;
@@ -12,9 +14,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use again::Server;
 use measure::Cost;
 use report::Line;
-use server::Server;
 
 /// What is printed: a name for it, and the arguments behind `get pods`.
 const FORMATS: &[(&str, &[&str])] = &[
@@ -44,7 +46,7 @@ struct Settings {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench").peekable();
-    if arguments.next_if(|first| first == server::ARGUMENT).is_some() {
+    if arguments.next_if(|first| first == again::ARGUMENT).is_some() {
         let pods = arguments.next().unwrap_or_default().parse()?;
         return Ok(server::serve(pods)?);
     }
@@ -91,7 +93,7 @@ impl Settings {
         writeln!(out, "{}", report::headers())?;
         let mut lines = Vec::new();
         for pods in &self.pods {
-            let server = Server::start(*pods)?;
+            let server = Server::start(*pods as u64)?;
             let kubeconfig = home.join("config");
             std::fs::write(&kubeconfig, config(&server.address))?;
             for (format, arguments) in FORMATS {

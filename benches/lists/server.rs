@@ -5,53 +5,22 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::again::Server;
 use super::fixture::{Form, Pages};
-
-/// The first argument of the process that serves.
-pub const ARGUMENT: &str = "--serve";
 
 /// Tells how many bytes were sent, and closes the connection.
 const SENT: &str = "/sent";
 
-/// A server that runs until it is dropped.
-pub struct Server {
-    child: Child,
-    /// `127.0.0.1:12345`.
-    pub address: String,
-}
-
 impl Server {
-    /// Starts this program once more, as a server of so many pods.
-    pub fn start(pods: usize) -> io::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args([ARGUMENT, &pods.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut address = String::new();
-        if let Some(out) = child.stdout.take() {
-            BufReader::new(out).read_line(&mut address)?;
-        }
-        Ok(Self { child, address: address.trim().to_owned() })
-    }
-
     /// Bytes of bodies sent since this was last asked.
     pub fn sent(&self) -> io::Result<u64> {
         let mut stream = TcpStream::connect(&self.address)?;
         write!(stream, "GET {SENT} HTTP/1.1\r\nHost: x\r\n\r\n")?;
         let last = BufReader::new(stream).lines().last().transpose()?.unwrap_or_default();
         last.parse().map_err(io::Error::other)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

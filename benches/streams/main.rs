@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "the environment names the programs to measure")]
 #![cfg(unix)]
 
+#[path = "../common/again.rs"]
+mod again;
 mod digest;
 mod server;
 
@@ -12,8 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use again::Server;
 use digest::{Digest, PIECE, fill};
-use server::{ECHO, SINK, SOURCE, Server};
+use server::{ECHO, SINK, SOURCE};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -38,7 +41,7 @@ struct Cost {
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench").peekable();
-    if arguments.next_if(|first| first == server::ARGUMENT).is_some() {
+    if arguments.next_if(|first| first == again::ARGUMENT).is_some() {
         return server::serve(arguments.next().unwrap_or_default().parse()?);
     }
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);

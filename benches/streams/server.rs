@@ -1,8 +1,7 @@
 //! A stub API server in a process of its own, over TLS: one pod, whose ports send, take and echo.
 
 use std::convert::Infallible;
-use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,8 +19,6 @@ use tokio_rustls::TlsAcceptor;
 
 use super::digest::{Digest, PIECE, fill};
 
-/// The first argument of the process that serves.
-pub const ARGUMENT: &str = "--serve";
 /// The port that sends all bytes, and then ends.
 pub const SOURCE: u16 = 1;
 /// The port that takes all bytes, and then answers with their digest.
@@ -31,36 +28,6 @@ pub const ECHO: u16 = 3;
 
 /// Bytes on their way to or from a port at most.
 const WAITING: usize = 256 * 1024;
-
-/// A server that runs until it is dropped.
-pub struct Server {
-    child: Child,
-    /// `127.0.0.1:12345`.
-    pub address: String,
-}
-
-impl Server {
-    /// Starts this program once more, as a server whose pod has so many bytes.
-    pub fn start(size: u64) -> io::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args([ARGUMENT, &size.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut address = String::new();
-        if let Some(out) = child.stdout.take() {
-            BufReader::new(out).read_line(&mut address)?;
-        }
-        Ok(Self { child, address: address.trim().to_owned() })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Serves until the process is ended.
 pub fn serve(size: u64) -> Result<(), Box<dyn std::error::Error>> {
