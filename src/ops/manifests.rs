@@ -89,8 +89,9 @@ pub struct Places {
 }
 
 impl Places {
-    /// Finds the files behind `-f` (without reading them).
-    pub fn find(options: &FilenameOptions) -> Self {
+    /// Finds the files behind `-f` (without reading them). `input_taken` says whether something else has
+    /// read standard input already.
+    pub fn find(options: &FilenameOptions, input_taken: bool) -> Self {
         let mut found = Self { errors: options.validate(), ..Self::default() };
         if !found.errors.is_empty() {
             return found;
@@ -98,7 +99,7 @@ impl Places {
         let (mut folder, mut stream) = (false, false);
         for name in &options.filenames {
             if name == "-" {
-                if stream {
+                if stream || input_taken {
                     found.errors.push(anyhow::anyhow!("standard input cannot be used for multiple arguments"));
                 }
                 stream = true;
@@ -339,7 +340,7 @@ mod tests {
 
     fn find(names: &[String], recursive: bool, folder: &Path) -> (Vec<String>, Vec<String>, bool) {
         let options = FilenameOptions { filenames: names.to_vec(), recursive, ..FilenameOptions::default() };
-        let found = Places::find(&options);
+        let found = Places::find(&options, false);
         let short = |text: String| text.replace(&format!("{}/", folder.display()), "");
         (
             found.places.iter().map(|place| short(place.name())).collect(),

@@ -45,7 +45,7 @@ pub struct Plan<'a> {
 impl<'a> Builder<'a> {
     /// Resolves types and checks that everything fits together, with kubectl's words where it does not.
     pub async fn plan(mut self) -> anyhow::Result<Plan<'a>> {
-        let places = Places::find(&self.filenames);
+        let places = Places::find(&self.filenames, self.ctx.input.is_taken());
         let mut errors = std::mem::take(&mut self.errors);
         errors.splice(0..0, places.errors);
         let named = match args::parse(&self.args, self.ctx.program) {

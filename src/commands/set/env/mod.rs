@@ -92,9 +92,6 @@ pub async fn run(ctx: &Context, args: EnvArgs) -> anyhow::Result<()> {
         ctx.streams.input().read_to_string(&mut text)?;
         Ok(text)
     })?;
-    if given.contains(&"-") && set.files.filename.iter().any(|name| name == "-") {
-        bail!("standard input cannot be used for multiple arguments");
-    }
     if !text(&args.from).is_empty() {
         wanted.set.extend(from(ctx, &args).await?);
     }
