@@ -137,10 +137,18 @@ fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: Option<&Route<
         _ => Attributes::of_path(request),
     };
     let rules = Rules::of(&Outside(api), user, &attributes.namespace);
-    match rules.decide(&attributes) {
-        (true, _) => Ok(()),
-        (false, reason) => Err(attributes.refused(user, &reason)),
+    if let (false, reason) = rules.decide(&attributes) {
+        return Err(attributes.refused(user, &reason));
     }
+    // A websocket is opened with GET. Whoever may only read must not get into a container by that.
+    let enters = attributes.resource == "pods" && matches!(&*attributes.subresource, "exec" | "attach" | "portforward");
+    if enters && attributes.verb == "get" {
+        let enter = Attributes { verb: "create".into(), ..attributes };
+        if let (false, reason) = rules.decide(&enter) {
+            return Err(Status::forbidden("pods", &enter.name, &reason));
+        }
+    }
+    Ok(())
 }
 
 async fn resource(
