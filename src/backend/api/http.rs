@@ -54,10 +54,23 @@ fn is_built_in(path: &str) -> bool {
 
 /// Whether a request is for a watch, which lasts and wants the cluster to move meanwhile.
 pub fn is_watch(request: &Request<Bytes>) -> bool {
-    request
-        .uri()
-        .query()
-        .is_some_and(|query| query.split('&').any(|p| matches!(p, "watch=true" | "watch=1" | "watch" | "follow=true")))
+    let uri = request.uri();
+    let said = |pair: &str| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        matches!(key, "watch" | "follow") && !matches!(value, "false" | "0")
+    };
+    is_watch_path(uri.path()) || uri.query().is_some_and(|query| query.split('&').any(said))
+}
+
+/// Whether a path is below `/watch/` of a group version.
+fn is_watch_path(path: &str) -> bool {
+    let mut segments = path.trim_start_matches('/').split('/');
+    let skip = match segments.next() {
+        Some("api") => 1,
+        Some("apis") => 2,
+        _ => return false,
+    };
+    segments.nth(skip) == Some("watch")
 }
 
 async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Result<Response<Body>, Status> {
@@ -218,7 +231,7 @@ fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>)
 
 /// The API verb of a request; 405 where the resource has none for it.
 fn verb(request: &Request<Bytes>, route: &ResourceRoute<'_>) -> Result<&'static str, Status> {
-    let named = !route.name.is_empty();
+    let named = !route.name.is_empty() && !route.watch;
     let verb = match (request.method(), named) {
         (&Method::GET | &Method::HEAD, true) => "get",
         (&Method::GET | &Method::HEAD, false) => {
