@@ -30,8 +30,9 @@ pub(super) fn open_with(
     options: Options,
     more: impl FnOnce(&Handle) -> Vec<Box<dyn Controller>>,
 ) -> anyhow::Result<Handle> {
-    let (folder, clock, seed, disabled) = (options.dir.clone(), options.clock.clone(), options.seed, options.disabled);
+    let (folder, seed, disabled) = (options.dir.clone(), options.seed, options.disabled);
     let handle = Handle::open(options)?;
+    let clock = handle.api().clock().clone();
     let mut controllers: Vec<Box<dyn Controller>> = all(handle.api().trust());
     controllers.push(Box::new(Kubelet::new()));
     controllers.extend(more(&handle));

@@ -16,11 +16,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::api::{self, Api, Body, BoxFuture, Nodes, Webhooks};
 use super::bootstrap;
+use super::controllers::engine::Settled;
 use super::kubelet::access::Waiter;
 use super::registry::DisabledPlugins;
 use super::store::Store;
-use crate::object::Status;
 use crate::object::clock::Clock;
+use crate::object::{Status, Timestamp};
 
 /// The file that holds the cluster, in the state folder.
 pub(super) const FILE: &str = "cluster.db";
@@ -40,6 +41,16 @@ pub struct Options {
     pub nodes: usize,
     /// The admission plugins that it goes without.
     pub disabled: DisabledPlugins,
+}
+
+/// The store's text that says what time it was when a server ended, in RFC 3339.
+pub(super) const LAST_MOMENT: &str = "clock.last";
+
+/// Up to when the cluster has lived.
+fn last_moment(store: &Store) -> anyhow::Result<Timestamp> {
+    let settled = store.meta_get(Settled::KEY)?.and_then(|text| serde_json::from_str::<Settled>(&text).ok());
+    let left = store.meta_get(LAST_MOMENT)?.and_then(|text| text.parse().ok());
+    Ok(settled.map_or(Timestamp::UNIX_EPOCH, |settled| settled.at()).max(left.unwrap_or(Timestamp::UNIX_EPOCH)))
 }
 
 /// What moves the cluster: controllers, scheduler, kubelet.
@@ -87,7 +98,9 @@ impl Handle {
             }
             None => Store::memory()?,
         };
-        let api = Api::without(options.disabled, store, options.clock, options.seed);
+        // What has lived until a moment lives on after it, whatever the system's clock says now.
+        let clock = options.clock.not_before(last_moment(&store)?);
+        let api = Api::without(options.disabled, store, clock, options.seed);
         bootstrap::run(&api, options.nodes, options.seed)?;
         let (nodes, engine) = (OnceLock::new(), OnceLock::new());
         Ok(Self { shared: Arc::new(Shared { api, nodes, engine }) })

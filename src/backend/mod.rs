@@ -21,8 +21,10 @@ pub mod registry;
 pub mod scheduler;
 pub mod serve;
 pub mod store;
+mod test_cluster;
 pub mod trust;
 
 pub use cluster::open;
 pub use handle::{Engine, Handle, Options};
 pub use registry::DisabledPlugins;
+pub use test_cluster::{TestCluster, TestOptions};
