@@ -330,8 +330,10 @@ fn cron_jobs(wrong: &mut Wrong, world: &World) {
         let last = cron_job.time_at(&["status", "lastScheduleTime"]);
         // One that is forbidden to overlap starts what was due as soon as it may.
         let policy = cron_job.str_at(&["spec", "concurrencyPolicy"]);
-        let busy = policy == "Forbid" && last.is_some_and(|last| now.duration_since(last).as_secs() < 1900);
-        wrong.check(last == Some(due) || busy, || format!("cron job {name}: last at {last:?}, due at {due}"));
+        let busy = policy == "Forbid" && last.is_some_and(|last| now.duration_since(last).as_secs() < 2900);
+        wrong.check(last == Some(due) || busy || due < world.began, || {
+            format!("cron job {name}: last at {last:?}, due at {due}")
+        });
     }
 }
 

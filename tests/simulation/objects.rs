@@ -9,11 +9,11 @@ pub const IMAGES: [&str; 3] = ["nginx:1.25", "nginx:1.26", "nginx:1.27"];
 pub const NO_IMAGE: &str = "nginx:9.99";
 /// The cron jobs: name, schedule, zone, policy, seconds that a run takes, whether it succeeds.
 pub const CRON_JOBS: &[(&str, &str, &str, &str, u32, bool)] = &[
-    ("often", "*/10 * * * *", "", "Allow", 30, true),
-    ("slow-allow", "*/15 * * * *", "Asia/Kolkata", "Allow", 1500, true),
-    ("slow-forbid", "*/7 * * * *", "America/New_York", "Forbid", 1000, true),
-    ("slow-replace", "*/20 * * * *", "Europe/Berlin", "Replace", 1900, true),
-    ("failing", "5 * * * *", "Etc/UTC", "Allow", 20, false),
+    ("often", "*/30 * * * *", "", "Allow", 30, true),
+    ("slow-allow", "*/20 * * * *", "Asia/Kolkata", "Allow", 2000, true),
+    ("slow-forbid", "*/20 * * * *", "America/New_York", "Forbid", 1500, true),
+    ("slow-replace", "*/30 * * * *", "Europe/Berlin", "Replace", 2500, true),
+    ("failing", "5 */2 * * *", "Etc/UTC", "Allow", 20, false),
     ("nightly", "30 3 * * *", "Asia/Tokyo", "Forbid", 300, true),
     ("office-hours", "0 9-17/2 * * *", "America/Los_Angeles", "Allow", 60, true),
 ];

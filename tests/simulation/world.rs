@@ -53,7 +53,7 @@ const ACTIONS: &[(u32, Action)] = &[
 pub struct World {
     pub cluster: TestCluster,
     chance: fastrand::Rng,
-    began: Timestamp,
+    pub began: Timestamp,
     tell: bool,
     down: BTreeSet<String>,
     closed: BTreeSet<String>,

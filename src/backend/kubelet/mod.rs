@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`pod`], `container`, [`conditions`], [`probes`] | one look at a pod: from its status and the time to the next status |
 //! | [`stages`], `data/stages.yaml` | how long each state lasts and what is said at its end |
+//! | [`lifecycle`] | behaviour that users bring: kwok's stages |
 //! | [`images`], `data/images.yaml` | what is known of an image, and what its registry says |
 //! | [`process`], [`programs`], [`shell`] | what runs in a container: what it logs, answers, and when it ends |
 //! | [`env`], [`volumes`] | the container's environment and files |
@@ -29,6 +30,7 @@ pub mod env;
 pub mod exec;
 pub mod forward;
 pub mod images;
+pub mod lifecycle;
 pub mod logs;
 pub mod network;
 pub mod nodes;
@@ -62,6 +64,8 @@ use crate::object::{Meta, Object, Timestamp};
 pub struct Kubelet {
     images: &'static Images,
     stages: &'static Stages,
+    /// Stages that users brought.
+    lifecycle: lifecycle::Stages,
     /// When each pod was last looked at, by UID, and whether it was being deleted: for reports that
     /// change no status.
     seen: Mutex<HashMap<String, (Timestamp, bool)>>,
@@ -76,8 +80,20 @@ impl Default for Kubelet {
 impl Kubelet {
     /// The kubelets, with the tables that come with the program.
     pub fn new() -> Self {
-        Self { images: Images::bundled(), stages: Stages::bundled(), seen: Mutex::default() }
+        Self {
+            images: Images::bundled(),
+            stages: Stages::bundled(),
+            lifecycle: lifecycle::Stages::default(),
+            seen: Mutex::default(),
+        }
     }
+}
+
+/// The kubelets, and what moves by the stages that users bring.
+pub fn controllers() -> Vec<Box<dyn Controller>> {
+    let kubelet = Kubelet::new();
+    let lifecycle = lifecycle::Lifecycle::new(kubelet.lifecycle.clone());
+    vec![Box::new(kubelet), Box::new(lifecycle)]
 }
 
 /// `time` and so much more, or the last moment there is.
@@ -140,6 +156,9 @@ impl Controller for Kubelet {
 
     fn reconcile(&self, key: &Key, view: &View) -> Outcome {
         let Some(object) = view.at(key) else { return Outcome::default() };
+        if self.lifecycle.own(key.resource, object, view) {
+            return Outcome::default();
+        }
         if key.resource == "nodes" {
             return nodes::reconcile(object, view);
         }

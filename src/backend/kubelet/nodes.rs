@@ -107,7 +107,7 @@ pub fn status(name: &str, index: usize, now: Timestamp) -> Object {
 }
 
 /// What is well on a node that is well: type, status, reason, message.
-const CONDITIONS: &[[&str; 4]] = &[
+pub(super) const CONDITIONS: &[[&str; 4]] = &[
     ["MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"],
     ["DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"],
     ["PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"],
