@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::api::{self, Api, Body, BoxFuture, Nodes, Webhooks};
 use super::bootstrap;
 use super::controllers::engine::Settled;
+use super::faults::api::Gateway;
 use super::kubelet::access::Waiter;
 use super::registry::DisabledPlugins;
 use super::store::Store;
@@ -86,6 +87,7 @@ struct Shared {
     api: Api,
     nodes: OnceLock<Arc<dyn Nodes>>,
     engine: OnceLock<Arc<dyn Engine>>,
+    faults: Gateway,
 }
 
 impl Handle {
@@ -102,8 +104,9 @@ impl Handle {
         let clock = options.clock.not_before(last_moment(&store)?);
         let api = Api::without(options.disabled, store, clock, options.seed);
         bootstrap::run(&api, options.nodes, options.seed)?;
-        let (nodes, engine) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { shared: Arc::new(Shared { api, nodes, engine }) })
+        let (nodes, engine, faults) = (OnceLock::new(), OnceLock::new(), Gateway::default());
+        faults.load(&api);
+        Ok(Self { shared: Arc::new(Shared { api, nodes, engine, faults }) })
     }
 
     /// The API server's core, without HTTP.
@@ -153,6 +156,10 @@ impl Handle {
 
     /// Answers a request, once the cluster is settled. A watch also keeps it moving.
     pub async fn call(&self, mut request: Request<Bytes>) -> Response<Body> {
+        let mut verdict = self.shared.faults.judge(&request).await;
+        if let Some(answer) = verdict.answer.take() {
+            return answer;
+        }
         let mut waiter = None;
         if let Some(engine) = self.shared.engine.get() {
             self.settle_and_ask().await;
@@ -166,7 +173,11 @@ impl Handle {
         }
         let nodes = self.shared.nodes.get().map(|nodes| &**nodes);
         let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
-        let response = api::http::handle(&self.shared.api, nodes, request).await;
+        let concerns_faults = writes && Gateway::concerns(request.uri().path());
+        let response = verdict.on(api::http::handle(&self.shared.api, nodes, request).await);
+        if concerns_faults {
+            self.shared.faults.load(&self.shared.api);
+        }
         if writes {
             // What follows at once from a write is dated at the write, not at the next command.
             self.settle_and_ask().await;

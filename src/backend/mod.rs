@@ -14,6 +14,7 @@ pub mod api;
 mod bootstrap;
 mod cluster;
 pub mod controllers;
+pub mod faults;
 mod handle;
 pub mod kubelet;
 pub mod owner;

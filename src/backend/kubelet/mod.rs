@@ -58,6 +58,7 @@ use images::Images;
 use stages::Stages;
 
 use super::controllers::{Change, Controller, Key, Outcome, View};
+use super::faults;
 use crate::object::{Meta, Object, Timestamp};
 
 /// The kubelets of all nodes.
@@ -66,6 +67,8 @@ pub struct Kubelet {
     stages: &'static Stages,
     /// Stages that users brought.
     lifecycle: lifecycle::Stages,
+    /// What goes wrong.
+    faults: faults::Known,
     /// When each pod was last looked at, by UID, and whether it was being deleted: for reports that
     /// change no status.
     seen: Mutex<HashMap<String, (Timestamp, bool)>>,
@@ -84,16 +87,17 @@ impl Kubelet {
             images: Images::bundled(),
             stages: Stages::bundled(),
             lifecycle: lifecycle::Stages::default(),
+            faults: faults::Known::default(),
             seen: Mutex::default(),
         }
     }
 }
 
-/// The kubelets, and what moves by the stages that users bring.
+/// The kubelets, what moves by the stages that users bring, and what goes wrong.
 pub fn controllers() -> Vec<Box<dyn Controller>> {
     let kubelet = Kubelet::new();
     let lifecycle = lifecycle::Lifecycle::new(kubelet.lifecycle.clone());
-    vec![Box::new(kubelet), Box::new(lifecycle)]
+    vec![Box::new(kubelet), Box::new(lifecycle), Box::new(faults::FaultController::default())]
 }
 
 /// `time` and so much more, or the last moment there is.
@@ -107,7 +111,7 @@ impl Controller for Kubelet {
     }
 
     fn watches(&self) -> &'static [&'static str] {
-        &["pods", "nodes", "configmaps", "secrets"]
+        &["pods", "nodes", "configmaps", "secrets", faults::FAULTS, lifecycle::STAGES]
     }
 
     fn keys(&self, change: &Change, view: &View) -> Vec<Key> {
@@ -142,6 +146,13 @@ impl Controller for Kubelet {
                 }
                 keys
             }
+            // They may be about any of them.
+            faults::FAULTS | lifecycle::STAGES => {
+                let node_key =
+                    |node: &Object| Key { resource: "nodes", namespace: String::new(), name: node.name().into() };
+                let pods = view.list("pods", None).filter(|pod| !pod.str_at(&["spec", "nodeName"]).is_empty());
+                pods.map(|pod| pod_key(pod)).chain(view.list("nodes", None).map(|node| node_key(node))).collect()
+            }
             // Pods that wait for what has just come.
             _ if change.new.is_some() => view
                 .list("pods", Some(&change.key.namespace))
@@ -160,7 +171,7 @@ impl Controller for Kubelet {
             return Outcome::default();
         }
         if key.resource == "nodes" {
-            return nodes::reconcile(object, view);
+            return nodes::reconcile(object, view, &self.faults.of(view));
         }
         let Some(node) = view.get("nodes", "", object.str_at(&["spec", "nodeName"])) else { return Outcome::default() };
         if nodes::is_failed(node) {
