@@ -14,6 +14,7 @@ pub mod disruption;
 pub mod endpoints;
 pub mod endpointslice;
 pub mod engine;
+pub mod expiry;
 pub mod garbage;
 pub mod job;
 pub mod namespace;
@@ -193,6 +194,7 @@ pub fn all(trust: &Trust) -> Vec<Box<dyn Controller>> {
         Box::new(disruption::DisruptionController),
         Box::new(node::PodGarbageCollector),
         Box::new(garbage::GarbageCollector),
+        Box::new(expiry::EventExpiry),
         Box::new(namespace::NamespaceController),
     ]
 }
