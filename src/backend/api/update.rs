@@ -8,9 +8,9 @@ use super::policies::Admission;
 use super::transaction::Inside;
 use super::webhooks::Write;
 use super::{Api, WriteOptions, Written};
-use crate::backend::registry::strategies::admission;
+use crate::backend::registry::strategies::{admission, quota};
 use crate::backend::registry::validation::{Faults, ephemeral};
-use crate::backend::registry::{FieldErrors, custom, managed, strategy_of};
+use crate::backend::registry::{Cluster, FieldErrors, Plugin, custom, managed, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status};
 
@@ -255,6 +255,9 @@ impl Inside<'_, '_> {
         warnings.extend(self.validate_by_policies(&Admission { object: Some(&new), ..policed })?);
         if let Some(write) = asked {
             self.validate_by_webhooks(&Write { object: Some(&new), ..write })?;
+        }
+        if matches!(part, Part::Whole | Part::Resize) && self.admits(Plugin::ResourceQuota) {
+            quota::check(key, &new, Some(&old), self)?;
         }
         if options.dry_run {
             return Ok(Written { object: new, warnings });

@@ -18,6 +18,7 @@ pub mod garbage;
 pub mod job;
 pub mod namespace;
 pub mod node;
+pub mod quota;
 pub mod replicaset;
 pub mod serviceaccount;
 pub mod statefulset;
@@ -191,6 +192,7 @@ pub fn all(trust: &Trust) -> Vec<Box<dyn Controller>> {
         Box::new(endpointslice::EndpointSliceController),
         Box::new(autoscaler::AutoscalerController),
         Box::new(disruption::DisruptionController),
+        Box::new(quota::QuotaController),
         Box::new(node::PodGarbageCollector),
         Box::new(garbage::GarbageCollector),
         Box::new(namespace::NamespaceController),
