@@ -1,4 +1,5 @@
-//! What every namespace has: the service account `default` and the cluster's certificate.
+//! What every namespace has: the service account `default` and the cluster's certificate; and what other API
+//! servers read in `kube-system` to know whom to trust.
 
 use serde_json::json;
 
@@ -64,6 +65,8 @@ const DESCRIPTION: (&str, &str) = (
 );
 
 const CONFIG_MAP: &str = "kube-root-ca.crt";
+/// In `kube-system`: the authority of client certificates.
+const AUTHENTICATION: &str = "extension-apiserver-authentication";
 
 impl Controller for RootCertificateController {
     fn name(&self) -> &'static str {
@@ -75,7 +78,8 @@ impl Controller for RootCertificateController {
     }
 
     fn keys(&self, change: &Change, _: &View) -> Vec<Key> {
-        let concerned = change.key.resource == "namespaces" || change.key.name == CONFIG_MAP;
+        let concerned =
+            change.key.resource == "namespaces" || [CONFIG_MAP, AUTHENTICATION].contains(&change.key.name.as_str());
         if concerned { namespace_key(change) } else { Vec::new() }
     }
 
@@ -85,7 +89,7 @@ impl Controller for RootCertificateController {
         }
         let Ok(authority) = self.trust.authority() else { return Outcome::default() };
         let data = json!({"ca.crt": authority.certificate()});
-        let writes = match view.get("configmaps", &key.name, CONFIG_MAP) {
+        let mut writes = match view.get("configmaps", &key.name, CONFIG_MAP) {
             Some(found) if found.at(&["data"]) == Some(&data) => Vec::new(),
             Some(found) => {
                 let mut object = Object::clone(found);
@@ -103,6 +107,14 @@ impl Controller for RootCertificateController {
                 }),
             }],
         };
+        if key.name == "kube-system" && view.get("configmaps", &key.name, AUTHENTICATION).is_none() {
+            let object = json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": AUTHENTICATION, "namespace": key.name},
+                "data": {"client-ca-file": authority.certificate()},
+            });
+            writes.push(Write::Create { resource: "configmaps", object });
+        }
         Outcome { writes, requeue_at: None }
     }
 }

@@ -10,7 +10,7 @@ use crate::backend::controllers::support::{pods, selector};
 use crate::object::quantity::{Notation, Quantity};
 use crate::object::{Meta, Object};
 
-/// A ratio this near to one changes nothing.
+/// A ratio this near to one changes nothing, unless the autoscaler has a tolerance of its own.
 const TOLERANCE: f64 = 0.1;
 
 /// What all metrics of an autoscaler say.
@@ -80,10 +80,10 @@ fn metric(spec: &Object, pods: &[&Arc<Object>], current: i64, scaler: &Object, v
         )
     };
     match spec.str_at(&["type"]) {
-        "Resource" => resource(spec.at(&["resource"]).unwrap_or(&Object::Null), None, pods, current, view),
+        "Resource" => resource(spec.at(&["resource"]).unwrap_or(&Object::Null), None, pods, current, scaler, view),
         "ContainerResource" => {
             let source = spec.at(&["containerResource"]).unwrap_or(&Object::Null);
-            resource(source, Some(source.str_at(&["container"])), pods, current, view)
+            resource(source, Some(source.str_at(&["container"])), pods, current, scaler, view)
         }
         "Pods" => {
             let name = spec.str_at(&["pods", "metric", "name"]);
@@ -117,7 +117,14 @@ fn metric(spec: &Object, pods: &[&Arc<Object>], current: i64, scaler: &Object, v
 }
 
 /// CPU or memory, of whole pods or of one container.
-fn resource(source: &Object, container: Option<&str>, pods: &[&Arc<Object>], current: i64, view: &View) -> Answer {
+fn resource(
+    source: &Object,
+    container: Option<&str>,
+    pods: &[&Arc<Object>],
+    current: i64,
+    scaler: &Object,
+    view: &View,
+) -> Answer {
     let name = source.str_at(&["name"]);
     let utilisation = source.int_at(&["target", "averageUtilization"]);
     let value = source.at(&["target", "averageValue"]).and_then(Object::as_str).and_then(usage::milli);
@@ -162,7 +169,8 @@ fn resource(source: &Object, container: Option<&str>, pods: &[&Arc<Object>], cur
         counted += unready.len();
         asked = ratio(requests.iter().sum(), counted).max(1.0);
     }
-    let size = if (asked - 1.0).abs() <= TOLERANCE { current } else { (asked * counted as f64).ceil() as i64 };
+    let is_near = 1.0 - tolerance(scaler, "scaleDown") <= asked && asked <= 1.0 + tolerance(scaler, "scaleUp");
+    let size = if is_near { current } else { (asked * counted as f64).ceil() as i64 };
     let metric = match value {
         Some(_) => format!("{name} {kind}"),
         None => format!("{name} {kind} utilization (percentage of request)"),
@@ -179,6 +187,11 @@ fn resource(source: &Object, container: Option<&str>, pods: &[&Arc<Object>], cur
     let mut status = json!({"type": field});
     status.set_at(&[field_name], inner);
     Ok((size, metric, status))
+}
+
+fn tolerance(scaler: &Object, direction: &str) -> f64 {
+    let own = scaler.at(&["spec", "behavior", direction, "tolerance"]).and_then(Object::as_str);
+    own.and_then(|own| Quantity::parse(own).ok()).map_or(TOLERANCE, Quantity::as_f64)
 }
 
 fn quantity(resource: &str, milli: i64) -> String {
