@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::access::escalation;
+use super::approval;
 use super::catalog::DEFINITIONS;
 use super::policies::Admission;
 use super::transaction::Inside;
@@ -228,7 +229,12 @@ impl Inside<'_, '_> {
                     self.establish(&mut new);
                 }
             }
-            Part::Status | Part::Approval => strategy.prepare_for_status_update(&mut new, &old),
+            Part::Status | Part::Approval => {
+                strategy.prepare_for_status_update(&mut new, &old);
+                if key == approval::REQUESTS {
+                    approval::date(&mut new, &old, self.now);
+                }
+            }
             Part::Finalize => {}
             Part::EphemeralContainers | Part::Resize => {
                 strategy.default(&mut new);

@@ -27,6 +27,8 @@ pub struct Invalid {
     pub reason: &'static str,
     /// See `reason`.
     pub message: String,
+    /// The message with what it is about.
+    pub whole: String,
     /// How many metrics are invalid …
     pub invalid: usize,
     /// … of how many.
@@ -34,7 +36,10 @@ pub struct Invalid {
 }
 
 /// One metric's answer: the size, its name, its status.
-type Answer = Result<(i64, String, Object), (&'static str, String)>;
+type Answer = Result<(i64, String, Object), Failure>;
+
+/// Why one metric says nothing: the reason, the message, and what it is about where the message does not say.
+type Failure = (&'static str, String, &'static str);
 
 /// Asks all metrics of an autoscaler about its target, which has `current` replicas.
 pub fn evaluate(scaler: &Object, target: &Object, current: i64, view: &View) -> Metrics {
@@ -47,7 +52,7 @@ pub fn evaluate(scaler: &Object, target: &Object, current: i64, view: &View) -> 
     let listed = scaler.list_at(&["spec", "metrics"]);
     let specs = if listed.is_empty() { &default } else { listed };
     let mut best: Option<(i64, String)> = None;
-    let mut first: Option<(&'static str, String)> = None;
+    let mut first: Option<Failure> = None;
     let (mut statuses, mut invalid) = (Vec::new(), 0);
     for spec in specs {
         match metric(spec, &pods, current, scaler, view) {
@@ -59,6 +64,7 @@ pub fn evaluate(scaler: &Object, target: &Object, current: i64, view: &View) -> 
             }
             Err(error) => {
                 invalid += 1;
+                statuses.push(json!({"type": ""}));
                 first.get_or_insert(error);
             }
         }
@@ -67,7 +73,10 @@ pub fn evaluate(scaler: &Object, target: &Object, current: i64, view: &View) -> 
         // With a metric missing, the others may only make it larger.
         (Some((size, name)), None) => Ok((size, name)),
         (Some((size, name)), Some(_)) if size >= current => Ok((size, name)),
-        (_, Some((reason, message))) => Err(Invalid { reason, message, invalid, of: specs.len() }),
+        (_, Some((reason, message, about))) => {
+            let whole = format!("{about}{message}");
+            Err(Invalid { reason, message, whole, invalid, of: specs.len() })
+        }
         (None, None) => Ok((current, String::new())),
     };
     Metrics { proposal, statuses }
@@ -87,19 +96,15 @@ fn metric(spec: &Object, pods: &[&Arc<Object>], current: i64, scaler: &Object, v
         }
         "Pods" => {
             let name = spec.str_at(&["pods", "metric", "name"]);
-            Err((
-                "FailedGetPodsMetric",
-                format!("failed to get pods metric value: unable to get metric {name}: {}", api("custom")),
-            ))
+            let why = format!("unable to get metric {name}: {}", api("custom"));
+            Err(("FailedGetPodsMetric", why, "failed to get pods metric value: "))
         }
         "Object" => {
             let name = spec.str_at(&["object", "metric", "name"]);
             let described = spec.at(&["object", "describedObject"]).unwrap_or(&Object::Null);
             let place = format!("{} on {} {}", described.kind(), scaler.namespace(), described.str_at(&["name"]));
-            Err((
-                "FailedGetObjectMetric",
-                format!("failed to get object metric value: unable to get metric {name}: {place}/{}", api("custom")),
-            ))
+            let why = format!("unable to get metric {name}: {place}/{}", api("custom"));
+            Err(("FailedGetObjectMetric", why, "failed to get object metric value: "))
         }
         "External" => {
             let name = spec.str_at(&["external", "metric", "name"]);
@@ -110,9 +115,10 @@ fn metric(spec: &Object, pods: &[&Arc<Object>], current: i64, scaler: &Object, v
                     scaler.namespace(),
                     api("external")
                 ),
+                "",
             ))
         }
-        other => Err(("InvalidMetricSourceType", format!("unknown metric source type \"{other}\""))),
+        other => Err(("InvalidMetricSourceType", format!("unknown metric source type \"{other}\""), "")),
     }
 }
 
@@ -133,7 +139,7 @@ fn resource(
         Some(_) => ("FailedGetContainerResourceMetric", "container resource", "ContainerResource"),
     };
     let what = if value.is_some() { "usage" } else { "utilization" };
-    let fail = |why: String| Err((reason, format!("failed to get {name} {what}: {why}")));
+    let fail = |why: String| Err((reason, format!("failed to get {name} {what}: {why}"), ""));
     let alive =
         pods.iter().filter(|pod| pod.deletion_timestamp().is_none() && pod.str_at(&["status", "phase"]) != "Failed");
     let alive: Vec<&Arc<Object>> = alive.copied().collect();

@@ -203,7 +203,7 @@ impl<'a> Look<'a> {
                     self.event("Warning", error.reason, error.message.clone());
                     let message = format!(
                         "invalid metrics ({} invalid out of {}), first error is: {}",
-                        error.invalid, error.of, error.message
+                        error.invalid, error.of, error.whole
                     );
                     self.event("Warning", "FailedComputeMetricsReplicas", message);
                 }
