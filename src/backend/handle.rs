@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
@@ -75,6 +76,14 @@ struct Shared {
     api: Api,
     nodes: OnceLock<Arc<dyn Nodes>>,
     engine: OnceLock<Arc<dyn Engine>>,
+    /// Whether the cluster moves by itself, so that requests need not move it.
+    moves: AtomicBool,
+}
+
+/// Whether what follows from a write is there when the write is answered, also where the cluster moves by
+/// itself: a namespace can be used at once.
+fn is_followed_up(request: &Request<Bytes>) -> bool {
+    *request.method() == Method::POST && request.uri().path() == "/api/v1/namespaces"
 }
 
 impl Handle {
@@ -90,7 +99,7 @@ impl Handle {
         let api = Api::without(options.disabled, store, options.clock, options.seed);
         bootstrap::run(&api, options.nodes, options.seed)?;
         let (nodes, engine) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { shared: Arc::new(Shared { api, nodes, engine }) })
+        Ok(Self { shared: Arc::new(Shared { api, nodes, engine, moves: AtomicBool::new(false) }) })
     }
 
     /// The API server's core, without HTTP.
@@ -138,11 +147,23 @@ impl Handle {
         }
     }
 
+    /// Prepares for many clients: the cluster moves in the background, and where its clock runs, requests
+    /// neither move it nor wait for what it does.
+    pub fn serve(&self) {
+        self.spawn();
+        self.shared.api.store().serve();
+        let runs = !self.shared.api.clock().is_manual();
+        self.shared.moves.store(runs && self.shared.engine.get().is_some(), Ordering::Relaxed);
+    }
+
     /// Answers a request, once the cluster is settled. A watch also keeps it moving.
     pub async fn call(&self, mut request: Request<Bytes>) -> Response<Body> {
         let mut waiter = None;
+        let moves = self.shared.moves.load(Ordering::Relaxed);
         if let Some(engine) = self.shared.engine.get() {
-            self.settle_and_ask().await;
+            if !moves {
+                self.settle_and_ask().await;
+            }
             if switches(&request) {
                 request.extensions_mut().insert(Waiter::new(engine.wait()));
                 engine.spawn();
@@ -152,9 +173,10 @@ impl Handle {
             }
         }
         let nodes = self.shared.nodes.get().map(|nodes| &**nodes);
-        let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
+        let settles =
+            if moves { is_followed_up(&request) } else { !matches!(*request.method(), Method::GET | Method::HEAD) };
         let response = api::http::handle(&self.shared.api, nodes, request).await;
-        if writes {
+        if settles {
             // What follows at once from a write is dated at the write, not at the next command.
             self.settle_and_ask().await;
         }

@@ -117,6 +117,7 @@ struct Shared {
     catalog: catalog::Catalog,
     trust: Trust,
     disabled: DisabledPlugins,
+    access: access::Cache,
 }
 
 impl Api {
@@ -135,7 +136,15 @@ impl Api {
         let trust = Trust::new(store.path().and_then(Path::parent));
         let catalog = catalog::Catalog::default();
         Self {
-            shared: Arc::new(Shared { store, clock, seed: cell, catalog, trust, disabled }),
+            shared: Arc::new(Shared {
+                store,
+                clock,
+                seed: cell,
+                catalog,
+                trust,
+                disabled,
+                access: access::Cache::default(),
+            }),
             way_to_webhooks,
             session: None,
         }

@@ -48,7 +48,7 @@ pub async fn cluster(
         }));
     }
     handle.settle();
-    handle.spawn();
+    handle.serve();
     ready(&server);
     let answering = handle.clone();
     let service = move |request| {
