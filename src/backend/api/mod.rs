@@ -21,6 +21,7 @@ pub mod http;
 mod import;
 mod layout;
 mod list;
+mod metrics;
 mod openapi;
 mod patch;
 mod policies;
@@ -117,6 +118,7 @@ struct Shared {
     trust: Trust,
     disabled: DisabledPlugins,
     access: access::Cache,
+    metrics: metrics::Metrics,
 }
 
 impl Api {
@@ -143,6 +145,7 @@ impl Api {
                 trust,
                 disabled,
                 access: access::Cache::default(),
+                metrics: metrics::Metrics::default(),
             }),
             way_to_webhooks,
             session: None,
@@ -174,6 +177,10 @@ impl Api {
     /// The admission plugins that this cluster goes without.
     pub fn disabled(&self) -> DisabledPlugins {
         self.shared.disabled
+    }
+
+    fn metrics(&self) -> &metrics::Metrics {
+        &self.shared.metrics
     }
 
     /// The clock that dates what is written.
