@@ -111,7 +111,12 @@ async fn a_server_that_is_killed_loses_nothing() {
                 })
             })
             .collect();
-        tokio::time::sleep(Duration::from_millis(chance.u64(30..400))).await;
+        // In the middle of it all: after so many answers, and so long.
+        let (enough, latest) = (chance.usize(1..80), Instant::now() + Duration::from_secs(3));
+        while server.answered() < enough && Instant::now() < latest {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_micros(chance.u64(..10_000))).await;
         server.kill();
         for writer in writers {
             let (done, last) = writer.await.expect("a writer");

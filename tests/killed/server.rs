@@ -1,6 +1,7 @@
 //! The server that is killed, and a client of it.
 
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ pub struct Server {
     url: String,
     token: String,
     client: reqwest::Client,
+    answered: AtomicUsize,
 }
 
 impl Server {
@@ -44,7 +46,7 @@ impl Server {
             while client.get(format!("{url}/readyz")).send().await.is_err() {
                 assert!(begun.elapsed() < PATIENCE, "the server does not answer");
             }
-            return Self { child, url, token, client };
+            return Self { child, url, token, client, answered: AtomicUsize::new(0) };
         }
     }
 
@@ -74,7 +76,13 @@ impl Server {
         let answer = request.send().await.ok()?;
         let code = answer.status().as_u16();
         let text = answer.bytes().await.ok()?;
+        self.answered.fetch_add(1, Ordering::Relaxed);
         Some((code, serde_json::from_slice(&text).expect("an answer in JSON")))
+    }
+
+    /// How many requests were answered, watches not counted.
+    pub fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Begins a watch; nothing where the server is gone.

@@ -71,7 +71,7 @@ impl Inside<'_, '_> {
         object.set_at(&["kind"], resource.kind);
         self.check_namespace(resource, &mut object)?;
         if !object.resource_version().is_empty() {
-            return Err(Status::internal("resourceVersion should not be set on objects to be created"));
+            return Err(Status::failure(500, "", "resourceVersion should not be set on objects to be created"));
         }
         strategy.default(&mut object);
         if let Some(custom) = options.version.or(custom) {

@@ -59,10 +59,23 @@ fn is_built_in(path: &str) -> bool {
 
 /// Whether a request is for a watch, which lasts and wants the cluster to move meanwhile.
 pub fn is_watch(request: &Request<Bytes>) -> bool {
-    request
-        .uri()
-        .query()
-        .is_some_and(|query| query.split('&').any(|p| matches!(p, "watch=true" | "watch=1" | "watch" | "follow=true")))
+    let uri = request.uri();
+    let said = |pair: &str| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        matches!(key, "watch" | "follow") && !matches!(value, "false" | "0")
+    };
+    is_watch_path(uri.path()) || uri.query().is_some_and(|query| query.split('&').any(said))
+}
+
+/// Whether a path is below `/watch/` of a group version.
+fn is_watch_path(path: &str) -> bool {
+    let mut segments = path.trim_start_matches('/').split('/');
+    let skip = match segments.next() {
+        Some("api") => 1,
+        Some("apis") => 2,
+        _ => return false,
+    };
+    segments.nth(skip) == Some("watch")
 }
 
 async fn answer(
@@ -148,10 +161,19 @@ fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: Option<&Route<
         Some(Route::Resource(route)) => Attributes::of_route(verb(request, route)?, route, request.uri().query()),
         _ => Attributes::of_path(request),
     };
-    match api.rules(user, &attributes.namespace).decide(&attributes) {
-        (true, _) => Ok(()),
-        (false, reason) => Err(attributes.refused(user, &reason)),
+    let rules = api.rules(user, &attributes.namespace);
+    if let (false, reason) = rules.decide(&attributes) {
+        return Err(attributes.refused(user, &reason));
     }
+    // A websocket is opened with GET. Whoever may only read must not get into a container by that.
+    let enters = attributes.resource == "pods" && matches!(&*attributes.subresource, "exec" | "attach" | "portforward");
+    if enters && attributes.verb == "get" {
+        let enter = Attributes { verb: "create".into(), ..attributes };
+        if let (false, reason) = rules.decide(&enter) {
+            return Err(Status::forbidden("pods", &enter.name, &reason));
+        }
+    }
+    Ok(())
 }
 
 async fn resource(
@@ -222,7 +244,7 @@ fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>)
 
 /// The API verb of a request; 405 where the resource has none for it.
 fn verb(request: &Request<Bytes>, route: &ResourceRoute<'_>) -> Result<&'static str, Status> {
-    let named = !route.name.is_empty();
+    let named = !route.name.is_empty() && !route.watch;
     let verb = match (request.method(), named) {
         (&Method::GET | &Method::HEAD, true) => "get",
         (&Method::GET | &Method::HEAD, false) => {

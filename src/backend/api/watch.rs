@@ -8,6 +8,7 @@ use futures_util::stream::{self, Stream};
 use serde_json::json;
 
 use super::accept::Form;
+use super::list::options::{self, Options};
 use super::query::Query;
 use super::selection::Selection;
 use super::table::{Include, Printer, partial};
@@ -92,35 +93,19 @@ pub(super) struct Watch {
 }
 
 impl Api {
-    /// Starts a watch of a resource, in one namespace or (`""`) in all.
+    /// Starts a watch of a resource, in one namespace or (`""`) in all, of one name or (`""`) of all.
     pub(super) fn watch(
         &self,
         resource: &'static Resource,
-        namespace: &str,
+        (namespace, name): (&str, &str),
         query: &Query,
         form: Form,
     ) -> Result<Watch, Status> {
         let storage = storage_of(resource);
-        let selection = Selection::parse(storage, query)?;
-        let bookmarks = query.is_true("allowWatchBookmarks");
-        let initial = query.is_true("sendInitialEvents");
-        let timeout = query.number("timeoutSeconds")?.and_then(|seconds| u64::try_from(seconds).ok());
-        let text = query.get("resourceVersion");
-        let from: u64 = match text {
-            "" => 0,
-            text => text.parse().map_err(|_| {
-                Status::bad_request(format!(
-                    "invalid resource version \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
-                ))
-            })?,
-        };
-        if initial && query.get("resourceVersionMatch") != "NotOlderThan" {
-            return Err(Status::failure(
-                422,
-                "Invalid",
-                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-            ));
-        }
+        let options = Options::parse(query, true)?;
+        let selection = Selection::parse(storage, query)?.of_name(name);
+        let from = options::plain_revision(options.revision)?;
+        let initial = options.initial == Some(true);
         let now = tokio::time::Instant::now();
         let mut watch = Watch {
             api: self.clone(),
@@ -131,25 +116,25 @@ impl Api {
             form,
             include: Include::parse(query.get("includeObject"))?,
             headers_sent: false,
-            bookmarks,
+            bookmarks: options.bookmarks,
             revision: from,
             feed: self.store().feed(storage.group_resource())?,
             pending: VecDeque::new(),
             later: VecDeque::new(),
-            ends: now + timeout.map_or(LONGEST, Duration::from_secs).min(LONGEST),
+            ends: now + options.timeout.map_or(LONGEST, Duration::from_secs).min(LONGEST),
             next_bookmark: now + BOOKMARK_EVERY,
             ended: false,
         };
-        let says_no = query.get("sendInitialEvents") == "false";
-        if initial || (from == 0 && !says_no) {
+        if initial && let Err(status) = self.wait_for(from) {
+            watch.push("ERROR", status.to_object());
+            watch.ended = true;
+        } else if initial || (from == 0 && options.initial.is_none()) {
             watch.send_initial()?;
-            if initial && bookmarks {
+            if initial && options.bookmarks {
                 watch.bookmark(true);
             }
         } else if from == 0 {
             watch.revision = self.store().revision()?;
-        } else if from > self.store().revision()? {
-            return Err(StoreError::Future { requested: from, current: self.store().revision()? }.into());
         }
         Ok(watch)
     }
@@ -311,27 +296,17 @@ impl Watch {
     }
 
     fn write_bookmark(&mut self, initial_end: bool) {
-        let mut metadata = json!({"resourceVersion": self.revision.to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": self.revision.to_string()});
         if initial_end {
             metadata.set_at(&["annotations"], json!({"k8s.io/initial-events-end": "true"}));
         }
-        let object = json!({
-            "kind": self.resource.kind,
-            "apiVersion": self.resource.group_version().to_string(),
-            "metadata": metadata,
-        });
-        let object = match self.form {
-            Form::Table => {
-                let with_columns = !std::mem::replace(&mut self.headers_sent, true);
-                let printer = Printer::new(self.resource, Include::Object, self.api.clock().now());
-                printer.table(
-                    json!({"resourceVersion": self.revision.to_string()}),
-                    vec![printer.row(object)],
-                    with_columns,
-                )
-            }
-            _ => object,
-        };
+        let version = self.resource.group_version().to_string();
+        let mut object = json!({"kind": self.resource.kind, "apiVersion": version, "metadata": metadata});
+        match self.form {
+            Form::Table => object = self.table(object),
+            Form::Metadata => object = partial(&mut object),
+            Form::Object | Form::Discovery => {}
+        }
         self.push("BOOKMARK", object);
     }
 

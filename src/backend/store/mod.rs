@@ -12,6 +12,7 @@ mod database;
 mod error;
 mod feed;
 mod known;
+mod past;
 mod read;
 mod readers;
 mod transaction;
@@ -121,6 +122,16 @@ impl Store {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
             Ok(read::scan(&transaction, resource, options, visit)?)
         })
+    }
+
+    /// Like [`Store::list`], but as of an earlier revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] where the log does not reach back that far.
+    pub fn list_at(&self, resource: &str, options: &ListOptions<'_>, revision: u64) -> Result<Page, StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        past::list(&transaction, resource, options, revision)
     }
 
     /// Everything that happened after a revision, oldest first.
