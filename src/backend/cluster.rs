@@ -12,7 +12,7 @@ use super::api::BoxFuture;
 use super::controllers::engine::bundled::{Bundle, Waiting, engine};
 use super::controllers::{Controller, all, engine as engines};
 use super::handle::{Engine, Handle, Options};
-use super::kubelet::Kubelet;
+use super::kubelet;
 use super::kubelet::logs::LogFiles;
 use super::kubelet::sandbox::Launcher;
 use super::kubelet::streams::Streams;
@@ -37,10 +37,11 @@ pub(super) fn open_with(
     options: Options,
     more: impl FnOnce(&Handle) -> Vec<Box<dyn Controller>>,
 ) -> anyhow::Result<Handle> {
-    let (folder, clock, seed, disabled) = (options.dir.clone(), options.clock.clone(), options.seed, options.disabled);
+    let (folder, seed, disabled) = (options.dir.clone(), options.seed, options.disabled);
     let handle = Handle::open(options)?;
+    let clock = handle.api().clock().clone();
     let mut controllers: Vec<Box<dyn Controller>> = all(handle.api().trust());
-    controllers.push(Box::new(Kubelet::new()));
+    controllers.extend(kubelet::controllers());
     controllers.extend(more(&handle));
     if let Some(folder) = &folder {
         // Where this program cannot start itself again, nothing is executed in containers.

@@ -35,7 +35,11 @@ impl Bundled for Connect {
         announce: Announce<'a>,
     ) -> LocalFuture<'a, anyhow::Result<()>> {
         Box::pin(async move {
-            let clock = serve.now.map_or_else(|| ctx.clock.clone(), Clock::manual);
+            let clock = match (serve.now, serve.time_scale) {
+                (None, None) => ctx.clock.clone(),
+                (Some(now), None) => Clock::manual(now),
+                (now, Some(factor)) => Clock::scaled(now.unwrap_or_else(|| ctx.clock.now()), factor),
+            };
             let options = backend::Options {
                 nodes: serve.nodes.unwrap_or(super::connect::NODES),
                 clock,
@@ -169,7 +173,7 @@ fn run(
             }
             Ok(())
         };
-        let announce = |server: &server::Server| {
+        let announce = |server: &server::Server, _: &backend::Handle| {
             let _ = ready.send((described(server.running().clone()), server.warning()));
         };
         server::cluster(options, options_of_server, prepare, announce, stopped).await

@@ -72,6 +72,8 @@ pub struct Serve {
     pub paused: bool,
     /// The time that the cluster's clock stands at; none for the context's clock.
     pub now: Option<Timestamp>,
+    /// How many seconds of the cluster's clock go by in one second; none leaves the clock as it is.
+    pub time_scale: Option<f64>,
     /// Where to listen.
     pub bind_address: IpAddr,
     /// The port; 0 takes a free one.
@@ -105,6 +107,7 @@ impl Serve {
             import: None,
             paused: false,
             now: None,
+            time_scale: None,
             bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             secure_port: 0,
             allow_remote: false,

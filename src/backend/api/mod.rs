@@ -6,6 +6,7 @@
 mod accept;
 mod access;
 mod admission;
+mod approval;
 mod body;
 mod budget;
 mod call;

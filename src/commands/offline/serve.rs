@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use jiff::SignedDuration;
 
 use super::content;
+use crate::object::clock::parse_time_scale;
 use crate::object::time::parse_rfc3339;
 use crate::ops::context::Context;
 use crate::ops::offline::{DETACHED, Import, READY, Serve, Serving, folder};
@@ -18,7 +19,7 @@ use crate::ops::offline::{DETACHED, Import, READY, Serve, Serving, folder};
 /// It listens on a loopback address and ends with Ctrl-C. Whoever has this run's token or client certificate may do everything; service accounts and other users may do what roles and bindings grant them. The kubeconfig that leads to it is written when it starts and removed when it ends. While it runs, the cluster moves in real time, and all other kctl commands of the same user talk to it.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "# Serve the cluster, and use it from another terminal\nkctl offline serve --write-kubeconfig kubeconfig\nKUBECONFIG=kubeconfig helm install web ./chart\n\n# Serve it in the background, for this shell and as long as it lives\neval \"$(kctl offline serve --background --print-env --end-with $$)\"\nkubectl get nodes\nkctl offline stop\n\n# A fresh cluster for one test run, on a port of its own, that leaves nothing behind\nkctl offline serve --ephemeral --write-kubeconfig kubeconfig\n\n# Look at another cluster's objects as they were, at the time they were taken\nkctl offline serve --ephemeral --import cluster.json --paused --now 2026-01-02T03:04:05Z"
+    after_help = "# Serve the cluster, and use it from another terminal\nkctl offline serve --write-kubeconfig kubeconfig\nKUBECONFIG=kubeconfig helm install web ./chart\n\n# Serve it in the background, for this shell and as long as it lives\neval \"$(kctl offline serve --background --print-env --end-with $$)\"\nkubectl get nodes\nkctl offline stop\n\n# A fresh cluster for one test run, on a port of its own, that leaves nothing behind\nkctl offline serve --ephemeral --write-kubeconfig kubeconfig\n\n# Look at another cluster's objects as they were, at the time they were taken\nkctl offline serve --ephemeral --import cluster.json --paused --now 2026-01-02T03:04:05Z\n\n# A day in 24 seconds, beginning at midnight\nkctl offline serve --ephemeral --now 2026-01-02T00:00:00Z --time-scale 3600"
 )]
 pub struct ServeArgs {
     /// Let --bind-address be one that other machines reach. Whoever has the token rules the cluster.
@@ -54,7 +55,7 @@ pub struct ServeArgs {
     /// How many nodes a new cluster gets. One that exists stays as it is.
     #[arg(long, default_value = "3")]
     pub nodes: u16,
-    /// Let the cluster's clock stand at this time (RFC 3339), and move only where a client waits for something.
+    /// Let the cluster's clock stand at this time (RFC 3339), and move only where a client waits for something. With --time-scale, the clock starts at this time.
     #[arg(long)]
     pub now: Option<String>,
     /// If true, nothing moves: no controller, no scheduler, no kubelet. "kctl offline resume" lets them go on.
@@ -66,6 +67,9 @@ pub struct ServeArgs {
     /// The port to listen on; 0 takes a free one.
     #[arg(long, default_value = "0")]
     pub secure_port: u16,
+    /// Let the cluster's clock run so many times as fast as yours: with 3600, a day takes 24 seconds. While controllers work it stands still, so that all happens at its time.
+    #[arg(long)]
+    pub time_scale: Option<String>,
     /// Also let in whoever has a token of this file: lines of the form token,user,uid,"group1,group2".
     #[arg(long)]
     pub token_auth_file: Option<String>,
@@ -99,6 +103,7 @@ pub async fn run(ctx: &Context, args: ServeArgs) -> anyhow::Result<()> {
         import: import.map(|objects| Import { objects, paused: args.paused }),
         paused: args.paused,
         now: now.transpose()?,
+        time_scale: args.time_scale.as_deref().map(time_scale).transpose()?,
         bind_address,
         secure_port: args.secure_port,
         allow_remote: args.allow_remote,
@@ -168,6 +173,11 @@ fn shell_quote(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// The factor that `--time-scale` gives.
+fn time_scale(text: &str) -> anyhow::Result<f64> {
+    parse_time_scale(text).ok_or_else(|| anyhow!("--time-scale is not a number above 0, at most 1000000: {text}"))
 }
 
 /// Whether a list of modes lets everybody do everything.
