@@ -1,5 +1,6 @@
 //! The resources that every API server of this Kubernetes version has, as a table.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::{GroupVersion, GroupVersionKind, GroupVersionResource};
@@ -125,8 +126,17 @@ pub fn by_path(group: &str, version: &str, plural: &str) -> Option<&'static Reso
 
 /// A resource in its preferred version by `pods`, `deployments.apps`.
 pub fn by_group_resource(group_resource: &str) -> Option<&'static Resource> {
-    let (plural, group) = group_resource.split_once('.').unwrap_or((group_resource, ""));
-    resources().iter().find(|r| r.plural == plural && r.group == group)
+    static INDEX: OnceLock<HashMap<&'static str, &'static Resource>> = OnceLock::new();
+    let index = INDEX.get_or_init(|| {
+        let mut index = HashMap::new();
+        for resource in resources() {
+            index.entry(resource.group_resource()).or_insert(resource);
+        }
+        index
+    });
+    // The core group may be named by nothing after the dot.
+    let core = || index.get(group_resource.strip_suffix('.').filter(|plural| !plural.contains('.'))?);
+    index.get(group_resource).or_else(core).copied()
 }
 
 /// The resource whose objects have this kind.

@@ -1,10 +1,6 @@
-//! How the server is: its health, and numbers about it.
+//! How the server is.
 
 use std::fmt::Write as _;
-
-use super::Api;
-use super::discovery::VERSION;
-use crate::object::Status;
 
 /// The checks, and by which paths they are asked. All of them pass in a server that answers at all.
 const CHECKS: &[(&str, &[&str])] = &[
@@ -42,29 +38,6 @@ pub(super) fn answer(of: &str, check: &str, verbose: bool) -> Option<String> {
     }
     let _ = writeln!(text, "{of} check passed");
     Some(text)
-}
-
-/// Numbers in Prometheus' text format.
-///
-/// # Errors
-/// A store that cannot be read.
-pub(super) fn metrics(api: &Api) -> Result<String, Status> {
-    let mut text = String::new();
-    let mut family = |name: &str, help: &str, samples: &[(String, u64)]| {
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (labels, value) in samples {
-            let _ = writeln!(text, "{name}{labels} {value}");
-        }
-    };
-    let build = format!("{{git_version=\"{VERSION}\",major=\"1\",minor=\"36\",platform=\"linux/amd64\"}}");
-    family("kubernetes_build_info", "[BETA] The version that the server behaves like.", &[(build, 1)]);
-    let counts = api.store().counts()?;
-    let counts: Vec<(String, u64)> =
-        counts.into_iter().map(|(resource, count)| (format!("{{resource=\"{resource}\"}}"), count)).collect();
-    family("apiserver_storage_objects", "[STABLE] How many objects of each resource are stored.", &counts);
-    let revision = api.store().revision()?;
-    family("apiserver_storage_revision", "[ALPHA] The revision of the last write.", &[(String::new(), revision)]);
-    Ok(text)
 }
 
 #[cfg(test)]

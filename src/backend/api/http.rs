@@ -1,6 +1,7 @@
 //! HTTP requests to verbs, and results to responses.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH};
@@ -16,7 +17,7 @@ use super::response::{failure, json_response, ok, text, whole};
 use super::route::{self, ResourceRoute, Route};
 use super::table::{Include, Printer};
 use super::webhooks::{Session, attempts};
-use super::{Api, Body, Nodes, discovery, health, layout, openapi, review, token, usage};
+use super::{Api, Body, Nodes, discovery, health, layout, metrics, openapi, review, token, usage};
 use crate::backend::registry::custom;
 use crate::object::{GroupVersion, Status, builtin};
 
@@ -28,8 +29,10 @@ pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes
 }
 
 async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
-    let path = request.uri().clone();
-    match answer(api, nodes, request).await {
+    let (path, begun) = (request.uri().clone(), Instant::now());
+    let _open = api.metrics().begin(request.method());
+    let mut labels = metrics::Labels::of(&request, None);
+    let response = match answer(api, nodes, request, &mut labels).await {
         Ok(response) => response,
         // What leads nowhere is answered by no API, and not in its form.
         Err(status) if status == Status::no_such_path() && !is_built_in(path.path()) => {
@@ -38,7 +41,9 @@ async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) 
             response
         }
         Err(status) => failure(&status),
-    }
+    };
+    api.metrics().count(labels, response.status().as_u16(), begun.elapsed());
+    response
 }
 
 /// Whether a path is below a group and version of the built-in types.
@@ -73,11 +78,19 @@ fn is_watch_path(path: &str) -> bool {
     segments.nth(skip) == Some("watch")
 }
 
-async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Result<Response<Body>, Status> {
+async fn answer(
+    api: &Api,
+    nodes: Option<&dyn Nodes>,
+    request: Request<Bytes>,
+    labels: &mut metrics::Labels,
+) -> Result<Response<Body>, Status> {
     let path = request.uri().path().to_owned();
     let find = |group: &str, version: &str, plural: &str| api.resource_at(group, version, plural);
     let user = user_of(api, &request)?;
     let route = route::parse(&path, &find);
+    if let Ok(Route::Resource(route)) = &route {
+        *labels = metrics::Labels::of(&request, Some((route, verb(&request, route).unwrap_or_default())));
+    }
     let unknown = request.extensions().get::<Caller>() == Some(&Caller::Anonymous);
     let always = request.extensions().get::<AlwaysAllow>().is_some();
     if !user.is_master() && (unknown || !always) {
@@ -105,7 +118,7 @@ async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -
                 .ok_or_else(Status::no_such_path)
         }
         Route::Metrics => {
-            let mut response = text(health::metrics(api)?);
+            let mut response = text(metrics::text(api)?);
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             response.headers_mut().insert(CONTENT_TYPE, kind);
             Ok(response)

@@ -22,6 +22,7 @@ pub mod http;
 mod import;
 mod layout;
 mod list;
+mod metrics;
 mod openapi;
 mod patch;
 mod policies;
@@ -118,6 +119,7 @@ struct Shared {
     trust: Trust,
     disabled: DisabledPlugins,
     access: access::Cache,
+    metrics: metrics::Metrics,
 }
 
 impl Api {
@@ -144,6 +146,7 @@ impl Api {
                 trust,
                 disabled,
                 access: access::Cache::default(),
+                metrics: metrics::Metrics::default(),
             }),
             way_to_webhooks,
             session: None,
@@ -175,6 +178,10 @@ impl Api {
     /// The admission plugins that this cluster goes without.
     pub fn disabled(&self) -> DisabledPlugins {
         self.shared.disabled
+    }
+
+    fn metrics(&self) -> &metrics::Metrics {
+        &self.shared.metrics
     }
 
     /// The clock that dates what is written.

@@ -19,13 +19,25 @@ pub(super) struct Known {
     access_epoch: AtomicU64,
     /// Whether the transaction in progress has written to roles or bindings.
     access_written: AtomicBool,
+    /// Whether a transaction is in progress; or else it ended in a panic.
+    open: AtomicBool,
 }
 
 impl Known {
-    /// A transaction begins at a revision. What other processes wrote before it is not known.
+    /// A transaction begins at a revision.
     pub fn begin(&self, revision: u64) {
-        if self.revision.swap(revision, Ordering::Relaxed) != revision {
+        if self.open.swap(true, Ordering::Relaxed) {
             self.forget();
+            self.open.store(true, Ordering::Relaxed);
+        }
+        self.see(revision);
+    }
+
+    /// The store is at a revision. What other processes wrote on the way there is not known.
+    pub fn see(&self, revision: u64) {
+        if self.revision.swap(revision, Ordering::Relaxed) != revision {
+            self.empty().clear();
+            self.access_epoch.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -44,6 +56,7 @@ impl Known {
 
     /// The transaction is over, and left the store at a revision.
     pub fn done(&self, revision: u64) {
+        self.open.store(false, Ordering::Relaxed);
         self.revision.store(revision, Ordering::Relaxed);
         if self.access_written.swap(false, Ordering::Relaxed) {
             // Whoever reads from now on reads what is written; what was read before is of another epoch.
@@ -53,6 +66,7 @@ impl Known {
 
     /// Nothing that was known counts any longer: the transaction was undone, or somebody else has written.
     pub fn forget(&self) {
+        self.open.store(false, Ordering::Relaxed);
         self.empty().clear();
         self.access_written.store(false, Ordering::Relaxed);
         self.access_epoch.fetch_add(1, Ordering::AcqRel);
@@ -91,6 +105,13 @@ mod tests {
         known.found_empty("secrets");
         known.done(2);
         assert!(known.is_empty("secrets"));
+        // The next one does not come to its end.
+        known.begin(2);
+        known.found_empty("pods");
+        known.begin(2);
+        assert!(!known.is_empty("pods"));
+        known.found_empty("secrets");
+        known.done(2);
         // Another process has written.
         known.begin(3);
         assert!(!known.is_empty("secrets"));

@@ -129,9 +129,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Compacted`] where the log does not reach back that far.
     pub fn list_at(&self, resource: &str, options: &ListOptions<'_>, revision: u64) -> Result<Page, StoreError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        past::list(&transaction, resource, options, revision)
+        self.read(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+            past::list(&transaction, resource, options, revision)
+        })
     }
 
     /// Everything that happened after a revision, oldest first.

@@ -103,7 +103,7 @@ impl Store {
             return Ok(());
         }
         let revision = read::revision(&connection)?;
-        self.shared.known.begin(revision);
+        self.shared.known.see(revision);
         drop(connection);
         self.shared.watch.notify(revision);
         Ok(())
