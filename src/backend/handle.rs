@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
@@ -87,7 +88,15 @@ struct Shared {
     api: Api,
     nodes: OnceLock<Arc<dyn Nodes>>,
     engine: OnceLock<Arc<dyn Engine>>,
+    /// Whether the cluster moves by itself, so that requests need not move it.
+    moves: AtomicBool,
     faults: Gateway,
+}
+
+/// Whether what follows from a write is there when the write is answered, also where the cluster moves by
+/// itself: a namespace can be used at once.
+fn is_followed_up(request: &Request<Bytes>) -> bool {
+    *request.method() == Method::POST && request.uri().path() == "/api/v1/namespaces"
 }
 
 impl Handle {
@@ -106,7 +115,7 @@ impl Handle {
         bootstrap::run(&api, options.nodes, options.seed)?;
         let (nodes, engine, faults) = (OnceLock::new(), OnceLock::new(), Gateway::default());
         faults.load(&api);
-        Ok(Self { shared: Arc::new(Shared { api, nodes, engine, faults }) })
+        Ok(Self { shared: Arc::new(Shared { api, nodes, engine, moves: AtomicBool::new(false), faults }) })
     }
 
     /// The API server's core, without HTTP.
@@ -154,6 +163,15 @@ impl Handle {
         }
     }
 
+    /// Prepares for many clients: the cluster moves in the background, and where its clock runs, requests
+    /// neither move it nor wait for what it does.
+    pub fn serve(&self) {
+        self.spawn();
+        self.shared.api.store().serve();
+        let runs = !self.shared.api.clock().is_manual();
+        self.shared.moves.store(runs && self.shared.engine.get().is_some(), Ordering::Relaxed);
+    }
+
     /// Answers a request, once the cluster is settled. A watch also keeps it moving.
     pub async fn call(&self, mut request: Request<Bytes>) -> Response<Body> {
         let mut verdict = self.shared.faults.judge(&request).await;
@@ -163,8 +181,11 @@ impl Handle {
         // At the cluster's own speed, too, what follows from a request happens when the request does.
         let _still = (!switches(&request)).then(|| self.shared.api.clock().hold());
         let mut waiter = None;
+        let moves = self.shared.moves.load(Ordering::Relaxed);
         if let Some(engine) = self.shared.engine.get() {
-            self.settle_and_ask().await;
+            if !moves {
+                self.settle_and_ask().await;
+            }
             if switches(&request) {
                 request.extensions_mut().insert(Waiter::new(engine.wait()));
                 engine.spawn();
@@ -176,11 +197,12 @@ impl Handle {
         let nodes = self.shared.nodes.get().map(|nodes| &**nodes);
         let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
         let concerns_faults = writes && Gateway::concerns(request.uri().path());
+        let settles = if moves { is_followed_up(&request) } else { writes };
         let response = verdict.on(api::http::handle(&self.shared.api, nodes, request).await);
         if concerns_faults {
             self.shared.faults.load(&self.shared.api);
         }
-        if writes {
+        if settles {
             // What follows at once from a write is dated at the write, not at the next command.
             self.settle_and_ask().await;
         }

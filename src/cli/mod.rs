@@ -1,5 +1,6 @@
 //! The command line: from arguments to a command at work, and from its errors to words.
 
+mod background;
 pub mod completion;
 pub mod connect;
 pub mod find;

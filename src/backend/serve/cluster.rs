@@ -49,7 +49,7 @@ pub async fn cluster(
         }));
     }
     handle.settle();
-    handle.spawn();
+    handle.serve();
     ready(&server, &handle);
     let answering = handle.clone();
     let service = move |request| {

@@ -5,3 +5,4 @@ pub mod inject;
 pub mod node;
 pub mod serve;
 pub mod state;
+pub mod stop;
