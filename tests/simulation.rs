@@ -63,6 +63,9 @@ fn a_day_ends_as_the_objects_ask() {
                 while let Some(seed) = seeds.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).expect("small"))
                 {
                     let wrong = day(*seed, hours, tell);
+                    if seeds.len() > 2 {
+                        eprintln!("seed {seed} is done");
+                    }
                     if !wrong.is_empty() {
                         let text = format!("seed {seed}:\n  {}", wrong.join("\n  "));
                         if seeds.len() > 2 {

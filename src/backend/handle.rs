@@ -178,6 +178,8 @@ impl Handle {
         if let Some(answer) = verdict.answer.take() {
             return answer;
         }
+        // At the cluster's own speed, too, what follows from a request happens when the request does.
+        let _still = (!switches(&request)).then(|| self.shared.api.clock().hold());
         let mut waiter = None;
         let moves = self.shared.moves.load(Ordering::Relaxed);
         if let Some(engine) = self.shared.engine.get() {

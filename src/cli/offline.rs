@@ -12,7 +12,7 @@ use super::background;
 use super::connect::Connect;
 use crate::backend::api::Webhooks;
 use crate::backend::kubelet::nodes;
-use crate::backend::{self, owner, serve as server};
+use crate::backend::{self, faults, owner, serve as server};
 use crate::client::config::Kubeconfig;
 use crate::object::clock::Clock;
 use crate::object::{Meta, Object};
@@ -129,6 +129,15 @@ impl Bundled for Connect {
         nodes::node(name.unwrap_or(&own), index, ctx.clock.now())
     }
 
+    fn injected_kinds(&self) -> Vec<Object> {
+        faults::definitions()
+    }
+
+    fn check_injected(&self, object: &Object) -> anyhow::Result<()> {
+        let name = object.name();
+        faults::check(object).map_err(|why| anyhow!("{} {name:?}: {why}", object.kind().to_lowercase()))
+    }
+
     fn failed_annotation(&self) -> &'static str {
         nodes::FAILED
     }
@@ -167,6 +176,9 @@ fn run(
         let prepare = |options: &backend::Options| {
             if let Some(import) = serve.import {
                 owner::import(options, import.objects, import.paused || serve.paused)?;
+            }
+            if !serve.injected.is_empty() {
+                owner::import(options, faults::definitions().into_iter().chain(serve.injected).collect(), false)?;
             }
             if serve.paused {
                 owner::set_paused(&serve.dir, true)?;

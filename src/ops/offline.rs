@@ -68,6 +68,8 @@ pub struct Serve {
     pub nodes: Option<usize>,
     /// What is taken over first.
     pub import: Option<Import>,
+    /// What goes wrong and how things behave: faults and stages.
+    pub injected: Vec<Object>,
     /// Whether nothing is to move from now on; none leaves it as it is.
     pub paused: bool,
     /// The time that the cluster's clock stands at; none for the context's clock.
@@ -105,6 +107,7 @@ impl Serve {
             dir,
             nodes: None,
             import: None,
+            injected: Vec::new(),
             paused: false,
             now: None,
             time_scale: None,
@@ -164,6 +167,15 @@ pub trait Bundled {
 
     /// A node that fits beside those that are there: with that name, or the next one in the row.
     fn new_node(&self, ctx: &Context, present: &[Object], name: Option<&str>) -> Object;
+
+    /// The definitions of the kinds that may be injected: faults and stages.
+    fn injected_kinds(&self) -> Vec<Object>;
+
+    /// Checks a fault or a stage.
+    ///
+    /// # Errors
+    /// What is wrong with it, or that it is neither.
+    fn check_injected(&self, object: &Object) -> anyhow::Result<()>;
 
     /// The annotation that takes a node down while it is `"true"`.
     fn failed_annotation(&self) -> &'static str;

@@ -113,7 +113,7 @@ impl ApiFault {
             ),
             503 => Status::failure(503, "ServiceUnavailable", "the server is currently unable to handle the request"),
             504 => Status::failure(504, "Timeout", "Timeout: request did not complete within the allotted timeout"),
-            _ => Status::internal(format!("Internal error occurred: fault {name}")),
+            _ => Status::internal(format!("fault {name}")),
         };
         let mut answer = response::failure(&status);
         if matches!(status.code, 429 | 503) {

@@ -1,6 +1,7 @@
 //! `offline`: the bundled cluster, to its owner.
 
 pub mod content;
+pub mod inject;
 pub mod node;
 pub mod serve;
 pub mod state;

@@ -52,6 +52,9 @@ pub struct ServeArgs {
     /// Take the objects of this file over first, as "kctl offline import" does.
     #[arg(long)]
     pub import: Option<String>,
+    /// Take the objects of this file: faults (see "kctl offline inject") and kwok's stages.
+    #[arg(long)]
+    pub inject: Vec<String>,
     /// How many nodes a new cluster gets. One that exists stays as it is.
     #[arg(long, default_value = "3")]
     pub nodes: u16,
@@ -67,6 +70,9 @@ pub struct ServeArgs {
     /// The port to listen on; 0 takes a free one.
     #[arg(long, default_value = "0")]
     pub secure_port: u16,
+    /// Take kwok's Stage objects from this file: they say how pods, nodes and other objects behave.
+    #[arg(long)]
+    pub stages: Vec<String>,
     /// Let the cluster's clock run so many times as fast as yours: with 3600, a day takes 24 seconds. While controllers work it stands still, so that all happens at its time.
     #[arg(long)]
     pub time_scale: Option<String>,
@@ -93,6 +99,11 @@ pub async fn run(ctx: &Context, args: ServeArgs) -> anyhow::Result<()> {
     let bind_address: IpAddr =
         args.bind_address.parse().map_err(|_| anyhow!("--bind-address is not an IP address: {}", args.bind_address))?;
     let import = args.import.as_deref().map(|file| content::read(ctx, file)).transpose()?;
+    let mut injected = Vec::new();
+    for file in args.inject.iter().chain(&args.stages) {
+        injected.extend(content::read(ctx, file)?);
+    }
+    injected.iter().try_for_each(|object| ctx.bundled()?.check_injected(object))?;
     let dir = match &detached {
         Some(dir) => dir.clone(),
         None if args.ephemeral => fresh_folder()?,
@@ -101,6 +112,7 @@ pub async fn run(ctx: &Context, args: ServeArgs) -> anyhow::Result<()> {
     let serve = Serve {
         nodes: Some(usize::from(args.nodes)),
         import: import.map(|objects| Import { objects, paused: args.paused }),
+        injected,
         paused: args.paused,
         now: now.transpose()?,
         time_scale: args.time_scale.as_deref().map(time_scale).transpose()?,

@@ -14,6 +14,13 @@ pub static OFFLINE: &[Entry] = &[
     Entry::new("import", "FILE [--paused]", "Take objects of another cluster over as they are")
         .action(run!(offline::content::ImportArgs, offline::content::import))
         .completes(Files),
+    Entry::new(
+        "inject",
+        "image|container|node|api FIELD=VALUE... | file FILE... | list | clear [NAME...]",
+        "Let things go wrong in the offline cluster",
+    )
+    .action(run!(offline::inject::InjectArgs, offline::inject::run))
+    .completes(Files),
     Entry::family("node", "SUBCOMMAND", "Add nodes to the offline cluster, remove them, take them down", OFFLINE_NODE),
     Entry::new("reset", "[-y]", "Throw the offline cluster away")
         .action(run!(offline::state::ResetArgs, offline::state::reset)),

@@ -348,6 +348,3 @@ fn changed(
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
