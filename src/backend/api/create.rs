@@ -9,8 +9,8 @@ use super::transaction::Inside;
 use super::webhooks::Write;
 use super::{Api, WriteOptions, Written};
 use super::{random, token};
-use crate::backend::registry::strategies::admission;
-use crate::backend::registry::{FieldError, custom, managed, strategy_of};
+use crate::backend::registry::strategies::{admission, quota};
+use crate::backend::registry::{Cluster, FieldError, Plugin, custom, managed, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::status::StatusCause;
 use crate::object::{Meta, Object, Status, time};
@@ -130,6 +130,9 @@ impl Inside<'_, '_> {
         warnings.extend(self.validate_by_policies(&Admission { object: Some(&object), ..policed })?);
         if let Some(write) = asked {
             self.validate_by_webhooks(&Write { object: Some(&object), ..write })?;
+        }
+        if self.admits(Plugin::ResourceQuota) {
+            quota::check(key, &object, None, self)?;
         }
         if self.transaction.get(key, object.namespace(), object.name())?.is_some() {
             let mut status = Status::already_exists(key, object.name());

@@ -8,14 +8,13 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 use super::accept::{self, Form};
-use super::access::{AlwaysAllow, Attributes, Caller, Rules, User, unauthorized, user_of};
+use super::access::{AlwaysAllow, Attributes, Caller, User, unauthorized, user_of};
 use super::call::Call;
 use super::list::list_kind;
 use super::query::Query;
 use super::response::{failure, json_response, ok, text, whole};
 use super::route::{self, ResourceRoute, Route};
 use super::table::{Include, Printer};
-use super::transaction::Outside;
 use super::webhooks::{Session, attempts};
 use super::{Api, Body, Nodes, discovery, health, layout, openapi, review, token, usage};
 use crate::backend::registry::custom;
@@ -29,11 +28,11 @@ pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes
 }
 
 async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
-    let built_in = is_built_in(request.uri().path());
+    let path = request.uri().clone();
     match answer(api, nodes, request).await {
         Ok(response) => response,
         // What leads nowhere is answered by no API, and not in its form.
-        Err(status) if !built_in && status == Status::no_such_path() => {
+        Err(status) if status == Status::no_such_path() && !is_built_in(path.path()) => {
             let mut response = text("404 page not found\n");
             *response.status_mut() = StatusCode::NOT_FOUND;
             response
@@ -152,11 +151,19 @@ fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: Option<&Route<
         Some(Route::Resource(route)) => Attributes::of_route(verb(request, route)?, route, request.uri().query()),
         _ => Attributes::of_path(request),
     };
-    let rules = Rules::of(&Outside(api), user, &attributes.namespace);
-    match rules.decide(&attributes) {
-        (true, _) => Ok(()),
-        (false, reason) => Err(attributes.refused(user, &reason)),
+    let rules = api.rules(user, &attributes.namespace);
+    if let (false, reason) = rules.decide(&attributes) {
+        return Err(attributes.refused(user, &reason));
     }
+    // A websocket is opened with GET. Whoever may only read must not get into a container by that.
+    let enters = attributes.resource == "pods" && matches!(&*attributes.subresource, "exec" | "attach" | "portforward");
+    if enters && attributes.verb == "get" {
+        let enter = Attributes { verb: "create".into(), ..attributes };
+        if let (false, reason) = rules.decide(&enter) {
+            return Err(Status::forbidden("pods", &enter.name, &reason));
+        }
+    }
+    Ok(())
 }
 
 async fn resource(

@@ -3,14 +3,15 @@
 use serde_json::json;
 
 use super::access::escalation;
+use super::approval;
 use super::catalog::DEFINITIONS;
 use super::policies::Admission;
 use super::transaction::Inside;
 use super::webhooks::Write;
 use super::{Api, WriteOptions, Written};
-use crate::backend::registry::strategies::admission;
+use crate::backend::registry::strategies::{admission, quota};
 use crate::backend::registry::validation::{Faults, ephemeral};
-use crate::backend::registry::{FieldErrors, custom, managed, strategy_of};
+use crate::backend::registry::{Cluster, FieldErrors, Plugin, custom, managed, strategy_of};
 use crate::object::builtin::{self, Resource};
 use crate::object::{Meta, Object, Status};
 
@@ -229,7 +230,12 @@ impl Inside<'_, '_> {
                     self.establish(&mut new);
                 }
             }
-            Part::Status | Part::Approval => strategy.prepare_for_status_update(&mut new, &old),
+            Part::Status | Part::Approval => {
+                strategy.prepare_for_status_update(&mut new, &old);
+                if key == approval::REQUESTS {
+                    approval::date(&mut new, &old, self.now);
+                }
+            }
             Part::Finalize => {}
             Part::EphemeralContainers | Part::Resize => {
                 strategy.default(&mut new);
@@ -256,6 +262,9 @@ impl Inside<'_, '_> {
         warnings.extend(self.validate_by_policies(&Admission { object: Some(&new), ..policed })?);
         if let Some(write) = asked {
             self.validate_by_webhooks(&Write { object: Some(&new), ..write })?;
+        }
+        if matches!(part, Part::Whole | Part::Resize) && self.admits(Plugin::ResourceQuota) {
+            quota::check(key, &new, Some(&old), self)?;
         }
         if options.dry_run {
             return Ok(Written { object: new, warnings });

@@ -10,8 +10,11 @@
 
 mod database;
 mod error;
+mod feed;
+mod known;
 mod past;
 mod read;
+mod readers;
 mod transaction;
 mod watch;
 
@@ -21,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 pub use error::StoreError;
+pub use feed::{Feed, Happened};
 pub use read::{ListOptions, Logged, Page, Stored};
 pub use transaction::Transaction;
 pub use watch::Subscription;
@@ -43,7 +47,10 @@ struct Shared {
     connection: Mutex<Connection>,
     /// `None` for a store in memory, which no other process writes to.
     path: Option<PathBuf>,
+    readers: readers::Readers,
     watch: watch::Shared,
+    feed: feed::Shared,
+    known: known::Known,
     kept_revisions: u64,
 }
 
@@ -70,7 +77,10 @@ impl Store {
             shared: Arc::new(Shared {
                 connection: Mutex::new(connection),
                 path,
+                readers: readers::Readers::default(),
                 watch: watch::Shared::default(),
+                feed: feed::Shared::default(),
+                known: known::Known::default(),
                 kept_revisions,
             }),
         }
@@ -78,17 +88,17 @@ impl Store {
 
     /// The revision of the last write; 1 in a store without any.
     pub fn revision(&self) -> Result<u64, StoreError> {
-        Ok(read::revision(&self.lock())?)
+        self.read(|connection| Ok(read::revision(connection)?))
     }
 
     /// The object of that name, or `None`.
     pub fn get(&self, resource: &str, namespace: &str, name: &str) -> Result<Option<Stored>, StoreError> {
-        Ok(read::get(&self.lock(), resource, namespace, name)?)
+        self.read(|connection| Ok(read::get(connection, resource, namespace, name)?))
     }
 
     /// How many objects there are of each resource (`pods`, `deployments.apps`), of those that have any.
     pub fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        Ok(read::counts(&self.lock())?)
+        self.read(|connection| Ok(read::counts(connection)?))
     }
 
     /// Objects of a resource, sorted by namespace and name, all as of one revision.
@@ -108,9 +118,10 @@ impl Store {
         options: &ListOptions<'_>,
         visit: impl FnMut(&str, &str, u64, &[u8]),
     ) -> Result<Page, StoreError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        Ok(read::scan(&transaction, resource, options, visit)?)
+        self.read(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+            Ok(read::scan(&transaction, resource, options, visit)?)
+        })
     }
 
     /// Like [`Store::list`], but as of an earlier revision.
@@ -130,14 +141,23 @@ impl Store {
 
     /// Like [`Store::changes_since`], unparsed, and of one resource only where one is named.
     pub fn log_since(&self, revision: u64, resource: Option<&str>) -> Result<Vec<Logged>, StoreError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        read::log_since(&transaction, revision, resource)
+        self.read(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+            read::log_since(&transaction, revision, resource)
+        })
+    }
+
+    /// The first `most` of them, and the revision up to which they are all.
+    fn log_page(&self, revision: u64, resource: Option<&str>, most: usize) -> Result<(Vec<Logged>, u64), StoreError> {
+        self.read(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+            read::log_page(&transaction, revision, resource, most)
+        })
     }
 
     /// The oldest revision from which the log can be replayed.
     pub fn compacted(&self) -> Result<u64, StoreError> {
-        Ok(read::compacted(&self.lock())?)
+        self.read(|connection| Ok(read::compacted(connection)?))
     }
 
     /// Runs `work` as one transaction: all of its writes happen, or, where it fails, none. It has the
@@ -148,9 +168,11 @@ impl Store {
     ) -> Result<T, E> {
         let mut connection = self.lock();
         let raw = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
-        let mut transaction = Transaction::begin(raw).map_err(StoreError::from)?;
-        let result = work(&mut transaction)?;
-        let written = transaction.commit(self.shared.kept_revisions)?;
+        let mut transaction = Transaction::begin(raw, &self.shared.known).map_err(StoreError::from)?;
+        let begun = transaction.revision();
+        let result = work(&mut transaction).inspect_err(|_| self.shared.known.forget())?;
+        let written = transaction.commit(self.shared.kept_revisions).inspect_err(|_| self.shared.known.forget())?;
+        self.shared.known.done(written.unwrap_or(begun));
         drop(connection);
         if let Some(revision) = written {
             self.shared.watch.notify(revision);
@@ -160,9 +182,10 @@ impl Store {
 
     /// A value that the engine keeps beside the objects.
     pub fn meta_get(&self, key: &str) -> Result<Option<String>, StoreError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
-        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+            Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+        })
     }
 
     /// Keeps a value beside the objects. Watchers do not see it and the revision stays.
@@ -174,9 +197,36 @@ impl Store {
         Ok(())
     }
 
+    /// Prepares for many clients in this process: they read without waiting for writes. Other processes'
+    /// writes, which are few then, are noticed somewhat later.
+    pub fn serve(&self) {
+        self.shared.readers.open_more();
+        self.shared.watch.poll_rarely();
+    }
+
+    /// Whether a resource is known to have no objects; `false` where that is not known.
+    pub fn is_known_empty(&self, resource: &str) -> bool {
+        self.shared.known.is_empty(resource)
+    }
+
+    /// Changes with every write to roles and their bindings; none where other processes may write some at
+    /// any time.
+    pub fn access_epoch(&self) -> Option<u64> {
+        let alone = self.shared.path.is_none() || self.shared.readers.are_wanted();
+        alone.then(|| self.shared.known.access_epoch())
+    }
+
     /// A way to wait for writes, also for those of other processes, from now on.
     pub fn subscribe(&self) -> Subscription {
         Subscription::new(self.clone())
+    }
+
+    /// The changes of a resource as they happen, for a watch.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn feed(&self, resource: &'static str) -> Result<Feed, StoreError> {
+        Feed::new(self, resource)
     }
 
     /// The file, if the store has one.
@@ -188,6 +238,14 @@ impl Store {
     pub fn checkpoint(&self) -> Result<(), StoreError> {
         self.lock().query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(())
+    }
+
+    /// Reads what is committed.
+    fn read<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match &self.shared.path {
+            Some(path) if self.shared.readers.are_wanted() => self.shared.readers.with(path, work),
+            _ => work(&mut self.lock()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

@@ -2,21 +2,24 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::known::Known;
 use super::{COMPACTION_STEP, ListOptions, StoreError, Stored, read};
 use crate::object::{Meta, Object};
 
 /// A transaction in progress. It reads its own writes.
 pub struct Transaction<'a> {
     raw: rusqlite::Transaction<'a>,
+    known: &'a Known,
     /// Of the last write, in this transaction or before it.
     revision: u64,
     wrote: bool,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn begin(raw: rusqlite::Transaction<'a>) -> rusqlite::Result<Self> {
+    pub(super) fn begin(raw: rusqlite::Transaction<'a>, known: &'a Known) -> rusqlite::Result<Self> {
         let revision = read::revision(&raw)?;
-        Ok(Self { raw, revision, wrote: false })
+        known.begin(revision);
+        Ok(Self { raw, known, revision, wrote: false })
     }
 
     /// The revision of the last write, in this transaction or before it.
@@ -31,11 +34,17 @@ impl<'a> Transaction<'a> {
 
     /// Objects of a resource, sorted by namespace and name.
     pub fn list(&self, resource: &str, namespace: Option<&str>) -> Result<Vec<Object>, StoreError> {
+        if self.known.is_empty(resource) {
+            return Ok(Vec::new());
+        }
         let mut objects = Vec::new();
         let options = ListOptions { namespace, ..ListOptions::default() };
         read::scan(&self.raw, resource, &options, |_, _, _, bytes| {
             objects.push(serde_json::from_slice::<Object>(bytes));
         })?;
+        if objects.is_empty() && (namespace.is_none() || !read::any(&self.raw, resource)?) {
+            self.known.found_empty(resource);
+        }
         Ok(objects.into_iter().collect::<Result<_, _>>()?)
     }
 
@@ -91,6 +100,7 @@ impl<'a> Transaction<'a> {
     /// names. The log does not hold it: [`Self::restored`] ends the filling.
     pub fn restore(&mut self, resource: &str, object: &Object) -> Result<(), StoreError> {
         let revision: i64 = object.resource_version().parse().unwrap_or(0);
+        self.known.write(resource);
         self.raw.prepare_cached("INSERT OR REPLACE INTO object VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
             resource,
             object.namespace(),
@@ -160,6 +170,7 @@ impl<'a> Transaction<'a> {
         value: Option<&[u8]>,
         previous: Option<&[u8]>,
     ) -> Result<(), StoreError> {
+        self.known.write(resource);
         self.raw.prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
             revision as i64,
             resource,

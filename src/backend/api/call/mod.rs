@@ -218,7 +218,10 @@ impl<'a> Call<'a> {
             }
             _ => return Err(Status::method_not_allowed()),
         }
-        Ok(json_response(StatusCode::CREATED, success().to_string().into_bytes()))
+        let mut done = success();
+        done["metadata"] = serde_json::json!({});
+        done["code"] = StatusCode::CREATED.as_u16().into();
+        Ok(json_response(StatusCode::CREATED, done.to_string().into_bytes()))
     }
 
     fn bind(&self, name: &str, binding: &Object, options: &WriteOptions) -> Result<(), Status> {

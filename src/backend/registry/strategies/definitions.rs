@@ -110,7 +110,7 @@ fn versions(all: &[Object], faults: &mut Faults) {
                 faults.required(format!("{path}.openAPIV3Schema"), "");
             }
             Some(schema) => {
-                let path = path.map_or_else(|| "spec.validation".to_owned(), |path| path);
+                let path = path.unwrap_or_else(|| "spec.validation".to_owned());
                 faults.0.extend(custom::definition::faults(schema, &format!("{path}.openAPIV3Schema")));
             }
         }

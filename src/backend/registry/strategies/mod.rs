@@ -8,6 +8,7 @@ pub mod autoscaler;
 mod cluster;
 mod config;
 mod definitions;
+mod job_policies;
 mod jobs;
 pub mod limits;
 mod network;
