@@ -3,8 +3,9 @@
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
+use crate::backend::registry::FieldError;
 use crate::object::builtin::Resource;
-use crate::object::{GroupVersion, Meta, Object, Status, protobuf, schema, yaml};
+use crate::object::{GroupKind, GroupVersion, GroupVersionKind, Meta, Object, Status, protobuf, schema, yaml};
 
 /// How many bytes of a body that cannot be read are shown.
 const SUMMARY: usize = 30;
@@ -72,6 +73,20 @@ pub fn unsupported_patch(is_custom: bool) -> Status {
     )
 }
 
+/// Refuses what claims to be of another kind or version than a custom resource's.
+pub fn other_kind(wanted: &GroupVersionKind, object: &Object) -> Status {
+    let mut errors = Vec::new();
+    let version = wanted.group_version().to_string();
+    if object.api_version() != version {
+        errors.push(FieldError::invalid("apiVersion", object.api_version(), format!("must be {version}")));
+    }
+    if object.kind() != wanted.kind {
+        errors.push(FieldError::invalid("kind", object.kind(), format!("must be {}", wanted.kind)));
+    }
+    let kind = GroupKind { group: wanted.group.clone(), kind: object.kind().to_owned() };
+    Status::invalid(&kind, object.name(), &errors)
+}
+
 /// Checks that a body is an object of a resource; fills in the type where it says none.
 pub fn expect_kind(object: &mut Object, group: &str, version: &str, kind: &str) -> Result<(), Status> {
     if !object.is_object() {
@@ -89,6 +104,10 @@ pub fn expect_kind(object: &mut Object, group: &str, version: &str, kind: &str) 
     let found = object.gvk();
     if object.kind() == kind && object.api_version() == wanted {
         return Ok(());
+    }
+    let meant = GroupVersionKind::new(group, version, kind);
+    if schema::of(&meant).is_none() && object.api_version() == wanted {
+        return Err(other_kind(&meant, object));
     }
     // What there is of the kind says whether it is unknown or merely not meant.
     let package = group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core");

@@ -88,7 +88,8 @@ impl Inside<'_, '_> {
             object.remove_at(&["metadata", "managedFields"]);
         }
         if let Some(manager) = options.manager.as_ref().filter(|manager| !manager.applies) {
-            managed::update(resource, None, &mut object, manager, self.now);
+            let written = options.version.map_or(resource, |custom| &custom.resource);
+            managed::update(written, None, &mut object, manager, self.now);
         }
         let place = (object.namespace().to_owned(), object.name().to_owned());
         let asked = self.write_for_webhooks(resource, "CREATE", options, "", (&place.0, &place.1));

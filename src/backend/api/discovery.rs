@@ -32,7 +32,8 @@ pub fn version() -> Object {
     })
 }
 
-/// The document at `/api` (`core`), `/apis`, or below, as JSON in the order of the published types.
+/// The document at `/api` (`core`), `/apis`, or below, as JSON in the order of the published types. `host` is
+/// the address by which the client came.
 ///
 /// # Errors
 /// A group or a version that there is not.
@@ -42,13 +43,18 @@ pub fn document(
     group: &str,
     version: &str,
     form: Form,
+    host: Option<&str>,
 ) -> Result<Vec<u8>, Status> {
     let all = Resources(resources);
     if form == Form::Discovery && version.is_empty() && group.is_empty() {
         return bytes(&all.aggregated(core));
     }
     match (core, group, version) {
-        (true, "", "") => bytes(&Versions { kind: "APIVersions", versions: ["v1"], addresses: [] }),
+        (true, "", "") => {
+            let address = |host: &str| Address { client_cidr: "0.0.0.0/0", server_address: host.to_owned() };
+            let addresses = host.map(address).into_iter().collect();
+            bytes(&Versions { kind: "APIVersions", versions: ["v1"], addresses })
+        }
         (false, "", "") => {
             let groups = all.groups().into_iter().filter(|group| !group.is_empty());
             let groups = groups.map(|group| all.group(group)).collect();
@@ -74,7 +80,16 @@ struct Versions {
     kind: &'static str,
     versions: [&'static str; 1],
     #[serde(rename = "serverAddressByClientCIDRs")]
-    addresses: [&'static str; 0],
+    addresses: Vec<Address>,
+}
+
+/// `ServerAddressByClientCIDR`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Address {
+    #[serde(rename = "clientCIDR")]
+    client_cidr: &'static str,
+    server_address: String,
 }
 
 /// `APIGroupList`.
@@ -113,7 +128,9 @@ struct Version {
 #[serde(rename_all = "camelCase")]
 struct List {
     kind: &'static str,
-    api_version: &'static str,
+    /// The core group's list has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_version: Option<&'static str>,
     group_version: String,
     resources: Vec<Entry>,
 }
@@ -266,7 +283,8 @@ impl Resources<'_> {
             }
         }
         let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-        List { kind: "APIResourceList", api_version: "v1", group_version, resources: entries }
+        let api_version = (!group.is_empty()).then_some("v1");
+        List { kind: "APIResourceList", api_version, group_version, resources: entries }
     }
 
     fn aggregated(&self, core: bool) -> Aggregated {

@@ -125,6 +125,9 @@ fn normalise_custom(
         FieldValidation::Ignore => Ok(Vec::new()),
         FieldValidation::Warn => Ok(faults),
         FieldValidation::Strict if faults.is_empty() => Ok(faults),
+        FieldValidation::Strict if !matches!(source, Source::Body(_)) => {
+            Err(invalid_patch(object.to_string(), format!("strict decoding error: {}", faults.join(", "))))
+        }
         FieldValidation::Strict => Err(Status::bad_request(format!(
             "{} in version \"{}\" cannot be handled as a {}: strict decoding error: {}",
             gvk.kind,

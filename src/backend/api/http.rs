@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HOST, HeaderValue, IF_NONE_MATCH, LOCATION, VARY};
 use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
@@ -130,7 +130,7 @@ async fn answer(
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openapi::VERSION_2));
                 return Ok(response);
             }
-            Ok(ok(&openapi::version_2(&api.resources()?)))
+            Ok(tagged(&request, openapi::version_2(&api.resources()?).to_string().into_bytes()))
         }
         Route::OpenApi(version) => {
             if request.method() != Method::GET {
@@ -143,12 +143,15 @@ async fn answer(
                 return Err(Status::method_not_allowed());
             }
             let form = accept::negotiate(request.headers())?;
-            let document = discovery::document(&api.resources()?, core, &group, &version, form)?;
-            let mut response = json_response(StatusCode::OK, document);
-            if form == Form::Discovery {
-                let media_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+            let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+            let document = discovery::document(&api.resources()?, core, &group, &version, form, host)?;
+            if form != Form::Discovery || !group.is_empty() || !version.is_empty() {
+                return Ok(json_response(StatusCode::OK, document));
             }
+            let media_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+            let mut response = tagged(&request, document);
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public"));
             Ok(response)
         }
         Route::Resource(route) => resource(api, nodes, user, request, &route).await,
@@ -220,7 +223,9 @@ fn measured(api: &Api, request: &Request<Bytes>, route: &ResourceRoute<'_>) -> R
 /// `/openapi/v3`, or one of its documents.
 fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>) -> Result<Response<Body>, Status> {
     let resources = api.resources()?;
-    let Some(version) = version else { return Ok(ok(&openapi::index(&resources))) };
+    let Some(version) = version else {
+        return Ok(tagged(request, openapi::index(&resources).to_string().into_bytes()));
+    };
     let hash = openapi::hash(version, &resources);
     let tag = format!("\"{hash}\"");
     let mut response = if request.headers().get(IF_NONE_MATCH).is_some_and(|value| *value == *tag) {
@@ -235,11 +240,38 @@ fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>)
         headers.insert(ETAG, tag);
     }
     // An address with the document's hash is good for as long as it is asked for.
-    if Query::parse(request.uri().query())?.get("hash") == hash {
+    let query = Query::parse(request.uri().query())?;
+    let asked = query.get("hash");
+    if !asked.is_empty() && asked != hash {
+        // The document has changed since; where it is now is said.
+        let address = format!("{}?hash={hash}", request.uri().path());
+        headers.insert(LOCATION, HeaderValue::from_str(&address).map_err(|_| Status::no_such_path())?);
+        *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+        return Ok(response);
+    }
+    if asked == hash {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, immutable"));
         headers.insert(EXPIRES, HeaderValue::from_static("Thu, 31 Dec 2099 23:59:59 GMT"));
     }
     Ok(response)
+}
+
+/// A document that is known by its content: who has it already is not sent it again.
+fn tagged(request: &Request<Bytes>, document: Vec<u8>) -> Response<Body> {
+    let tag = format!("\"{}\"", openapi::content_hash(&document));
+    let has = request.headers().get(IF_NONE_MATCH).is_some_and(|value| *value == *tag);
+    let mut response = if has {
+        let mut response = Response::new(whole(Vec::new()));
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        json_response(StatusCode::OK, document)
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    response
 }
 
 /// The API verb of a request; 405 where the resource has none for it.

@@ -85,16 +85,19 @@ impl Patch {
                 Source::Strategic(patch, twice)
             }
         };
-        if custom.is_none() {
-            same_kind(gvk, &mut result)?;
+        if matches!(self, Self::Strategic(..)) {
+            // The kind is what it was, whatever the patch says.
+            result.set_at(&["apiVersion"], gvk.group_version().to_string());
+            result.set_at(&["kind"], gvk.kind.as_str());
         }
+        same_kind(gvk, custom.is_some(), &mut result)?;
         let warnings = form::normalise(gvk, custom, &mut result, &source, validation)?;
         Ok((result, warnings))
     }
 }
 
 /// A patch may say the kind again or take it away, but not another.
-fn same_kind(gvk: &GroupVersionKind, object: &mut Object) -> Result<(), Status> {
+fn same_kind(gvk: &GroupVersionKind, is_custom: bool, object: &mut Object) -> Result<(), Status> {
     if object.api_version().is_empty() {
         object.set_at(&["apiVersion"], gvk.group_version().to_string());
     }
@@ -102,13 +105,20 @@ fn same_kind(gvk: &GroupVersionKind, object: &mut Object) -> Result<(), Status> 
         object.set_at(&["kind"], gvk.kind.as_str());
     }
     let found = object.gvk();
-    if found == *gvk { Ok(()) } else { Err(form::other_kind(gvk, &found, object)) }
+    if found == *gvk {
+        Ok(())
+    } else if is_custom {
+        Err(body::other_kind(gvk, object))
+    } else {
+        Err(form::other_kind(gvk, &found, object))
+    }
 }
 
 fn refuse(error: PatchError, json: bool) -> Status {
     let reason = match error.code() {
         400 => "BadRequest",
         409 => "Conflict",
+        413 => "RequestEntityTooLarge",
         422 => "Invalid",
         _ => return Status::failure(500, "", error.to_string()),
     };

@@ -66,7 +66,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Reads `labelSelector` and `fieldSelector`; `resource` is the storage resource.
+    /// Reads `labelSelector` and `fieldSelector` of a request to a resource, in the version that was asked for.
     pub fn parse(resource: &Resource, query: &Query) -> Result<Self, Status> {
         let labels = match query.get("labelSelector") {
             "" => None,
@@ -81,6 +81,7 @@ impl Selection {
         let fields =
             FieldSelector::parse(query.get("fieldSelector")).map_err(|error| Status::bad_request(error.to_string()))?;
         let known = FIELDS.iter().find(|(name, _)| *name == resource.group_resource()).map(|(_, fields)| *fields);
+        let is_custom = custom::of(resource).is_some();
         for term in &fields.0 {
             if matches!(term.field.as_str(), "metadata.name" | "metadata.namespace") {
                 continue;
@@ -91,6 +92,9 @@ impl Selection {
             match known {
                 Some(fields) if fields.contains(&term.field.as_str()) => {}
                 Some(_) => return Err(Status::bad_request(format!("field label not supported: {}", term.field))),
+                None if is_custom => {
+                    return Err(Status::bad_request(format!("field label not supported: {}", term.field)));
+                }
                 None => {
                     return Err(Status::bad_request(format!(
                         "{} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",

@@ -1,5 +1,8 @@
 //! The API server, asked as clients ask it.
 
+mod lists;
+mod patches;
+
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -187,7 +190,7 @@ async fn refusals_say_what_the_real_server_says() {
             MAPS.into(),
             json!({"apiVersion": "v2", "kind": "ConfigMap"}).to_string(),
             400,
-            "the API version in the data (v2) does not match the expected API version (v1)",
+            "ConfigMap in version \"v2\" cannot be handled as a ConfigMap: no kind \"ConfigMap\" is registered for version \"v2\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
         ),
         (
             "POST",
@@ -869,7 +872,10 @@ async fn definitions_make_resources() {
     assert_eq!((names(&red), red["kind"].as_str()), (vec!["a"], Some("BeaconList")));
     let old = send(&cluster, "GET", &path.replace("v1/", "v1alpha1/"), &[], "").await;
     assert_eq!(old.body["apiVersion"], "sea.example.org/v1alpha1");
-    assert_eq!(old.warnings, ["299 - \"sea.example.org/v1alpha1 Beacon is deprecated\""]);
+    assert_eq!(
+        old.warnings,
+        ["299 - \"sea.example.org/v1alpha1 Beacon is deprecated; use sea.example.org/v1 Beacon\""]
+    );
 }
 
 #[tokio::test]

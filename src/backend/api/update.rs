@@ -206,7 +206,8 @@ impl Inside<'_, '_> {
             (_, Some(applied)) => new.set_at(&["metadata", "managedFields"], applied),
             (Some(manager), None) if !applies => {
                 let before = given_fields.and_then(|given| with_managed_fields(&old, given));
-                managed::update(resource, Some(before.as_ref().unwrap_or(&old)), &mut new, manager, self.now);
+                let written = options.version.map_or(resource, |custom| &custom.resource);
+                managed::update(written, Some(before.as_ref().unwrap_or(&old)), &mut new, manager, self.now);
             }
             _ => {}
         }

@@ -103,7 +103,7 @@ impl Api {
     ) -> Result<Watch, Status> {
         let storage = storage_of(resource);
         let options = Options::parse(query, true)?;
-        let selection = Selection::parse(storage, query)?.of_name(name);
+        let selection = Selection::parse(resource, query)?.of_name(name);
         let from = options::plain_revision(options.revision)?;
         let initial = options.initial == Some(true);
         let now = tokio::time::Instant::now();

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Call;
 use super::options;
 use crate::backend::api::list::options::Options;
-use crate::backend::api::list::{Extent, Writer};
+use crate::backend::api::list::{Extent, Writer, shown as shown_metadata};
 use crate::backend::api::query::Query;
 use crate::backend::api::response::{json_response, ok, success, warn};
 use crate::backend::api::selection::Selection;
@@ -66,7 +66,7 @@ impl Call<'_> {
     pub(super) fn delete_collection(&self) -> Result<Response<Body>, Status> {
         let session = self.api.session.as_deref();
         let list = Options::parse(&self.query, false)?;
-        let selection = Selection::parse(self.storage, &self.query)?;
+        let selection = Selection::parse(self.route.resource, &self.query)?;
         let options = self.delete_options()?;
         let extent = Extent {
             storage: self.storage,
@@ -105,7 +105,7 @@ impl Call<'_> {
         };
         let mut writer = Writer::new(self.route.resource, self.form, &self.query, self.api)?;
         shown.into_iter().for_each(|object| writer.object(object));
-        Ok(json_response(StatusCode::OK, writer.finish(metadata)))
+        Ok(json_response(StatusCode::OK, writer.finish(shown_metadata(self.route.resource, self.form, metadata))))
     }
 
     /// The options of a deletion: those of the body or, where there is none, of the query.

@@ -58,7 +58,7 @@ impl Api {
     ) -> Result<Vec<u8>, Status> {
         let storage = storage_of(resource);
         let options = Options::parse(query, false)?;
-        let selection = Selection::parse(storage, query)?;
+        let selection = Selection::parse(resource, query)?;
         let mut writer = Writer::new(resource, form, query, self)?;
         let convert = convert::between(storage, resource);
         let parse = writer.parses() || convert.is_some();
@@ -77,7 +77,7 @@ impl Api {
         })?;
         match unconverted {
             Some(status) => Err(status),
-            None => Ok(writer.finish(metadata)),
+            None => Ok(writer.finish(shown(resource, form, metadata))),
         }
     }
 
@@ -221,6 +221,14 @@ fn too_old(error: StoreError, token: Option<&Token>, namespace: &str) -> Status 
         }
         _ => error.into(),
     }
+}
+
+/// The metadata of a list as the real server writes it: that of custom resources always has a token.
+pub(super) fn shown(resource: &Resource, form: Form, mut metadata: Object) -> Object {
+    if form == Form::Object && custom::of(resource).is_some() && metadata.get("continue").is_none() {
+        metadata["continue"] = "".into();
+    }
+    metadata
 }
 
 /// The kind of a resource's lists.

@@ -67,6 +67,13 @@ pub(super) fn version_2_protobuf() -> Vec<u8> {
     [field(1, b"2.0"), field(2, &info), field(8, &[])].concat()
 }
 
+/// What stands for a document's content (FNV-1a).
+pub(super) fn content_hash(document: &[u8]) -> String {
+    let start = 0xcbf2_9ce4_8422_2325_u64;
+    let hash = document.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016X}")
+}
+
 /// What a document's address says of its content (FNV-1a).
 pub(super) fn hash(version: &GroupVersion, resources: &[&'static Resource]) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ FORM;

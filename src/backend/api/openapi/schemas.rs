@@ -62,7 +62,7 @@ impl Schemas {
                         "apiVersion": {"type": "string"},
                         "items": {"type": "array", "items": reference(&name)},
                         "kind": {"type": "string"},
-                        "metadata": list_meta,
+                        "metadata": {"allOf": [list_meta]},
                     },
                     "x-kubernetes-group-version-kind": [
                         {"group": resource.group, "version": resource.version, "kind": list_kind},

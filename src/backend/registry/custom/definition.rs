@@ -105,6 +105,18 @@ fn keywords(schema: &Object, path: &str, found: &mut FieldErrors) {
             "additionalProperties cannot be set to false",
         ));
     }
+    if schema.get("x-kubernetes-preserve-unknown-fields") == Some(&Object::Bool(false)) {
+        let at = child(path, "x-kubernetes-preserve-unknown-fields");
+        found.push(FieldError::invalid(at, false, "must be true or undefined"));
+    }
+    let items = schema.get("items").filter(|items| items.str_at(&["type"]) == "object");
+    if let Some(items) = items.filter(|_| schema.str_at(&["x-kubernetes-list-type"]) == "set")
+        && items.str_at(&["x-kubernetes-map-type"]) != "atomic"
+    {
+        let value = items.get("x-kubernetes-map-type").cloned().unwrap_or_default();
+        let why = "must be atomic as item of a list with x-kubernetes-list-type=set";
+        found.push(FieldError::invalid(child(path, "items.x-kubernetes-map-type"), value, why));
+    }
     lists(schema, path, found);
     for (path, schema) in inner(schema, path) {
         keywords(schema, &path, found);
@@ -140,19 +152,21 @@ fn lists(schema: &Object, path: &str, found: &mut FieldErrors) {
         return;
     }
     if keys.is_empty() {
-        found.push(FieldError::required(keys_at, "must not be empty if x-kubernetes-list-type is map"));
-        return;
+        found.push(FieldError::required(keys_at.clone(), "must not be empty if x-kubernetes-list-type is map"));
     }
     let items = schema.get("items").cloned().unwrap_or_else(|| json!({}));
     if items.str_at(&["type"]) != "object" {
-        let why = "must only have atomic keys if parent array's x-kubernetes-list-type is map";
+        let why = "must be object if parent array's x-kubernetes-list-type is map";
         found.push(FieldError::invalid(child(path, "items.type"), items.str_at(&["type"]), why));
+        return;
     }
     let required = items.list_at(&["required"]);
-    for (index, key) in keys.iter().enumerate() {
-        let at = format!("{keys_at}[{index}]");
+    for key in &keys {
         match items.at(&["properties", key]) {
-            None => found.push(FieldError::invalid(at, *key, "entries must all be names of item properties")),
+            None => {
+                let why = "entries must all be names of item properties";
+                found.push(FieldError::invalid(keys_at.clone(), json!(keys), why));
+            }
             Some(property) if property.get("default").is_none() && !required.iter().any(|name| name == key) => {
                 let at = format!("{path}.items.properties[{key}].default");
                 let why = "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property";

@@ -172,7 +172,10 @@ impl Custom {
             return None;
         }
         let deprecation = version.bool_at(&["deprecated"]).then(|| match version.str_at(&["deprecationWarning"]) {
-            "" => format!("{group}/{name} {kind} is deprecated"),
+            "" => {
+                let newer = newer_version(spec, name).map(|newer| format!("; use {group}/{newer} {kind}"));
+                format!("{group}/{name} {kind} is deprecated{}", newer.unwrap_or_default())
+            }
             text => text.to_owned(),
         });
         let mut schema = version.at(&["schema", "openAPIV3Schema"]).cloned().unwrap_or_else(|| json!({}));
@@ -229,7 +232,8 @@ impl Custom {
     /// What is wrong with an object by the schema and its rules; `old` is what it was, if it was.
     /// Texts of what is let pass go to `warnings`.
     pub fn validate(&self, object: &Object, old: Option<&Object>, warnings: &mut Vec<String>) -> FieldErrors {
-        let mut errors = validate::validate(&self.schema, object);
+        let mut errors = validate::validate(&self.schema, object, old);
+        errors.extend(self.scale.as_ref().and_then(|scale| scale.fault(object)));
         let Some(rules) = self.rules.get_or_init(|| rules::Rules::of(&self.schema)) else { return errors };
         // Rules are not run over what has not the form that they count on.
         let blocks = |error: &FieldError| {
@@ -264,6 +268,10 @@ impl Custom {
                 properties["metadata"] = json!({"allOf": [meta]});
             }
         }
+        if !self.selectable.is_empty() {
+            let fields = self.selectable.iter().map(|path| json!({"fieldPath": path}));
+            shown["x-kubernetes-selectable-fields"] = fields.collect::<Vec<_>>().into();
+        }
         shown["x-kubernetes-group-version-kind"] =
             json!([{"group": gvk.group, "version": gvk.version, "kind": gvk.kind}]);
         shown
@@ -271,6 +279,39 @@ impl Custom {
 }
 
 impl Scale {
+    /// What keeps an object from being scaled.
+    fn fault(&self, object: &Object) -> Option<FieldError> {
+        let path = format!(".{}", self.spec.join("."));
+        let wrong = |value: &Object, wanted: &str| {
+            let text = crate::object::patch::go_text(value);
+            let kind = match value {
+                Object::Bool(_) => "bool",
+                Object::String(_) => "string",
+                Object::Array(_) => "[]interface {}",
+                Object::Object(_) => "map[string]interface {}",
+                _ => "float64",
+            };
+            let why = format!("{path} accessor error: {text} is of the type {kind}, expected {wanted}");
+            Some(FieldError::invalid(path.as_str(), 0, why))
+        };
+        let mut place = object;
+        for field in &self.spec {
+            if place.is_null() {
+                return None;
+            }
+            if !place.is_object() {
+                return wrong(place, "map[string]interface{}");
+            }
+            place = place.get(field)?;
+        }
+        match place.as_i64() {
+            Some(number) if number >= 0 => None,
+            Some(number) => Some(FieldError::invalid(path.as_str(), number, "should be a non-negative integer")),
+            None if place.is_null() => None,
+            None => wrong(place, "int64"),
+        }
+    }
+
     fn read(scale: &Object) -> Self {
         let path = |field: &str| {
             let text = scale.str_at(&[field]);
@@ -278,6 +319,14 @@ impl Scale {
         };
         Self { spec: path("specReplicasPath"), status: path("statusReplicasPath"), selector: path("labelSelectorPath") }
     }
+}
+
+/// The most stable version that is served, more stable than this one and not to be left as well.
+fn newer_version<'a>(spec: &'a Object, than: &str) -> Option<&'a str> {
+    let versions = spec.list_at(&["versions"]).iter();
+    let good = versions.filter(|version| version.bool_at(&["served"]) && !version.bool_at(&["deprecated"]));
+    let names = good.map(|version| version.str_at(&["name"])).filter(|name| precedence(name) > precedence(than));
+    names.max_by_key(|name| precedence(name))
 }
 
 /// How stable a version is: stable before beta before alpha, newer before older, then other names from

@@ -8,6 +8,9 @@ use crate::object::{Meta, Object};
 /// What every object has, whatever its schema says.
 const META: &[&str] = &["apiVersion", "kind", "metadata"];
 
+/// Up to where a float holds every whole number.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// Drops what a schema does not know. Returns the paths of what was dropped, sorted.
 pub(super) fn prune(schema: &Object, object: &mut Object) -> Vec<String> {
     let mut unknown = Vec::new();
@@ -73,11 +76,19 @@ fn walk(
                 path.truncate(length);
             }
         }
+        // Whole numbers are written as such.
+        Object::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < EXACT);
+            if let Some(whole) = whole {
+                *value = (whole as i64).into();
+            }
+        }
         _ => {}
     }
 }
 
-/// Fills in defaults, where there is no value or a null that the schema does not allow.
+/// Fills in defaults, where there is no value or a null that the schema does not allow. Such nulls without
+/// a default go.
 pub(super) fn default(schema: &Object, value: &mut Object) {
     match value {
         Object::Object(map) => {
@@ -90,19 +101,19 @@ pub(super) fn default(schema: &Object, value: &mut Object) {
                     _ => {}
                 }
             }
-            for (name, value) in map.iter_mut() {
+            map.retain(|name, value| {
                 let property = schema.at(&["properties", name]);
                 let inner = property.or_else(|| schema.get("additionalProperties").filter(|inner| inner.is_object()));
-                if let Some(inner) = inner {
-                    if value.is_null()
-                        && !inner.bool_at(&["nullable"])
-                        && let Some(default) = inner.get("default")
-                    {
-                        *value = default.clone();
+                let Some(inner) = inner else { return true };
+                if value.is_null() && !inner.bool_at(&["nullable"]) {
+                    match inner.get("default") {
+                        Some(default) => *value = default.clone(),
+                        None => return false,
                     }
-                    self::default(inner, value);
                 }
-            }
+                self::default(inner, value);
+                true
+            });
         }
         Object::Array(list) => {
             if let Some(items) = schema.get("items") {

@@ -5,10 +5,10 @@ use regex_lite::Regex;
 use super::super::field_error::{FieldError, FieldErrorKind, FieldErrors};
 use crate::object::{Meta, Object, time};
 
-/// Walks an object along its schema.
-pub(super) fn validate(schema: &Object, object: &Object) -> FieldErrors {
+/// Walks an object along its schema; what is as it was in `old` is let pass.
+pub(super) fn validate(schema: &Object, object: &Object, old: Option<&Object>) -> FieldErrors {
     let mut walk = Walk { errors: FieldErrors::new(), path: String::new() };
-    walk.value(schema, object, true);
+    walk.value(schema, object, old, true);
     walk.errors
 }
 
@@ -18,22 +18,27 @@ struct Walk {
 }
 
 impl Walk {
-    fn value(&mut self, schema: &Object, value: &Object, root: bool) {
+    fn value(&mut self, schema: &Object, value: &Object, old: Option<&Object>, root: bool) {
+        if old == Some(value) {
+            return;
+        }
         if value.is_null() && schema.bool_at(&["nullable"]) {
             return;
         }
         if !self.kind(schema, value) {
             return;
         }
-        self.choices(schema, value);
+        self.combined(schema, value);
         match value {
             Object::String(text) => self.text(schema, text),
             Object::Number(_) => self.number(schema, value),
-            Object::Array(list) => self.list(schema, value, list),
-            Object::Object(map) => self.map(schema, value, map, root),
+            Object::Array(list) => self.list(schema, list, old.and_then(Object::as_array)),
             _ => {}
         }
-        self.combined(schema, value);
+        self.choices(schema, value);
+        if let Object::Object(map) = value {
+            self.map(schema, map, old, root);
+        }
     }
 
     /// Whether the value is of the type that the schema wants.
@@ -72,17 +77,27 @@ impl Walk {
     }
 
     fn text(&mut self, schema: &Object, text: &str) {
+        self.bounds(schema, text);
+        let format = schema.str_at(&["format"]);
+        if !has_format(format, text) {
+            let detail = format!("{} in body must be of type {format}: {text:?}", self.name());
+            self.report(FieldErrorKind::TypeInvalid, text.into(), detail);
+        }
+    }
+
+    /// Length and pattern of a text; the first that does not fit is told.
+    fn bounds(&mut self, schema: &Object, text: &str) {
         let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
         if let Some(most) = schema.int_at(&["maxLength"])
             && length > most
         {
             let detail = format!("may not be more than {most} bytes");
-            self.report(FieldErrorKind::TooLong, "".into(), detail);
+            return self.report(FieldErrorKind::TooLong, "".into(), detail);
         }
         if let Some(least) = schema.int_at(&["minLength"])
             && length < least
         {
-            self.invalid(text.into(), &format!("should be at least {least} chars long"));
+            return self.invalid(text.into(), &format!("should be at least {least} chars long"));
         }
         let pattern = schema.str_at(&["pattern"]);
         // A pattern in a dialect that is not ours accepts everything.
@@ -91,10 +106,6 @@ impl Walk {
             && !regex.is_match(text)
         {
             self.invalid(text.into(), &format!("should match '{pattern}'"));
-        }
-        let format = schema.str_at(&["format"]);
-        if !has_format(format, text) {
-            self.invalid(text.into(), &format!("must be of type {format}: {text:?}"));
         }
     }
 
@@ -130,12 +141,12 @@ impl Walk {
         }
     }
 
-    fn list(&mut self, schema: &Object, value: &Object, list: &[Object]) {
+    fn list(&mut self, schema: &Object, list: &[Object], old: Option<&Vec<Object>>) {
         let length = i64::try_from(list.len()).unwrap_or(i64::MAX);
-        self.count(schema, value, length, ("minItems", "maxItems", "items"));
+        self.count(schema, length, ("minItems", "maxItems", "items"));
         let repeats = |at: usize| list.iter().take(at).any(|other| list.get(at) == Some(other));
         if schema.bool_at(&["uniqueItems"]) && (0..list.len()).any(repeats) {
-            self.invalid(value.clone(), "shouldn't contain duplicates");
+            self.invalid(list.into(), "shouldn't contain duplicates");
         }
         let keys: Vec<&str> =
             schema.list_at(&["x-kubernetes-list-map-keys"]).iter().filter_map(Object::as_str).collect();
@@ -146,7 +157,9 @@ impl Walk {
             let length = self.path.len();
             self.path.push_str(&format!("[{index}]"));
             if let Some(items) = items {
-                self.value(items, item, false);
+                // Items are the same as before only where keys tell them apart.
+                let same = |other: &&Object| kind == "map" && keys.iter().all(|key| other.get(key) == item.get(key));
+                self.value(items, item, old.and_then(|old| old.iter().find(same)), false);
             }
             let identity = match kind {
                 "set" => item.clone(),
@@ -166,10 +179,13 @@ impl Walk {
         }
     }
 
-    fn map(&mut self, schema: &Object, value: &Object, map: &serde_json::Map<String, Object>, root: bool) {
+    fn map(&mut self, schema: &Object, map: &serde_json::Map<String, Object>, old: Option<&Object>, root: bool) {
         let length = i64::try_from(map.len()).unwrap_or(i64::MAX);
-        self.count(schema, value, length, ("minProperties", "maxProperties", "properties"));
-        for name in schema.list_at(&["required"]).iter().filter_map(Object::as_str) {
+        self.count(schema, length, ("minProperties", "maxProperties", "properties"));
+        let embedded = schema.bool_at(&["x-kubernetes-embedded-resource"]);
+        let own: &[&str] = if embedded { &["apiVersion", "kind"] } else { &[] };
+        let required = schema.list_at(&["required"]).iter().filter_map(Object::as_str);
+        for name in own.iter().copied().chain(required.filter(|name| !own.contains(name))) {
             if !map.contains_key(name) {
                 let field = self.child(name);
                 self.errors.push(FieldError::required(field, ""));
@@ -185,13 +201,13 @@ impl Walk {
             if let Some(inner) = inner {
                 let length = self.path.len();
                 self.path = self.child(name);
-                self.value(inner, value, false);
+                self.value(inner, value, old.and_then(|old| old.get(name)), false);
                 self.path.truncate(length);
             }
         }
     }
 
-    fn count(&mut self, schema: &Object, value: &Object, count: i64, (least, most, what): (&str, &str, &str)) {
+    fn count(&mut self, schema: &Object, count: i64, (least, most, what): (&str, &str, &str)) {
         if let Some(most) = schema.int_at(&[most])
             && count > most
         {
@@ -201,39 +217,44 @@ impl Walk {
         if let Some(least) = schema.int_at(&[least])
             && count < least
         {
-            self.invalid(value.clone(), &format!("should have at least {least} {what}"));
+            self.invalid(count.into(), &format!("should have at least {least} {what}"));
         }
     }
 
     fn combined(&mut self, schema: &Object, value: &Object) {
-        let holds = |schema: &Object| {
+        let faults = |schema: &Object| {
             let mut walk = Self { errors: FieldErrors::new(), path: self.path.clone() };
-            walk.value(schema, value, false);
-            walk.errors.is_empty()
+            walk.value(schema, value, None, false);
+            walk.errors
         };
-        let mut texts = Vec::new();
+        let holds = |schema: &Object| faults(schema).is_empty();
+        let mut found = Vec::new();
         let of = |name: &str| schema.list_at(&[name]);
+        // Where none of several holds, what the first wants is told as well.
+        let first = |schemas: &[Object]| schemas.first().map(faults).unwrap_or_default();
         let any = of("anyOf");
         if !any.is_empty() && !any.iter().any(holds) {
-            texts.push("must validate at least one schema (anyOf)".to_owned());
+            found.push(("must validate at least one schema (anyOf)".to_owned(), first(any)));
         }
         let one = of("oneOf");
         if !one.is_empty() {
+            let text = "must validate one and only one schema (oneOf). Found";
             match one.iter().filter(|schema| holds(schema)).count() {
                 1 => {}
-                0 => texts.push("must validate one and only one schema (oneOf). Found none valid".to_owned()),
-                n => texts.push(format!("must validate one and only one schema (oneOf). Found {n} valid alternatives")),
+                0 => found.push((format!("{text} none valid"), first(one))),
+                n => found.push((format!("{text} {n} valid alternatives"), FieldErrors::new())),
             }
         }
-        if !of("allOf").iter().all(holds) {
-            texts.push("must validate all the schemas (allOf)".to_owned());
+        let all: FieldErrors = of("allOf").iter().flat_map(faults).collect();
+        if !all.is_empty() {
+            found.push(("must validate all the schemas (allOf)".to_owned(), all));
         }
         if schema.get("not").is_some_and(holds) {
-            texts.push("must not validate the schema (not)".to_owned());
+            found.push(("must not validate the schema (not)".to_owned(), FieldErrors::new()));
         }
-        for text in texts {
-            let text = format!("\"{}\" {text}", self.path);
-            self.report(FieldErrorKind::Invalid, "".into(), text);
+        for (text, more) in found {
+            self.errors.push(FieldError::invalid("<nil>", "", format!("\"{}\" {text}", self.path)));
+            self.errors.extend(more);
         }
     }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use node::Node;
 use set::Set;
-use tree::Diff;
+use tree::{Diff, Emptied};
 
 use crate::object::builtin::Resource;
 use crate::object::status::StatusCause;
@@ -243,11 +243,11 @@ fn applied_by_client(node: Node, resource: &Resource, live: &Object) -> Set {
 
 /// Removes what was applied before and nobody owns any longer.
 fn prune(node: Node, merged: Object, last: &Set, owned: &Set) -> Object {
-    let rest = tree::remove(node, &merged, last);
+    let rest = tree::remove(node, &merged, last, Emptied::Goes);
     let before = tree::fields(node, &merged).with_parents();
     let after = tree::fields(node, &rest).with_parents();
     let gone = before.difference(&after).difference(&owned.with_parents()).intersection(&last.with_parents());
-    tree::remove(node, &merged, &gone)
+    tree::remove(node, &merged, &gone, Emptied::Stays)
 }
 
 fn conflict(conflicts: &[(String, String)]) -> Status {
@@ -369,5 +369,7 @@ fn write(object: &mut Object, mut entries: Vec<Entry>) {
     object.set_at(&["metadata", "managedFields"], entries);
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

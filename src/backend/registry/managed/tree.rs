@@ -141,8 +141,25 @@ fn merge_lists(kind: &Kind, old: &[Object], new: &[Object]) -> Vec<Object> {
     merged
 }
 
+fn is_empty(value: &Object) -> bool {
+    match value {
+        Object::Object(map) => map.is_empty(),
+        Object::Array(list) => list.is_empty(),
+        _ => false,
+    }
+}
+
+/// What becomes of a map or list of which everything is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emptied {
+    /// It goes as well.
+    Goes,
+    /// It stays, empty.
+    Stays,
+}
+
 /// A value without the fields of a set.
-pub fn remove(node: Node, value: &Object, set: &Set) -> Object {
+pub fn remove(node: Node, value: &Object, set: &Set, emptied: Emptied) -> Object {
     if set.children.is_empty() {
         return value.clone();
     }
@@ -151,7 +168,11 @@ pub fn remove(node: Node, value: &Object, set: &Set) -> Object {
         (Kind::Map, Object::Object(map)) => {
             let kept = map.iter().filter_map(|(name, value)| match set.children.get(&format!("f:{name}")) {
                 Some(below) if below.member => None,
-                Some(below) => Some((name.clone(), remove(node.child(name).0, value, below))),
+                Some(below) => {
+                    let rest = remove(node.child(name).0, value, below, emptied);
+                    let stays = emptied == Emptied::Stays || !is_empty(&rest) || is_empty(value);
+                    stays.then(|| (name.clone(), rest))
+                }
                 None => Some((name.clone(), value.clone())),
             });
             Object::Object(kept.collect())
@@ -159,7 +180,7 @@ pub fn remove(node: Node, value: &Object, set: &Set) -> Object {
         (Kind::Set(element) | Kind::Keyed(element, _), Object::Array(list)) => {
             let kept = kind.items(list).into_iter().filter_map(|(step, item)| match set.children.get(&step) {
                 Some(below) if below.member => None,
-                Some(below) => Some(remove(*element, item, below)),
+                Some(below) => Some(remove(*element, item, below, emptied)),
                 None => Some(item.clone()),
             });
             Object::Array(kept.collect())

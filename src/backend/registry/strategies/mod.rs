@@ -7,6 +7,7 @@ mod admission_kinds;
 pub mod autoscaler;
 mod cluster;
 mod config;
+mod definitions;
 mod job_policies;
 mod jobs;
 pub mod limits;
@@ -34,7 +35,7 @@ static TABLE: &[(&str, &Rules)] = &[
     ("configmaps", &config::CONFIG_MAP),
     ("cronjobs.batch", &jobs::CRON_JOB),
     ("csidrivers.storage.k8s.io", &policy::CSI_DRIVER),
-    ("customresourcedefinitions.apiextensions.k8s.io", &admission_kinds::CUSTOM_RESOURCE_DEFINITION),
+    ("customresourcedefinitions.apiextensions.k8s.io", &definitions::DEFINITION),
     ("daemonsets.apps", &workloads::DAEMON_SET),
     ("deployments.apps", &workloads::DEPLOYMENT),
     ("endpoints", &network::ENDPOINTS),

@@ -8,13 +8,17 @@ use crate::object::{Meta, Object};
 
 const REASONS: &[&str] = &["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
 
+/// Whether all versions have the same schema: it is that of the definition, and messages name it so.
+pub fn shares_schema(versions: &[Object]) -> bool {
+    let schema = |version: &Object| version.at(&["schema", "openAPIV3Schema"]).cloned();
+    versions.first().is_some_and(|first| versions.iter().all(|other| schema(other) == schema(first)))
+}
+
 /// Checks the rules of all versions of a definition.
 pub fn check(definition: &Object) -> FieldErrors {
     let mut errors = FieldErrors::new();
     let versions = definition.list_at(&["spec", "versions"]);
-    let schema = |version: &'_ Object| version.at(&["schema", "openAPIV3Schema"]).cloned();
-    // Where all versions have the same schema, it is that of the definition.
-    let shared = versions.first().is_some_and(|first| versions.iter().all(|other| schema(other) == schema(first)));
+    let shared = shares_schema(versions);
     for (index, version) in versions.iter().enumerate() {
         let Some(schema) = version.at(&["schema", "openAPIV3Schema"]).filter(|schema| has_rules(schema)) else {
             continue;

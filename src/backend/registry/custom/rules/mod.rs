@@ -6,7 +6,7 @@ mod evaluate;
 mod path;
 pub mod types;
 
-pub use check::check;
+pub use check::{check, shares_schema};
 pub use evaluate::Outcome;
 
 use crate::object::cel::{Env, Program, Type};
