@@ -12,7 +12,7 @@ pub const DONE: &str = "bootstrapped";
 /// Says in the store that the roles and bindings were made.
 pub const ROLES_DONE: &str = "bootstrapped-roles";
 /// Says in the store that the flow schemas and priority levels were made.
-const FLOW_DONE: &str = "bootstrapped-flow-control";
+pub const FLOW_DONE: &str = "bootstrapped-flow-control";
 /// The flow schemas and priority levels that every cluster has.
 const FLOW_CONTROL: &str = include_str!("flowcontrol.json");
 /// The roles and bindings that every cluster has.

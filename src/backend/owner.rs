@@ -79,6 +79,7 @@ pub fn import(options: &Options, objects: Vec<Object>, paused: bool) -> anyhow::
         let count = api.restore(objects)?;
         api.store().meta_set(bootstrap::DONE, "1")?;
         api.store().meta_set(bootstrap::ROLES_DONE, "1")?;
+        api.store().meta_set(bootstrap::FLOW_DONE, "1")?;
         count
     } else {
         bootstrap::run(&api, options.nodes, options.seed)?;
