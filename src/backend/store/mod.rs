@@ -1,24 +1,29 @@
 //! The store: a revisioned log in one SQLite file.
 //!
-//! One counter, the revision. Every write appends to `log` (what the object was, what it became) and
-//! updates `object`, the table of what is there now, in the same transaction: lists are one index
+//! One counter, the revision. Every write appends to `log` (what the object became, and where it says
+//! what it was) and updates `object`, the table of what is there now, in the same transaction: lists are one index
 //! scan, watches replay the log. The revision is written into the stored bytes as the object's
 //! `resourceVersion`, so they can be sent as they are. Compaction drops the oldest part of the log;
 //! who wants to replay from before gets [`StoreError::Compacted`].
 //!
 //! Several processes may share a file. A write that returned survives the end of the process.
 
+mod batch;
 mod database;
 mod error;
+mod pending;
 mod read;
+mod slot;
 mod transaction;
 mod watch;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use batch::Batch;
+pub use batch::Mirror;
 pub use error::StoreError;
 pub use read::{ListOptions, Logged, Page, Stored};
 pub use transaction::Transaction;
@@ -26,6 +31,8 @@ pub use watch::Subscription;
 
 use super::controllers::Change;
 use crate::object::builtin;
+use pending::Pending;
+use slot::{Lease, Slot, Taken};
 
 /// Revisions that compaction keeps.
 const KEPT_REVISIONS: u64 = 5_000;
@@ -36,10 +43,12 @@ const COMPACTION_STEP: u64 = 500;
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
+    /// The batch of those who write in batches.
+    batch: Option<Arc<Mutex<Option<Batch>>>>,
 }
 
 struct Shared {
-    connection: Mutex<Connection>,
+    slot: Slot,
     /// `None` for a store in memory, which no other process writes to.
     path: Option<PathBuf>,
     watch: watch::Shared,
@@ -67,27 +76,32 @@ impl Store {
     fn with(connection: Connection, path: Option<PathBuf>, kept_revisions: u64) -> Self {
         Self {
             shared: Arc::new(Shared {
-                connection: Mutex::new(connection),
+                slot: Slot::new(connection),
                 path,
                 watch: watch::Shared::default(),
                 kept_revisions,
             }),
+            batch: None,
         }
     }
 
     /// The revision of the last write; 1 in a store without any.
     pub fn revision(&self) -> Result<u64, StoreError> {
-        Ok(read::revision(&self.lock())?)
+        let mut lease = self.lock();
+        if let Some(pending) = lease.pending() {
+            return Ok(pending.revision());
+        }
+        Ok(read::revision(lease.connection()?)?)
     }
 
     /// The object of that name, or `None`.
     pub fn get(&self, resource: &str, namespace: &str, name: &str) -> Result<Option<Stored>, StoreError> {
-        Ok(read::get(&self.lock(), resource, namespace, name)?)
+        Ok(read::get(self.flushed()?.connection()?, resource, namespace, name)?)
     }
 
     /// How many objects there are of each resource (`pods`, `deployments.apps`), of those that have any.
     pub fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        Ok(read::counts(&self.lock())?)
+        Ok(read::counts(self.flushed()?.connection()?)?)
     }
 
     /// Objects of a resource, sorted by namespace and name, all as of one revision.
@@ -107,26 +121,30 @@ impl Store {
         options: &ListOptions<'_>,
         visit: impl FnMut(&str, &str, u64, &[u8]),
     ) -> Result<Page, StoreError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        Ok(read::scan(&transaction, resource, options, visit)?)
+        let lease = self.flushed()?;
+        let _snapshot = lease.snapshot()?;
+        Ok(read::scan(lease.connection()?, resource, options, visit)?)
     }
 
-    /// Everything that happened after a revision, oldest first.
+    /// Everything that happened after a revision, oldest first. In a batch, what was handed on once is not
+    /// read again.
     pub fn changes_since(&self, revision: u64) -> Result<Vec<Change>, StoreError> {
+        if let Some(changes) = self.lock().pending().and_then(|pending| pending.hand_on(revision)) {
+            return Ok(changes);
+        }
         self.log_since(revision, None)?.into_iter().map(Change::try_from).collect()
     }
 
     /// Like [`Store::changes_since`], unparsed, and of one resource only where one is named.
     pub fn log_since(&self, revision: u64, resource: Option<&str>) -> Result<Vec<Logged>, StoreError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        read::log_since(&transaction, revision, resource)
+        let lease = self.flushed()?;
+        let _snapshot = lease.snapshot()?;
+        read::log_since(lease.connection()?, revision, resource)
     }
 
     /// The oldest revision from which the log can be replayed.
     pub fn compacted(&self) -> Result<u64, StoreError> {
-        Ok(read::compacted(&self.lock())?)
+        Ok(read::compacted(self.flushed()?.connection()?)?)
     }
 
     /// Runs `work` as one transaction: all of its writes happen, or, where it fails, none. It has the
@@ -135,28 +153,44 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.lock();
-        let raw = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
-        let mut transaction = Transaction::begin(raw).map_err(StoreError::from)?;
-        let result = work(&mut transaction)?;
-        let written = transaction.commit(self.shared.kept_revisions)?;
-        drop(connection);
-        if let Some(revision) = written {
-            self.shared.watch.notify(revision);
+        if let Some(mut cell) = self.batch()
+            && let Some(Batch { connection: Some(connection), pending, mirror, .. }) = &mut *cell
+        {
+            let mark = pending.mark();
+            let result = work(&mut Transaction::new(connection, pending, Some(&**mirror)));
+            if result.is_err() {
+                pending.rewind(mark);
+            }
+            return result;
+        }
+        let mut lease = self.lock();
+        let raw = lease.connection_mut()?.transaction_with_behavior(TransactionBehavior::Immediate);
+        let raw = raw.map_err(StoreError::from)?;
+        let mut pending = Pending::begin(&raw).map_err(StoreError::from)?;
+        let before = pending.revision();
+        let result = work(&mut Transaction::new(&raw, &mut pending, None))?;
+        pending.flush(&raw)?;
+        pending.compact(&raw, self.shared.kept_revisions)?;
+        raw.commit().map_err(StoreError::from)?;
+        drop(lease);
+        if pending.revision() != before {
+            self.shared.watch.notify(pending.revision());
         }
         Ok(result)
     }
 
     /// A value that the engine keeps beside the objects.
     pub fn meta_get(&self, key: &str) -> Result<Option<String>, StoreError> {
-        let connection = self.lock();
+        let lease = self.flushed()?;
+        let connection = lease.connection()?;
         let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
         Ok(statement.query_row([key], |row| row.get(0)).optional()?)
     }
 
     /// Keeps a value beside the objects. Watchers do not see it and the revision stays.
     pub fn meta_set(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        let connection = self.lock();
+        let lease = self.flushed()?;
+        let connection = lease.connection()?;
         connection
             .prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
             .execute([key, value])?;
@@ -175,13 +209,23 @@ impl Store {
 
     /// Moves what the write-ahead log holds into the file itself. For processes that live long.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        self.lock().query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        self.flushed()?.connection()?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        // A panic under the lock has rolled its transaction back: the connection is still good.
-        self.shared.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The connection. Within a batch it does not know of the writes that are pending.
+    fn lock(&self) -> Lease<'_> {
+        match self.batch() {
+            Some(cell) if cell.is_some() => Lease::Batch(cell),
+            _ => Lease::Taken(Taken::from(&self.shared.slot)),
+        }
+    }
+
+    /// The connection, which knows everything.
+    fn flushed(&self) -> Result<Lease<'_>, StoreError> {
+        let mut lease = self.lock();
+        lease.flush()?;
+        Ok(lease)
     }
 }
 

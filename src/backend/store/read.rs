@@ -115,6 +115,24 @@ pub fn get(connection: &Connection, resource: &str, namespace: &str, name: &str)
         .optional()
 }
 
+/// The revision of an object's last write.
+pub fn revision_of(
+    connection: &Connection,
+    resource: &str,
+    namespace: &str,
+    name: &str,
+) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached("SELECT revision FROM object WHERE resource = ?1 AND namespace = ?2 AND name = ?3")?
+        .query_row([resource, namespace, name], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
+        .optional()
+}
+
+/// Whether there is an object of that name.
+pub fn exists(connection: &Connection, resource: &str, namespace: &str, name: &str) -> rusqlite::Result<bool> {
+    Ok(revision_of(connection, resource, namespace, name)?.is_some())
+}
+
 /// How many objects there are of each resource.
 pub fn counts(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
     let mut statement =
@@ -172,9 +190,11 @@ pub fn log_since(connection: &Connection, since: u64, resource: Option<&str>) ->
     if since > current {
         return Err(StoreError::Future { requested: since, current });
     }
+    // What an object was is in the line of its write before, or, where that is gone, in this one.
     let mut statement = connection.prepare_cached(
-        "SELECT revision, resource, namespace, name, previous, value FROM log
-         WHERE revision > ?1 AND (?2 IS NULL OR resource = ?2) ORDER BY revision",
+        "SELECT log.revision, log.resource, log.namespace, log.name, coalesce(log.previous, earlier.value), log.value
+         FROM log LEFT JOIN log AS earlier ON earlier.revision = log.before
+         WHERE log.revision > ?1 AND (?2 IS NULL OR log.resource = ?2) ORDER BY log.revision",
     )?;
     let since = i64::try_from(since).unwrap_or(i64::MAX);
     let logged = |row: &Row<'_>| {
