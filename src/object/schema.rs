@@ -14,6 +14,7 @@ mod check;
 mod duplicates;
 mod normalize;
 
+use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
 
 use super::{GroupVersionKind, Object};
@@ -167,15 +168,21 @@ pub enum Shape {
 
 /// The type of a built-in kind.
 pub fn of(gvk: &GroupVersionKind) -> Option<&'static Type> {
-    let is_it = |kinds: &str| {
-        kinds.split(',').any(|kind| {
-            kind.strip_prefix(gvk.group.as_str())
-                .and_then(|rest| rest.strip_prefix('/')?.strip_prefix(gvk.version.as_str()))
-                .and_then(|rest| rest.strip_prefix('/'))
-                == Some(gvk.kind.as_str())
-        })
-    };
-    ENTRIES.iter().find(|entry| is_it(entry.kinds)).map(Entry::get)
+    static KINDS: OnceLock<HashMap<[&'static str; 3], usize>> = OnceLock::new();
+    let kinds = KINDS.get_or_init(|| {
+        let mut all = HashMap::new();
+        for (place, entry) in ENTRIES.iter().enumerate() {
+            for kind in entry.kinds.split(',') {
+                let mut parts = kind.splitn(3, '/');
+                if let (Some(group), Some(version), Some(kind)) = (parts.next(), parts.next(), parts.next()) {
+                    all.entry([group, version, kind]).or_insert(place);
+                }
+            }
+        }
+        all
+    });
+    let place = kinds.get(&[gvk.group.as_str(), gvk.version.as_str(), gvk.kind.as_str()])?;
+    ENTRIES.get(*place).map(Entry::get)
 }
 
 /// The type of an object, by its `apiVersion` and `kind`.
