@@ -27,6 +27,10 @@ bless:
 release:
     cargo build --release
 
+# kctl beside a KUBECTL, command by command, on the cluster that KUBECONFIG names or the bundled one.
+compare KUBECTL='kubectl' *FLAGS='':
+    cargo bench --bench compare -- --kubectl "$(command -v {{KUBECTL}})" {{FLAGS}}
+
 # What streams cost, and that nothing of them is lost, beside a KUBECTL; best on a quiet machine.
 streams KUBECTL='kubectl':
     cargo bench --bench streams -- --kubectl "$(command -v {{KUBECTL}})"

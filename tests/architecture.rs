@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("client", &["object", "go", "error"]),
     ("output", &["terminal", "object", "go", "error"]),
     ("terminal", &["go", "error"]),
-    ("backend", &["object", "go", "output::columns"]),
+    ("backend", &["object", "go", "output::columns", "output::template"]),
     ("object", &["go"]),
     ("go", &[]),
     ("error", &["object", "go"]),

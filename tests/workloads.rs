@@ -204,7 +204,7 @@ async fn a_rolling_update_loses_no_request() {
         cluster,
         options,
         |_| Ok(()),
-        move |server| told.send(server.running().clone()).expect("someone waits"),
+        move |server, _| told.send(server.running().clone()).expect("someone waits"),
         async { stopped.await.unwrap_or(()) },
     ));
     let running = ready.await.expect("a server");

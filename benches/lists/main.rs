@@ -6,6 +6,7 @@
 mod again;
 mod fixture;
 #[cfg(unix)]
+#[path = "../common/measure.rs"]
 mod measure;
 mod report;
 mod server;

@@ -3,15 +3,18 @@
 #![allow(clippy::disallowed_methods, reason = "the environment names the programs and the cluster")]
 
 #[cfg(unix)]
-#[path = "../lists/measure.rs"]
+#[path = "../common/measure.rs"]
 #[allow(dead_code, reason = "this server does not count what it sends")]
 mod measure;
+#[path = "../common/served.rs"]
+mod served;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+
+use served::Served;
 
 /// What is done one after another: a name for it, the words of the command, and the most seconds that
 /// kctl may need for 1,000 manifests.
@@ -23,8 +26,6 @@ const STEPS: &[(&str, &[&str], f64)] = &[
 ];
 /// The most memory that kctl may need, in bytes.
 const MEMORY: u64 = 60_000_000;
-/// How long the bundled cluster may take to come up.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Where the objects are made.
 const NAMESPACE: &str = "kctl-bench-manifests";
 
@@ -66,39 +67,6 @@ fn manifests(count: usize) -> String {
     text
 }
 
-/// The bundled cluster, until it is dropped.
-struct Served(Child);
-
-impl Served {
-    fn start(kctl: &Path, home: &Path, kubeconfig: &Path) -> Fallible<Self> {
-        let child = Command::new(kctl)
-            .args(["offline", "serve", "--ephemeral", "--write-kubeconfig"])
-            .arg(kubeconfig)
-            .env_clear()
-            .env("HOME", home)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let served = Self(child);
-        let start = Instant::now();
-        while !kubeconfig.exists() {
-            if start.elapsed() > PATIENCE {
-                return Err("the bundled cluster did not come up".into());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(served)
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn run(home: &Path, kctl: &Path, kubectl: Option<&Path>, count: usize) -> Fallible<()> {
     let file = home.join("manifests.yaml");
     std::fs::write(&file, manifests(count))?;
@@ -106,7 +74,7 @@ fn run(home: &Path, kctl: &Path, kubectl: Option<&Path>, count: usize) -> Fallib
         Some(path) => (PathBuf::from(path), None),
         None => {
             let path = home.join("kubeconfig");
-            let served = Served::start(kctl, home, &path)?;
+            let served = Served::start(kctl, home, &path, 3)?;
             (path, Some(served))
         }
     };

@@ -11,6 +11,10 @@ pub const DONE: &str = "bootstrapped";
 
 /// Says in the store that the roles and bindings were made.
 pub const ROLES_DONE: &str = "bootstrapped-roles";
+/// Says in the store that the flow schemas and priority levels were made.
+const FLOW_DONE: &str = "bootstrapped-flow-control";
+/// The flow schemas and priority levels that every cluster has.
+const FLOW_CONTROL: &str = include_str!("flowcontrol.json");
 /// The roles and bindings that every cluster has.
 const ROLES: &str = include_str!("rbac.json");
 /// The API's groups and versions with the priorities that their `APIService`s have.
@@ -49,6 +53,10 @@ pub fn run(api: &Api, nodes: usize, seed: Option<u64>) -> Result<(), Status> {
             api.create_all(missing, &WriteOptions::default())?;
             api.store().meta_set(ROLES_DONE, "1")?;
         }
+        if api.store().meta_get(FLOW_DONE)?.is_none() {
+            api.create_all(flow_control(api.clock().now()), &WriteOptions::default())?;
+            api.store().meta_set(FLOW_DONE, "1")?;
+        }
         return Ok(());
     }
     if let Some(seed) = seed
@@ -59,10 +67,36 @@ pub fn run(api: &Api, nodes: usize, seed: Option<u64>) -> Result<(), Status> {
     let mut all = objects(nodes, api.clock().now());
     all.extend(roles());
     all.extend(api_services(api.clock().now()));
+    all.extend(flow_control(api.clock().now()));
     api.create_all(all, &WriteOptions::default())?;
     api.store().meta_set(ROLES_DONE, "1")?;
+    api.store().meta_set(FLOW_DONE, "1")?;
     api.store().meta_set(DONE, "1")?;
     Ok(())
+}
+
+/// The flow schemas and priority levels that every cluster has. Requests are not held back by them here.
+fn flow_control(now: Timestamp) -> Vec<(&'static str, Object)> {
+    let all: Vec<Object> = serde_json::from_str(FLOW_CONTROL).unwrap_or_default();
+    let made = all.into_iter().map(|short| {
+        let mut object = json!({
+            "metadata": {"name": short.str_at(&["name"]), "annotations": {"apf.kubernetes.io/autoupdate-spec": "true"}},
+            "spec": short.at(&["spec"]),
+        });
+        if short.kind() != "FlowSchema" {
+            object["status"] = json!({});
+            return ("prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", object);
+        }
+        let level = short.str_at(&["spec", "priorityLevelConfiguration", "name"]);
+        let message =
+            format!("This FlowSchema references the PriorityLevelConfiguration object named \"{level}\" and it exists");
+        object["status"] = json!({"conditions": [{
+            "type": "Dangling", "status": "False", "lastTransitionTime": time::rfc3339(now),
+            "reason": "Found", "message": message,
+        }]});
+        ("flowschemas.flowcontrol.apiserver.k8s.io", object)
+    });
+    made.collect()
 }
 
 /// The roles and bindings that every cluster has, with their resources.

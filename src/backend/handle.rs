@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
@@ -16,11 +17,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::api::{self, Api, Body, BoxFuture, Nodes, Webhooks};
 use super::bootstrap;
+use super::controllers::engine::Settled;
+use super::faults::api::Gateway;
 use super::kubelet::access::Waiter;
 use super::registry::DisabledPlugins;
 use super::store::Store;
-use crate::object::Status;
 use crate::object::clock::Clock;
+use crate::object::{Status, Timestamp};
 
 /// The file that holds the cluster, in the state folder.
 pub(super) const FILE: &str = "cluster.db";
@@ -40,6 +43,16 @@ pub struct Options {
     pub nodes: usize,
     /// The admission plugins that it goes without.
     pub disabled: DisabledPlugins,
+}
+
+/// The store's text that says what time it was when a server ended, in RFC 3339.
+pub(super) const LAST_MOMENT: &str = "clock.last";
+
+/// Up to when the cluster has lived.
+fn last_moment(store: &Store) -> anyhow::Result<Timestamp> {
+    let settled = store.meta_get(Settled::KEY)?.and_then(|text| serde_json::from_str::<Settled>(&text).ok());
+    let left = store.meta_get(LAST_MOMENT)?.and_then(|text| text.parse().ok());
+    Ok(settled.map_or(Timestamp::UNIX_EPOCH, |settled| settled.at()).max(left.unwrap_or(Timestamp::UNIX_EPOCH)))
 }
 
 /// What moves the cluster: controllers, scheduler, kubelet.
@@ -75,6 +88,15 @@ struct Shared {
     api: Api,
     nodes: OnceLock<Arc<dyn Nodes>>,
     engine: OnceLock<Arc<dyn Engine>>,
+    /// Whether the cluster moves by itself, so that requests need not move it.
+    moves: AtomicBool,
+    faults: Gateway,
+}
+
+/// Whether what follows from a write is there when the write is answered, also where the cluster moves by
+/// itself: a namespace can be used at once.
+fn is_followed_up(request: &Request<Bytes>) -> bool {
+    *request.method() == Method::POST && request.uri().path() == "/api/v1/namespaces"
 }
 
 impl Handle {
@@ -87,10 +109,13 @@ impl Handle {
             }
             None => Store::memory()?,
         };
-        let api = Api::without(options.disabled, store, options.clock, options.seed);
+        // What has lived until a moment lives on after it, whatever the system's clock says now.
+        let clock = options.clock.not_before(last_moment(&store)?);
+        let api = Api::without(options.disabled, store, clock, options.seed);
         bootstrap::run(&api, options.nodes, options.seed)?;
-        let (nodes, engine) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { shared: Arc::new(Shared { api, nodes, engine }) })
+        let (nodes, engine, faults) = (OnceLock::new(), OnceLock::new(), Gateway::default());
+        faults.load(&api);
+        Ok(Self { shared: Arc::new(Shared { api, nodes, engine, moves: AtomicBool::new(false), faults }) })
     }
 
     /// The API server's core, without HTTP.
@@ -138,11 +163,27 @@ impl Handle {
         }
     }
 
+    /// Prepares for many clients: the cluster moves in the background, and where its clock runs, requests
+    /// neither move it nor wait for what it does.
+    pub fn serve(&self) {
+        self.spawn();
+        self.shared.api.store().serve();
+        let runs = !self.shared.api.clock().is_manual();
+        self.shared.moves.store(runs && self.shared.engine.get().is_some(), Ordering::Relaxed);
+    }
+
     /// Answers a request, once the cluster is settled. A watch also keeps it moving.
     pub async fn call(&self, mut request: Request<Bytes>) -> Response<Body> {
+        let mut verdict = self.shared.faults.judge(&request).await;
+        if let Some(answer) = verdict.answer.take() {
+            return answer;
+        }
         let mut waiter = None;
+        let moves = self.shared.moves.load(Ordering::Relaxed);
         if let Some(engine) = self.shared.engine.get() {
-            self.settle_and_ask().await;
+            if !moves {
+                self.settle_and_ask().await;
+            }
             if switches(&request) {
                 request.extensions_mut().insert(Waiter::new(engine.wait()));
                 engine.spawn();
@@ -153,8 +194,13 @@ impl Handle {
         }
         let nodes = self.shared.nodes.get().map(|nodes| &**nodes);
         let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
-        let response = api::http::handle(&self.shared.api, nodes, request).await;
-        if writes {
+        let concerns_faults = writes && Gateway::concerns(request.uri().path());
+        let settles = if moves { is_followed_up(&request) } else { writes };
+        let response = verdict.on(api::http::handle(&self.shared.api, nodes, request).await);
+        if concerns_faults {
+            self.shared.faults.load(&self.shared.api);
+        }
+        if settles {
             // What follows at once from a write is dated at the write, not at the next command.
             self.settle_and_ask().await;
         }

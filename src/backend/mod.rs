@@ -14,6 +14,7 @@ pub mod api;
 mod bootstrap;
 mod cluster;
 pub mod controllers;
+pub mod faults;
 mod handle;
 pub mod kubelet;
 pub mod owner;
@@ -21,8 +22,10 @@ pub mod registry;
 pub mod scheduler;
 pub mod serve;
 pub mod store;
+mod test_cluster;
 pub mod trust;
 
 pub use cluster::open;
 pub use handle::{Engine, Handle, Options};
 pub use registry::DisabledPlugins;
+pub use test_cluster::{TestCluster, TestOptions};

@@ -27,6 +27,7 @@ const CONTENTS: &[&str] = &[
     serve::FILE,
     "serve.kubeconfig",
     "serve.lock",
+    serve::LOG_FILE,
     "pods",
     "claims",
 ];

@@ -1,5 +1,6 @@
 //! The command line: from arguments to a command at work, and from its errors to words.
 
+mod background;
 pub mod completion;
 pub mod connect;
 pub mod find;
@@ -30,7 +31,7 @@ use crate::client::config::Overrides;
 use crate::commands::plugin::PluginListArgs;
 use crate::commands::{Action, Builtin, Entry};
 use crate::error::{Exit, UsageError, WithHelp};
-use crate::object::clock::Clock;
+use crate::object::clock::{Clock, parse_time_scale};
 use crate::object::time::parse_rfc3339;
 use crate::ops::context::{Context, Program};
 use crate::ops::environment::Environment;
@@ -130,12 +131,20 @@ fn program(called: &str, env: &Environment) -> Program {
     if name == "kubectl" || env.get("KCTL_COMPAT") == Some("kubectl") { Program::Kubectl } else { Program::Kctl }
 }
 
-/// The system's clock, or one that stands at `KCTL_NOW`.
+/// The system's clock, or one that stands at `KCTL_NOW`, or one that runs `KCTL_TIME_SCALE` times as fast.
 fn clock(env: &Environment) -> anyhow::Result<Clock> {
-    let Some(text) = env.get("KCTL_NOW") else { return Ok(Clock::System) };
-    let now = parse_rfc3339(text)
-        .ok_or_else(|| anyhow!("KCTL_NOW is not a time of the form 2006-01-02T15:04:05Z: {text}"))?;
-    Ok(Clock::manual(now))
+    let now = env.get("KCTL_NOW").map(|text| {
+        parse_rfc3339(text).ok_or_else(|| anyhow!("KCTL_NOW is not a time of the form 2006-01-02T15:04:05Z: {text}"))
+    });
+    let factor = env.get("KCTL_TIME_SCALE").map(|text| {
+        parse_time_scale(text)
+            .ok_or_else(|| anyhow!("KCTL_TIME_SCALE is not a number above 0, at most 1000000: {text}"))
+    });
+    Ok(match (now.transpose()?, factor.transpose()?) {
+        (None, None) => Clock::System,
+        (Some(now), None) => Clock::manual(now),
+        (now, Some(factor)) => Clock::scaled(now.unwrap_or_else(|| Clock::System.now()), factor),
+    })
 }
 
 /// One command line on its way.

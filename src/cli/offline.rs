@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{anyhow, bail};
 use tokio::sync::oneshot;
 
+use super::background;
 use super::connect::Connect;
 use crate::backend::api::Webhooks;
 use crate::backend::kubelet::nodes;
@@ -21,8 +22,6 @@ use crate::terminal::signals;
 
 /// Threads that answer a served cluster's clients.
 const WORKERS: usize = 2;
-/// How long a server that was told to end may take.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 impl Bundled for Connect {
     fn serving(&self, dir: &Path) -> Option<Serving> {
@@ -36,7 +35,11 @@ impl Bundled for Connect {
         announce: Announce<'a>,
     ) -> LocalFuture<'a, anyhow::Result<()>> {
         Box::pin(async move {
-            let clock = serve.now.map_or_else(|| ctx.clock.clone(), Clock::manual);
+            let clock = match (serve.now, serve.time_scale) {
+                (None, None) => ctx.clock.clone(),
+                (Some(now), None) => Clock::manual(now),
+                (now, Some(factor)) => Clock::scaled(now.unwrap_or_else(|| ctx.clock.now()), factor),
+            };
             let options = backend::Options {
                 nodes: serve.nodes.unwrap_or(super::connect::NODES),
                 clock,
@@ -44,25 +47,28 @@ impl Bundled for Connect {
                     .map_err(|error| anyhow!("--disable-admission-plugins: {error}"))?,
                 ..self.options(&serve.dir)?
             };
+            if serve.detached {
+                background::detach();
+            }
             let webhooks = self.webhooks();
+            let end_with = serve.end_with;
             let (ready, readiness) = oneshot::channel();
             let (stop, stopped) = oneshot::channel::<()>();
             let stopped = async { stopped.await.unwrap_or(()) };
-            let thread = std::thread::Builder::new()
-                .name("serve".into())
-                .spawn(move || run(serve, options, webhooks, ready, stopped))?;
+            let (over, ended) = oneshot::channel::<()>();
+            let thread = std::thread::Builder::new().name("serve".into()).spawn(move || {
+                let result = run(serve, options, webhooks, ready, stopped);
+                drop(over);
+                result
+            })?;
             let result = match readiness.await {
                 Ok((serving, warning)) => {
                     announce(&serving, warning.as_deref());
-                    // A server that fails ends its thread, and then nobody waits for a signal.
-                    let failed = async {
-                        while !thread.is_finished() {
-                            tokio::time::sleep(Duration::from_millis(500)).await;
-                        }
-                    };
+                    // A server that ends by itself is nobody's to wait for.
                     tokio::select! {
                         result = signals::asked_to_end() => result.map_err(Into::into),
-                        () = failed => Ok(()),
+                        () = background::gone(end_with) => Ok(()),
+                        _ = ended => Ok(()),
                     }
                 }
                 Err(_) => Ok(()),
@@ -70,6 +76,14 @@ impl Bundled for Connect {
             drop(stop);
             thread.join().map_err(|_| anyhow!("the server ended unexpectedly"))?.and(result)
         })
+    }
+
+    fn launch(&self, dir: &Path) -> anyhow::Result<Serving> {
+        background::launch(dir).map(described)
+    }
+
+    fn stop(&self, dir: &Path) -> anyhow::Result<Option<Serving>> {
+        Ok(background::stop(dir)?.map(described))
     }
 
     fn overview(&self, dir: &Path) -> anyhow::Result<Option<Overview>> {
@@ -100,16 +114,7 @@ impl Bundled for Connect {
     }
 
     fn reset(&self, dir: &Path) -> anyhow::Result<bool> {
-        if let Some(running) = server::find(dir) {
-            end(running.pid).with_context(|| format!("ending the server, process {}", running.pid))?;
-            let until = Instant::now() + FAREWELL;
-            while server::find(dir).is_some() {
-                if Instant::now() > until {
-                    bail!("the server, process {}, does not end", running.pid);
-                }
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        }
+        background::stop(dir)?;
         owner::reset(dir)
     }
 
@@ -155,6 +160,7 @@ fn run(
             always_allow: serve.always_allow,
             kubeconfig: serve.kubeconfig.map(std::path::absolute).transpose()?,
             webhooks: Some(webhooks),
+            idle_timeout: serve.idle_timeout,
             // Clients check certificates against their own clocks.
             ..server::Options::new(serve.dir.clone(), Clock::System.now())
         };
@@ -167,7 +173,7 @@ fn run(
             }
             Ok(())
         };
-        let announce = |server: &server::Server| {
+        let announce = |server: &server::Server, _: &backend::Handle| {
             let _ = ready.send((described(server.running().clone()), server.warning()));
         };
         server::cluster(options, options_of_server, prepare, announce, stopped).await
@@ -185,17 +191,4 @@ fn spare(file: &Path) -> anyhow::Result<()> {
         bail!("{} is there already, and is not a kubeconfig of the offline cluster alone", file.display());
     }
     Ok(())
-}
-
-/// Asks a process to end.
-#[cfg(unix)]
-fn end(pid: u32) -> anyhow::Result<()> {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).context("there is no such process")?;
-    Ok(rustix::process::kill_process(pid, rustix::process::Signal::TERM)?)
-}
-
-/// Asks a process to end.
-#[cfg(not(unix))]
-fn end(_pid: u32) -> anyhow::Result<()> {
-    bail!("it must be ended first")
 }

@@ -1,4 +1,4 @@
-//! How Go writes durations.
+//! How Go writes durations, and reads them.
 
 use jiff::SignedDuration;
 
@@ -32,6 +32,45 @@ pub fn text(duration: SignedDuration) -> String {
     format!("{sign}{text}")
 }
 
+/// Reads a duration as Go's `time.ParseDuration` does: `300ms`, `-1.5h`, `1h30m`. Nothing for anything else.
+pub fn parse(text: &str) -> Option<SignedDuration> {
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Some(SignedDuration::ZERO);
+    }
+    let mut nanos: i128 = 0;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+        let (number, after) = rest.split_at_checked(end)?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() && fraction.is_empty() || fraction.contains('.') || whole.len() > 18 {
+            return None;
+        }
+        let end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let (unit, after) = after.split_at_checked(end)?;
+        let unit: i128 = match unit {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => return None,
+        };
+        let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        let digits = fraction.get(..fraction.len().min(15))?;
+        let part: i128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
+        let scale = 10_i128.checked_pow(u32::try_from(digits.len()).ok()?)?;
+        nanos = nanos.checked_add(whole.checked_mul(unit)?)?.checked_add(part.checked_mul(unit)? / scale)?;
+        rest = after;
+    }
+    let nanos = i64::try_from(if negative { -nanos } else { nanos }).ok()?;
+    (!text.is_empty() && text != "-" && text != "+").then(|| SignedDuration::from_nanos(nanos))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +81,18 @@ mod tests {
             [(0, "0s"), (500, "500ms"), (1500, "1.5s"), (60_000, "1m0s"), (3_690_000, "1h1m30s"), (-1000, "-1s")]
         {
             assert_eq!(super::text(SignedDuration::from_millis(millis)), want);
+        }
+    }
+
+    #[test]
+    fn reads_durations_as_go_does() {
+        for (text, millis) in
+            [("0", 0), ("500ms", 500), ("1.5s", 1500), ("-1m", -60_000), ("1h1m30s", 3_690_000), (".5s", 500)]
+        {
+            assert_eq!(parse(text), Some(SignedDuration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "-", "1", "s", "1x", "1..2s", "1 s", "9999999999999h", "."] {
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod fields;
 pub mod gvk;
 pub mod intstr;
+pub mod jq;
 pub mod labels;
 pub mod mask;
 pub mod meta;

@@ -24,6 +24,9 @@ pub struct Status {
     pub details: Option<Box<StatusDetails>>,
     /// The HTTP status.
     pub code: u16,
+    /// A token with which the list that is refused may go on (`metadata.continue`), or empty.
+    #[serde(skip)]
+    pub resume: String,
 }
 
 /// What a [`Status`] speaks of.
@@ -68,7 +71,7 @@ pub struct StatusCause {
 impl Status {
     /// A failure with these parts.
     pub fn failure(code: u16, reason: &str, message: impl Into<String>) -> Self {
-        Self { status: "Failure".into(), reason: reason.into(), message: message.into(), code, details: None }
+        Self { status: "Failure".into(), reason: reason.into(), message: message.into(), code, ..Self::default() }
     }
 
     /// 404 for an object: `pods "x" not found`. `resource` is `pods` or `deployments.apps`.
@@ -132,6 +135,12 @@ impl Status {
         self
     }
 
+    /// The same with details, though they say nothing.
+    pub fn with_details(mut self) -> Self {
+        self.details.get_or_insert_default();
+        self
+    }
+
     /// Whether the object was not there.
     pub fn is_not_found(&self) -> bool {
         self.reason == "NotFound"
@@ -153,6 +162,9 @@ impl Status {
         object["kind"] = json!("Status");
         object["apiVersion"] = json!("v1");
         object["metadata"] = json!({});
+        if !self.resume.is_empty() {
+            object["metadata"]["continue"] = self.resume.as_str().into();
+        }
         object
     }
 

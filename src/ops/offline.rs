@@ -5,9 +5,17 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::Context;
 use crate::object::{Object, Timestamp};
+
+/// The variable that tells a server the folder that it serves in the background.
+pub const DETACHED: &str = "KCTL_SERVE_DETACHED";
+/// The line by which such a server says that it answers.
+pub const READY: &str = "ready";
+/// The extension of a kubeconfig's cluster that names the folder of the server which it leads to.
+pub const EXTENSION: &str = "kctl-offline";
 
 /// A future that stays in its thread.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -64,6 +72,8 @@ pub struct Serve {
     pub paused: bool,
     /// The time that the cluster's clock stands at; none for the context's clock.
     pub now: Option<Timestamp>,
+    /// How many seconds of the cluster's clock go by in one second; none leaves the clock as it is.
+    pub time_scale: Option<f64>,
     /// Where to listen.
     pub bind_address: IpAddr,
     /// The port; 0 takes a free one.
@@ -80,6 +90,12 @@ pub struct Serve {
     pub disable_admission_plugins: Vec<String>,
     /// Where to write the kubeconfig; none for the state folder.
     pub kubeconfig: Option<PathBuf>,
+    /// To end once nobody has asked for so long.
+    pub idle_timeout: Option<Duration>,
+    /// To end when this process does.
+    pub end_with: Option<u32>,
+    /// Whether to leave the terminal of whoever started it.
+    pub detached: bool,
 }
 
 impl Serve {
@@ -91,6 +107,7 @@ impl Serve {
             import: None,
             paused: false,
             now: None,
+            time_scale: None,
             bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             secure_port: 0,
             allow_remote: false,
@@ -99,6 +116,9 @@ impl Serve {
             always_allow: false,
             disable_admission_plugins: Vec::new(),
             kubeconfig: None,
+            idle_timeout: None,
+            end_with: None,
+            detached: false,
         }
     }
 }
@@ -119,6 +139,12 @@ pub trait Bundled {
         serve: Serve,
         announce: Announce<'a>,
     ) -> LocalFuture<'a, anyhow::Result<()>>;
+
+    /// Starts this command line once more, to serve the folder in the background. Ends when that answers.
+    fn launch(&self, dir: &Path) -> anyhow::Result<Serving>;
+
+    /// Ends the server that runs for a folder, if there is one.
+    fn stop(&self, dir: &Path) -> anyhow::Result<Option<Serving>>;
 
     /// Looks at the cluster in a folder; none where there is none.
     fn overview(&self, dir: &Path) -> anyhow::Result<Option<Overview>>;

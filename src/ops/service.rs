@@ -105,18 +105,16 @@ impl NewService {
     }
 }
 
-/// A number in decimal, with the words of Go's `strconv.Atoi` where it is none.
+/// A number of 32 bits in decimal, with the words of Go's `strconv.Atoi` where it is none. kubectl cuts what is
+/// longer, and takes another port than the one it was given.
 pub fn atoi(text: &str) -> anyhow::Result<i32> {
-    let value = text.parse::<i64>().map_err(|error| {
+    text.parse().map_err(|error: std::num::ParseIntError| {
         let why = match error.kind() {
             std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow => "value out of range",
             _ => "invalid syntax",
         };
         anyhow::anyhow!("strconv.Atoi: parsing {text:?}: {why}")
-    })?;
-    // Ports are 32 bits wide; Go cuts what is longer.
-    #[allow(clippy::cast_possible_truncation)]
-    Ok(value as i32)
+    })
 }
 
 /// Reads `a=b,c=d` (kubectl's `ParseLabels`).

@@ -19,6 +19,9 @@ pub enum Form {
     Discovery,
 }
 
+/// What the real server writes, as its refusals name it.
+const MEDIA_TYPES: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+
 /// Picks the first form that is asked for and can be given. Weights (`q=`) are not looked at: clients
 /// write what they like best first.
 pub fn negotiate(headers: &HeaderMap) -> Result<Form, Status> {
@@ -34,9 +37,17 @@ pub fn negotiate(headers: &HeaderMap) -> Result<Form, Status> {
     if !asked {
         return Ok(Form::Object);
     }
-    let accepted = "application/json, application/json;as=Table;v=v1;g=meta.k8s.io, application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
-    let message = format!("only the following media types are accepted: {accepted}");
-    Err(Status::failure(406, "NotAcceptable", message))
+    // What can be written at all is the matter of one, in which form that of another.
+    let known = headers.get_all(ACCEPT).iter().flat_map(|value| value.to_str().unwrap_or("").split(','));
+    if known.into_iter().any(|clause| MEDIA_TYPES.contains(&clause.split(';').next().unwrap_or("").trim())) {
+        return Err(not_acceptable(format!("only the following media types are accepted: {}", MEDIA_TYPES.join(", "))));
+    }
+    let message = format!("406: Not Acceptable\n\nAvailable representations: {}", MEDIA_TYPES.join(", "));
+    Err(not_acceptable(message).with_details())
+}
+
+fn not_acceptable(message: String) -> Status {
+    Status::failure(406, "NotAcceptable", message)
 }
 
 fn form_of(clause: &str) -> Option<Form> {

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
 use crate::object::builtin::Resource;
-use crate::object::{GroupVersion, Meta, Object, Status, protobuf, yaml};
+use crate::object::{GroupVersion, Meta, Object, Status, protobuf, schema, yaml};
 
 /// How many bytes of a body that cannot be read are shown.
 const SUMMARY: usize = 30;
@@ -26,7 +26,7 @@ pub fn decode(media_type: &str, body: &[u8]) -> Result<Object, Status> {
         "application/json" => serde_json::from_slice(body).map_err(|error| unreadable(error.to_string())),
         "application/yaml" => yaml::parse(body).map_err(|error| unreadable(error.to_string())),
         protobuf::MEDIA_TYPE => protobuf::decode(body).map_err(|error| unreadable(error.to_string())),
-        other => Err(unsupported(other)),
+        _ => Err(unsupported()),
     }
 }
 
@@ -47,14 +47,17 @@ pub fn decode_as(media_type: &str, body: &[u8], kind: &str) -> Result<Object, St
 }
 
 /// 415, with what is supported instead.
-pub fn unsupported(media_type: &str) -> Status {
+pub fn unsupported() -> Status {
     Status::failure(
         415,
         "UnsupportedMediaType",
-        format!(
-            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf (not {media_type})"
-        ),
+        "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
     )
+}
+
+/// 415 for what is no patch at all: no way leads there.
+pub fn unsupported_kind() -> Status {
+    Status::failure(415, "UnsupportedMediaType", "415: Unsupported Media Type").with_details()
 }
 
 /// 415 for a patch, with the forms of patch there are: all, or those for custom resources.
@@ -73,7 +76,7 @@ pub fn unsupported_patch(is_custom: bool) -> Status {
 pub fn expect_kind(object: &mut Object, group: &str, version: &str, kind: &str) -> Result<(), Status> {
     if !object.is_object() {
         return Err(Status::bad_request(format!(
-            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: unexpected end of JSON input"
+            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)"
         )));
     }
     let wanted = GroupVersion::new(group, version).to_string();
@@ -83,21 +86,30 @@ pub fn expect_kind(object: &mut Object, group: &str, version: &str, kind: &str) 
     if object.kind().is_empty() {
         object.set_at(&["kind"], kind);
     }
-    if object.kind() != kind {
-        let version = GroupVersion::parse(object.api_version()).unwrap_or_default().version;
-        return Err(Status::bad_request(format!(
-            "{} in version \"{version}\" cannot be handled as a {kind}: no kind \"{}\" is registered for the internal version of group \"{group}\"",
-            object.kind(),
-            object.kind()
-        )));
+    let found = object.gvk();
+    if object.kind() == kind && object.api_version() == wanted {
+        return Ok(());
     }
-    if object.api_version() != wanted {
+    // What there is of the kind says whether it is unknown or merely not meant.
+    let package = group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core");
+    let why = if found.group == group && found.version == version && schema::of(&found).is_some() {
+        format!("converting ({}.{}) to ({package}.{kind}): unknown conversion", found.version, found.kind)
+    } else if schema::of(&found).is_some() {
         return Err(Status::bad_request(format!(
             "the API version in the data ({}) does not match the expected API version ({wanted})",
             object.api_version()
         )));
-    }
-    Ok(())
+    } else {
+        format!(
+            "no kind \"{}\" is registered for version \"{}\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
+            found.kind,
+            found.group_version()
+        )
+    };
+    Err(Status::bad_request(format!(
+        "{} in version \"{}\" cannot be handled as a {kind}: {why}",
+        found.kind, found.version
+    )))
 }
 
 /// Puts an object where the path says; one that says something else is refused.
@@ -113,6 +125,11 @@ pub fn place(object: &mut Object, resource: &Resource, namespace: &str, name: &s
             return Err(Status::bad_request(message));
         }
         object.set_at(&["metadata", "namespace"], namespace);
+    }
+    if !name.is_empty() && object.name().is_empty() {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        )));
     }
     if !name.is_empty() && object.name() != name {
         return Err(Status::bad_request(format!(

@@ -9,8 +9,8 @@ use super::transaction::Inside;
 use super::webhooks::Write;
 use super::{Api, WriteOptions, Written};
 use super::{random, token};
-use crate::backend::registry::strategies::admission;
-use crate::backend::registry::{FieldError, custom, managed, strategy_of};
+use crate::backend::registry::strategies::{admission, quota};
+use crate::backend::registry::{Cluster, FieldError, Plugin, custom, managed, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::status::StatusCause;
 use crate::object::{Meta, Object, Status, time};
@@ -76,7 +76,7 @@ impl Inside<'_, '_> {
         object.set_at(&["kind"], resource.kind);
         self.check_namespace(resource, &mut object)?;
         if !object.resource_version().is_empty() {
-            return Err(Status::internal("resourceVersion should not be set on objects to be created"));
+            return Err(Status::failure(500, "", "resourceVersion should not be set on objects to be created"));
         }
         strategy.default(&mut object);
         if let Some(custom) = options.version.or(custom) {
@@ -135,6 +135,9 @@ impl Inside<'_, '_> {
         if let Some(write) = asked {
             self.validate_by_webhooks(&Write { object: Some(&object), ..write })?;
         }
+        if self.admits(Plugin::ResourceQuota) {
+            quota::check(key, &object, None, self)?;
+        }
         if self.transaction.exists(key, object.namespace(), object.name())? {
             let mut status = Status::already_exists(key, object.name());
             if generated {
@@ -164,6 +167,9 @@ impl Inside<'_, '_> {
         object.set_at(&["metadata", "creationTimestamp"], time::rfc3339(self.now));
         object.set_at(&["metadata", "uid"], random::uuid(self.rng.get_mut()));
         strategy.prepare_for_create(&mut object, self)?;
+        if self.admits(Plugin::ResourceQuota) {
+            quota::check(resource.group_resource(), &object, None, self)?;
+        }
         self.transaction.create(resource.group_resource(), &mut object)?;
         Ok(())
     }

@@ -6,9 +6,8 @@
 use super::query::Query;
 use crate::backend::registry::FieldError;
 use crate::backend::registry::custom::Custom;
-use crate::object::builtin::Resource;
 use crate::object::schema::{self, Mismatch};
-use crate::object::{GroupKind, GroupVersionKind, Meta, Object, Status};
+use crate::object::{GroupKind, GroupVersionKind, Object, Status};
 
 /// What happens to unknown and duplicate fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,17 +21,12 @@ pub enum FieldValidation {
 }
 
 impl FieldValidation {
-    /// Reads `fieldValidation`.
-    pub fn parse(query: &Query) -> Result<Self, Status> {
+    /// Reads `fieldValidation`; what there is not is refused before.
+    pub fn parse(query: &Query) -> Self {
         match query.get("fieldValidation") {
-            "" | "Warn" => Ok(Self::Warn),
-            "Ignore" => Ok(Self::Ignore),
-            "Strict" => Ok(Self::Strict),
-            other => {
-                let error = FieldError::not_supported("fieldValidation", other, &["Ignore", "Strict", "Warn"]);
-                let kind = GroupKind { group: "meta.k8s.io".into(), kind: "CreateOptions".into() };
-                Err(Status::invalid(&kind, "", &[error]))
-            }
+            "Ignore" => Self::Ignore,
+            "Strict" => Self::Strict,
+            _ => Self::Warn,
         }
     }
 }
@@ -41,10 +35,25 @@ impl FieldValidation {
 pub enum Source<'a> {
     /// The body of a request.
     Body(&'a [u8]),
-    /// A strategic patch.
-    Strategic(&'a Object),
-    /// The object after another patch.
-    Patched,
+    /// A strategic patch, and the fields that it gives twice.
+    Strategic(&'a Object, &'a [String]),
+    /// The object after another patch, and the fields that this gave twice.
+    Patched(&'a [String]),
+}
+
+impl Source<'_> {
+    /// What is said of fields that came twice.
+    fn duplicates(&self) -> Vec<String> {
+        let found;
+        let paths = match self {
+            Self::Body(bytes) => {
+                found = schema::duplicate_fields(bytes);
+                &found
+            }
+            Self::Strategic(_, paths) | Self::Patched(paths) => *paths,
+        };
+        paths.iter().map(|path| format!("duplicate field \"{path}\"")).collect()
+    }
 }
 
 /// Brings an object into its type's form. Returns warnings.
@@ -69,10 +78,11 @@ pub fn normalise(
         return Err(refuse(gvk, object, source, mismatch));
     }
     let mut faults = check.strict_errors();
-    if validation != FieldValidation::Ignore
-        && let Source::Body(bytes) = source
-    {
-        faults.extend(schema::duplicate_fields(bytes).iter().map(|path| format!("duplicate field \"{path}\"")));
+    if validation != FieldValidation::Ignore {
+        let twice = source.duplicates();
+        // Bodies are checked as they are read, patches before they are laid over the object.
+        let place = if matches!(source, Source::Body(_)) { faults.len() } else { 0 };
+        faults.splice(place..place, twice);
     }
     if validation == FieldValidation::Strict && !faults.is_empty() {
         let text = format!("strict decoding error: {}", faults.join(", "));
@@ -81,31 +91,12 @@ pub fn normalise(
                 "{} in version \"{}\" cannot be handled as a {}: {text}",
                 gvk.kind, gvk.version, gvk.kind
             )),
-            Source::Strategic(patch) => invalid_patch(schema_text(patch), text),
-            Source::Patched => invalid_patch(object.to_string(), text),
+            Source::Strategic(patch, _) => invalid_patch(schema_text(patch), text),
+            Source::Patched(_) => invalid_patch(object.to_string(), text),
         });
     }
     schema::normalize(of, object);
     Ok(if validation == FieldValidation::Warn { faults } else { Vec::new() })
-}
-
-/// Refuses to apply fields that a type does not have.
-pub fn check_applied(resource: &Resource, custom: Option<&'static Custom>, object: &Object) -> Result<(), Status> {
-    let unknown = match (custom, schema::of(&resource.gvk())) {
-        (Some(custom), _) => custom.prune(&mut object.clone()),
-        (None, Some(of)) => schema::check(of, object).unknown,
-        (None, None) => Vec::new(),
-    };
-    let faults: Vec<String> = unknown.iter().map(|path| format!(".{path}: field not declared in schema")).collect();
-    let faults = match faults.as_slice() {
-        [] => return Ok(()),
-        [only] => only.clone(),
-        several => format!("errors:\n  {}", several.join("\n  ")),
-    };
-    let place = [object.namespace(), object.name()].join("/");
-    let place = if object.namespace().is_empty() { format!("/{}", object.name()) } else { place };
-    let text = format!("failed to create typed patch object ({place}; {}): {faults}", resource.gvk());
-    Err(Status::failure(500, "", text))
 }
 
 /// The same for a custom resource: its metadata has a type, the rest a schema.
@@ -127,10 +118,8 @@ fn normalise_custom(
     }
     unknown.extend(custom.prune(object));
     let mut faults: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
-    if validation != FieldValidation::Ignore
-        && let Source::Body(bytes) = source
-    {
-        faults.extend(schema::duplicate_fields(bytes).iter().map(|path| format!("duplicate field \"{path}\"")));
+    if validation != FieldValidation::Ignore {
+        faults.extend(source.duplicates());
     }
     match validation {
         FieldValidation::Ignore => Ok(Vec::new()),
@@ -155,9 +144,24 @@ fn refuse(gvk: &GroupVersionKind, object: &Object, source: &Source<'_>, mismatch
             gvk.kind,
             mismatch.json_text()
         )),
-        Source::Strategic(patch) => invalid_patch(schema_text(patch), mismatch.converter_text()),
-        Source::Patched => invalid_patch(object.to_string(), mismatch.json_text()),
+        Source::Strategic(patch, _) => invalid_patch(schema_text(patch), mismatch.converter_text()),
+        Source::Patched(_) => invalid_patch(object.to_string(), mismatch.json_text()),
     }
+}
+
+/// Refuses a patch that makes another kind of an object.
+pub fn other_kind(gvk: &GroupVersionKind, found: &GroupVersionKind, object: &Object) -> Status {
+    let text = if schema::of(found).is_some() {
+        let package = gvk.group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core");
+        format!("converting ({}.{}) to ({package}.{}): unknown conversion", found.version, found.kind, gvk.kind)
+    } else {
+        format!(
+            "no kind \"{}\" is registered for version \"{}\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
+            found.kind,
+            found.group_version()
+        )
+    };
+    invalid_patch(object.to_string(), text)
 }
 
 fn invalid_patch(value: String, detail: String) -> Status {

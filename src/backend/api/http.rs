@@ -8,14 +8,13 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 use super::accept::{self, Form};
-use super::access::{AlwaysAllow, Attributes, Caller, Rules, User, unauthorized, user_of};
+use super::access::{AlwaysAllow, Attributes, Caller, User, unauthorized, user_of};
 use super::call::Call;
 use super::list::list_kind;
 use super::query::Query;
 use super::response::{failure, json_response, ok, text, whole};
 use super::route::{self, ResourceRoute, Route};
 use super::table::{Include, Printer};
-use super::transaction::Outside;
 use super::webhooks::{Session, attempts};
 use super::{Api, Body, Nodes, discovery, health, layout, openapi, review, token, usage};
 use crate::backend::registry::custom;
@@ -29,11 +28,11 @@ pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes
 }
 
 async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
-    let built_in = is_built_in(request.uri().path());
+    let path = request.uri().clone();
     match answer(api, nodes, request).await {
         Ok(response) => response,
         // What leads nowhere is answered by no API, and not in its form.
-        Err(status) if !built_in && status == Status::no_such_path() => {
+        Err(status) if status == Status::no_such_path() && !is_built_in(path.path()) => {
             let mut response = text("404 page not found\n");
             *response.status_mut() = StatusCode::NOT_FOUND;
             response
@@ -55,10 +54,23 @@ fn is_built_in(path: &str) -> bool {
 
 /// Whether a request is for a watch, which lasts and wants the cluster to move meanwhile.
 pub fn is_watch(request: &Request<Bytes>) -> bool {
-    request
-        .uri()
-        .query()
-        .is_some_and(|query| query.split('&').any(|p| matches!(p, "watch=true" | "watch=1" | "watch" | "follow=true")))
+    let uri = request.uri();
+    let said = |pair: &str| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        matches!(key, "watch" | "follow") && !matches!(value, "false" | "0")
+    };
+    is_watch_path(uri.path()) || uri.query().is_some_and(|query| query.split('&').any(said))
+}
+
+/// Whether a path is below `/watch/` of a group version.
+fn is_watch_path(path: &str) -> bool {
+    let mut segments = path.trim_start_matches('/').split('/');
+    let skip = match segments.next() {
+        Some("api") => 1,
+        Some("apis") => 2,
+        _ => return false,
+    };
+    segments.nth(skip) == Some("watch")
 }
 
 async fn answer(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Result<Response<Body>, Status> {
@@ -136,11 +148,19 @@ fn allow(api: &Api, user: &User, request: &Request<Bytes>, route: Option<&Route<
         Some(Route::Resource(route)) => Attributes::of_route(verb(request, route)?, route, request.uri().query()),
         _ => Attributes::of_path(request),
     };
-    let rules = Rules::of(&Outside(api), user, &attributes.namespace);
-    match rules.decide(&attributes) {
-        (true, _) => Ok(()),
-        (false, reason) => Err(attributes.refused(user, &reason)),
+    let rules = api.rules(user, &attributes.namespace);
+    if let (false, reason) = rules.decide(&attributes) {
+        return Err(attributes.refused(user, &reason));
     }
+    // A websocket is opened with GET. Whoever may only read must not get into a container by that.
+    let enters = attributes.resource == "pods" && matches!(&*attributes.subresource, "exec" | "attach" | "portforward");
+    if enters && attributes.verb == "get" {
+        let enter = Attributes { verb: "create".into(), ..attributes };
+        if let (false, reason) = rules.decide(&enter) {
+            return Err(Status::forbidden("pods", &enter.name, &reason));
+        }
+    }
+    Ok(())
 }
 
 async fn resource(
@@ -211,7 +231,7 @@ fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>)
 
 /// The API verb of a request; 405 where the resource has none for it.
 fn verb(request: &Request<Bytes>, route: &ResourceRoute<'_>) -> Result<&'static str, Status> {
-    let named = !route.name.is_empty();
+    let named = !route.name.is_empty() && !route.watch;
     let verb = match (request.method(), named) {
         (&Method::GET | &Method::HEAD, true) => "get",
         (&Method::GET | &Method::HEAD, false) => {

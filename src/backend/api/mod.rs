@@ -6,6 +6,7 @@
 mod accept;
 mod access;
 mod admission;
+mod approval;
 mod body;
 mod budget;
 mod call;
@@ -116,6 +117,7 @@ struct Shared {
     catalog: catalog::Catalog,
     trust: Trust,
     disabled: DisabledPlugins,
+    access: access::Cache,
 }
 
 impl Api {
@@ -134,7 +136,15 @@ impl Api {
         let trust = Trust::new(store.path().and_then(Path::parent));
         let catalog = catalog::Catalog::default();
         Self {
-            shared: Arc::new(Shared { store, clock, seed: cell, catalog, trust, disabled }),
+            shared: Arc::new(Shared {
+                store,
+                clock,
+                seed: cell,
+                catalog,
+                trust,
+                disabled,
+                access: access::Cache::default(),
+            }),
             way_to_webhooks,
             session: None,
         }

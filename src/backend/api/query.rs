@@ -7,13 +7,15 @@ use crate::object::Status;
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads `a=b&c=d`; `+` is a space.
+    /// Reads `a=b&c=d`; `+` is a space. What is not properly encoded is passed over.
     pub fn parse(query: Option<&str>) -> Result<Self, Status> {
         let mut pairs = Vec::new();
         for pair in query.unwrap_or("").split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let decode = |text: &str| super::route::decode(&text.replace('+', " ")).map(|text| text.into_owned());
-            pairs.push((decode(key)?, decode(value)?));
+            if let (Ok(key), Ok(value)) = (decode(key), decode(value)) {
+                pairs.push((key, value));
+            }
         }
         Ok(Self(pairs))
     }
@@ -45,21 +47,7 @@ impl Query {
     }
 
     /// Whether a write is to be tried only: `dryRun=All`.
-    pub fn dry_run(&self) -> Result<bool, Status> {
-        let mut found = false;
-        for value in self.all("dryRun") {
-            match value {
-                "All" => found = true,
-                "" => {}
-                other => {
-                    return Err(Status::failure(
-                        422,
-                        "Invalid",
-                        format!(" \"\" is invalid: dryRun: Unsupported value: \"{other}\": supported values: \"All\""),
-                    ));
-                }
-            }
-        }
-        Ok(found)
+    pub fn dry_run(&self) -> bool {
+        self.all("dryRun").any(|value| value == "All")
     }
 }

@@ -3,9 +3,8 @@
 use serde_json::json;
 
 use super::Api;
-use super::access::{Attributes, Rules, User};
+use super::access::{Attributes, User};
 use super::token;
-use super::transaction::Outside;
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status, time};
 
@@ -28,7 +27,7 @@ pub(super) fn answer(
     let spec = question.at(&["spec"]).cloned().unwrap_or_default();
     let access = |user: &User| -> Result<Object, Status> {
         let attributes = Attributes::of_review(&spec);
-        let (allowed, reason) = Rules::of(&Outside(api), user, &attributes.namespace).decide(&attributes);
+        let (allowed, reason) = api.rules(user, &attributes.namespace).decide(&attributes);
         let mut status = json!({"allowed": allowed || always_allow});
         if !reason.is_empty() {
             status.set_at(&["reason"], reason);
@@ -40,7 +39,7 @@ pub(super) fn answer(
         "TokenReview" => token::review(api, &spec)?,
         "SelfSubjectRulesReview" => match spec.str_at(&["namespace"]) {
             "" => return Err(Status::bad_request("no namespace on request")),
-            namespace => Rules::of(&Outside(api), user, namespace).to_status(),
+            namespace => api.rules(user, namespace).to_status(),
         },
         "SelfSubjectAccessReview" => access(user)?,
         _ => access(&User::of_review(&spec))?,

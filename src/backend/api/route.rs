@@ -51,6 +51,8 @@ pub struct ResourceRoute<'a> {
     pub name: Cow<'a, str>,
     /// `status`, `log`, …; empty for the object itself.
     pub subresource: Cow<'a, str>,
+    /// Below `/watch/`, the way to watch that clients of long ago take.
+    pub watch: bool,
 }
 
 /// Looks a resource up by group, version and plural name.
@@ -60,7 +62,7 @@ pub type Find<'a> = dyn Fn(&str, &str, &str) -> Result<Option<&'static Resource>
 ///
 /// `find` looks a resource up by group, version and plural name.
 pub fn parse<'a>(path: &'a str, find: &Find<'_>) -> Result<Route<'a>, Status> {
-    let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(9, '/').filter(|segment| !segment.is_empty());
+    let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(10, '/').filter(|segment| !segment.is_empty());
     match segments.next() {
         Some("api") => {
             let Some(version) = segments.next() else {
@@ -115,6 +117,8 @@ fn in_group_version<'a>(
     let core = group.is_empty();
     let Some(first) = segments.next() else { return Ok(Route::Discovery { group, version, core }) };
     let find = |plural: &str| find(&group, &version, plural)?.ok_or_else(Status::no_such_path);
+    let watch = first == "watch";
+    let first = if watch { segments.next().ok_or_else(Status::no_such_path)? } else { first };
     let second = segments.next();
     let third = segments.next();
     // `/namespaces/NAME` and `/namespaces/NAME/status` are about the namespace itself.
@@ -137,10 +141,13 @@ fn in_group_version<'a>(
     if !subresource.is_empty() && resource.subresource(&subresource).is_none() {
         return Err(Status::no_such_path());
     }
+    if watch && !subresource.is_empty() {
+        return Err(Status::no_such_path());
+    }
     if segments.next().is_some() && subresource != "proxy" {
         return Err(Status::no_such_path());
     }
-    Ok(Route::Resource(ResourceRoute { resource, namespace, name, subresource }))
+    Ok(Route::Resource(ResourceRoute { resource, namespace, name, subresource, watch }))
 }
 
 fn decode_name(segment: &str) -> Result<Cow<'_, str>, Status> {
@@ -201,6 +208,8 @@ mod tests {
                 "clusterroles.rbac.authorization.k8s.io//system:node/",
             ),
             ("/api/v1/namespaces/a/services/b/proxy/x/y", "services/a/b/proxy"),
+            ("/api/v1/watch/pods", "pods///"),
+            ("/apis/apps/v1/watch/namespaces/a/deployments/b", "deployments.apps/a/b/"),
         ] {
             match parse(path) {
                 Ok(Route::Resource(r)) => assert_eq!(
@@ -213,6 +222,8 @@ mod tests {
         for (path, code) in [
             ("/nothing", 404),
             ("/api/v1/none", 404),
+            ("/api/v1/watch", 404),
+            ("/api/v1/watch/namespaces/a/pods/b/status", 404),
             ("/api/v2/pods", 404),
             ("/api/v1/pods/a", 404),
             ("/api/v1/namespaces/a/nodes", 404),

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::backend::registry::custom;
+use crate::backend::registry::{FieldError, custom};
 use crate::object::builtin::Resource;
 use crate::object::labels::format_selector;
-use crate::object::{Meta, Object, Status};
+use crate::object::{GroupVersionKind, Meta, Object, Status};
 
 /// An object's scale (`autoscaling/v1`).
 pub(super) fn of(resource: &Resource, object: &Object) -> Object {
@@ -47,26 +47,49 @@ pub(super) fn of(resource: &Resource, object: &Object) -> Object {
     scale
 }
 
-/// The object with the replicas that a scale asks for.
-pub(super) fn onto(resource: &Resource, object: &Object, scale: &Object) -> Result<Object, Status> {
+/// The kind of scales.
+pub(super) fn kind() -> GroupVersionKind {
+    GroupVersionKind::new("autoscaling", "v1", "Scale")
+}
+
+/// Refuses a scale of less than nothing. `object` is what is scaled.
+pub(super) fn check(object: &Object, scale: &Object) -> Result<(), Status> {
     let replicas = scale.int_at(&["spec", "replicas"]).unwrap_or(0);
-    if replicas < 0 {
-        let error = crate::backend::registry::FieldError::invalid(
-            "spec.replicas",
-            replicas,
-            "must be greater than or equal to 0",
-        );
-        let kind = crate::object::GroupKind { group: "autoscaling".into(), kind: "Scale".into() };
-        return Err(Status::invalid(&kind, object.name(), &[error]));
+    if replicas >= 0 {
+        return Ok(());
     }
-    let mut result = object.clone();
+    let error = FieldError::invalid("spec.replicas", replicas, "must be greater than or equal to 0");
+    Err(Status::invalid(&kind().group_kind(), object.name(), &[error]))
+}
+
+/// The part of a resource's object (in its own version) that an applied scale is about.
+pub(super) fn part(storage: &Resource, resource: &Resource, scale: &Object) -> Object {
+    let mut part = json!({
+        "apiVersion": resource.group_version().to_string(),
+        "kind": resource.kind,
+        "metadata": {},
+    });
+    if let Some(replicas) = scale.int_at(&["spec", "replicas"]) {
+        put(storage, &mut part, replicas);
+    }
+    part
+}
+
+fn put(resource: &Resource, object: &mut Object, replicas: i64) {
     match custom::of(resource).and_then(|custom| custom.scale.as_ref()) {
         Some(paths) => {
             let path: Vec<&str> = paths.spec.iter().map(String::as_str).collect();
-            result.set_at(&path, replicas);
+            object.set_at(&path, replicas);
         }
-        None => result.set_at(&["spec", "replicas"], replicas),
+        None => object.set_at(&["spec", "replicas"], replicas),
     }
+}
+
+/// The object with the replicas that a scale asks for.
+pub(super) fn onto(resource: &Resource, object: &Object, scale: &Object) -> Result<Object, Status> {
+    check(object, scale)?;
+    let mut result = object.clone();
+    put(resource, &mut result, scale.int_at(&["spec", "replicas"]).unwrap_or(0));
     for field in ["resourceVersion", "uid"] {
         match scale.at(&["metadata", field]) {
             Some(value) => result.set_at(&["metadata", field], value.clone()),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::query::Query;
 use crate::backend::registry::custom;
 use crate::object::builtin::Resource;
-use crate::object::fields::FieldSelector;
+use crate::object::fields::{FieldSelector, Term};
 use crate::object::labels::Selector;
 use crate::object::{Meta, Object, Status};
 
@@ -51,6 +51,13 @@ const FIELDS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// How the complaints end about what stands at the wrong place of a label selector.
+const PLACES: &[&str] = &[
+    "expected: !, identifier, or 'end of string'",
+    "expected: identifier after ','",
+    "expected: ',' or 'end of string'",
+];
+
 /// A label selector and a field selector.
 #[derive(Debug, Default)]
 pub struct Selection {
@@ -61,16 +68,16 @@ pub struct Selection {
 impl Selection {
     /// Reads `labelSelector` and `fieldSelector`; `resource` is the storage resource.
     pub fn parse(resource: &Resource, query: &Query) -> Result<Self, Status> {
-        let labels =
-            match query.get("labelSelector") {
-                "" => None,
-                text => Some(Selector::parse(text).map_err(|error| {
-                    Status::bad_request(format!("unable to parse requirement: {error}").replace(
-                        "unable to parse requirement: unable to parse requirement",
-                        "unable to parse requirement",
-                    ))
-                })?),
-            };
+        let labels = match query.get("labelSelector") {
+            "" => None,
+            text => Some(Selector::parse(text).map_err(|error| {
+                let text = error.to_string();
+                // What stands at the wrong place is told as it is, what is wrong in itself with a word more.
+                let plain = text.starts_with("unable to parse requirement:")
+                    || (text.starts_with("found '") && PLACES.iter().any(|place| text.ends_with(place)));
+                Status::bad_request(if plain { text } else { format!("unable to parse requirement: {text}") })
+            })?),
+        };
         let fields =
             FieldSelector::parse(query.get("fieldSelector")).map_err(|error| Status::bad_request(error.to_string()))?;
         let known = FIELDS.iter().find(|(name, _)| *name == resource.group_resource()).map(|(_, fields)| *fields);
@@ -93,6 +100,15 @@ impl Selection {
             }
         }
         Ok(Self { labels, fields })
+    }
+
+    /// The same, of one name only where that is not empty.
+    #[must_use]
+    pub fn of_name(mut self, name: &str) -> Self {
+        if !name.is_empty() {
+            self.fields.0.push(Term { field: "metadata.name".to_owned(), value: name.to_owned(), equal: true });
+        }
+        self
     }
 
     /// Whether everything is selected.

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::access::escalation;
+use super::approval;
 use super::catalog::DEFINITIONS;
 use super::policies::Admission;
 use super::transaction::Inside;
 use super::webhooks::Write;
 use super::{Api, WriteOptions, Written};
-use crate::backend::registry::strategies::admission;
+use crate::backend::registry::strategies::{admission, quota};
 use crate::backend::registry::validation::{Faults, ephemeral};
-use crate::backend::registry::{FieldErrors, custom, managed, strategy_of};
-use crate::object::builtin::Resource;
+use crate::backend::registry::{Cluster, FieldErrors, Plugin, custom, managed, strategy_of};
+use crate::object::builtin::{self, Resource};
 use crate::object::{Meta, Object, Status};
 
 /// Metadata that clients cannot change.
@@ -231,7 +232,12 @@ impl Inside<'_, '_> {
                     self.establish(&mut new);
                 }
             }
-            Part::Status | Part::Approval => strategy.prepare_for_status_update(&mut new, &old),
+            Part::Status | Part::Approval => {
+                strategy.prepare_for_status_update(&mut new, &old);
+                if key == approval::REQUESTS {
+                    approval::date(&mut new, &old, self.now);
+                }
+            }
             Part::Finalize => {}
             Part::EphemeralContainers | Part::Resize => {
                 strategy.default(&mut new);
@@ -258,6 +264,9 @@ impl Inside<'_, '_> {
         warnings.extend(self.validate_by_policies(&Admission { object: Some(&new), ..policed })?);
         if let Some(write) = asked {
             self.validate_by_webhooks(&Write { object: Some(&new), ..write })?;
+        }
+        if matches!(part, Part::Whole | Part::Resize) && self.admits(Plugin::ResourceQuota) {
+            quota::check(key, &new, Some(&old), self)?;
         }
         if options.dry_run {
             return Ok(Written { object: new, warnings });
@@ -299,13 +308,43 @@ pub(super) fn is_finished(key: &str, object: &Object) -> bool {
 }
 
 /// A write says which object it is about, and may say which state of it.
+/// Where the real server keeps a resource, as its errors tell it.
+fn registry_path(key: &str) -> String {
+    let (plural, group) = key.split_once('.').unwrap_or((key, ""));
+    match (plural, group) {
+        ("replicationcontrollers", "") => "controllers".to_owned(),
+        ("endpoints", "") => "services/endpoints".to_owned(),
+        ("nodes", "") => "minions".to_owned(),
+        ("services", "") => "services/specs".to_owned(),
+        ("ingresses", _) => "ingress".to_owned(),
+        (_, "apiextensions.k8s.io" | "apiregistration.k8s.io") => format!("{group}/{plural}"),
+        _ if builtin::by_group_resource(key).is_some() => plural.to_owned(),
+        _ => format!("{group}/{plural}"),
+    }
+}
+
+/// What keeps a text from being a revision.
+fn unreadable(version: &str) -> Option<String> {
+    let digits = version.bytes().all(|byte| byte.is_ascii_digit());
+    (!digits).then(|| format!("strconv.ParseUint: parsing {version:?}: invalid syntax"))
+}
+
 fn check_identity(key: &str, new: &Object, old: &Object) -> Result<(), Status> {
     let name = old.name();
     if !new.uid().is_empty() && new.uid() != old.uid() {
-        let why = format!("Precondition failed: UID in precondition: {}, UID in object meta: {}", new.uid(), old.uid());
+        let place = if old.namespace().is_empty() { String::new() } else { format!("{}/", old.namespace()) };
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: /registry/{}/{place}{name}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {}, UID in object meta: {}",
+            registry_path(key),
+            new.uid(),
+            old.uid()
+        );
         return Err(Status::conflict(key, name, &why));
     }
     let version = new.resource_version();
+    if let Some(why) = unreadable(version) {
+        return Err(Status::failure(500, "", why));
+    }
     if !version.is_empty() && version != "0" && version != old.resource_version() {
         let why = "the object has been modified; please apply your changes to the latest version and try again";
         return Err(Status::conflict(key, name, why));

@@ -8,12 +8,13 @@ use futures_util::stream::{self, Stream};
 use serde_json::json;
 
 use super::accept::Form;
+use super::list::options::{self, Options};
 use super::query::Query;
 use super::selection::Selection;
 use super::table::{Include, Printer, partial};
 use super::{Api, BoxError};
 use crate::backend::registry::{convert, storage_of};
-use crate::backend::store::{ListOptions, Logged, StoreError, Subscription};
+use crate::backend::store::{Feed, Happened, ListOptions, StoreError};
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status};
 
@@ -26,6 +27,47 @@ const LONGEST: Duration = Duration::from_secs(3600);
 enum Later {
     Event(String, Object),
     Bookmark(bool),
+}
+
+/// What a change is to a watch.
+#[derive(Clone, Copy)]
+enum Kind {
+    Added,
+    Modified,
+    Deleted,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Added => "ADDED",
+            Self::Modified => "MODIFIED",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+
+/// The object that an event shows: what is gone, at the revision at which it went.
+fn object_of(change: &Happened, kind: Kind) -> Result<Option<Object>, StoreError> {
+    Ok(match kind {
+        Kind::Added | Kind::Modified => change.new_object()?.cloned(),
+        Kind::Deleted => change.old_object()?.cloned().map(|mut old| {
+            old.set_at(&["metadata", "resourceVersion"], change.revision.to_string());
+            old
+        }),
+    })
+}
+
+/// The event of a whole object in its storage version, which all watches share.
+fn shared_line(change: &Happened, kind: Kind) -> Result<Bytes, StoreError> {
+    change.text(kind as usize, || {
+        let gone = match kind {
+            Kind::Deleted => object_of(change, kind)?.map(|object| Bytes::from(object.to_string())),
+            Kind::Added | Kind::Modified => None,
+        };
+        let object: &[u8] = gone.as_ref().or(change.new.as_ref()).map_or(b"null", |bytes| bytes);
+        Ok([b"{\"type\":\"", kind.name().as_bytes(), b"\",\"object\":", object, b"}\n"].concat().into())
+    })
 }
 
 /// A watch in progress.
@@ -41,7 +83,7 @@ pub(super) struct Watch {
     bookmarks: bool,
     /// Up to which revision events were sent.
     revision: u64,
-    subscription: Subscription,
+    feed: Feed,
     pending: VecDeque<Bytes>,
     /// What comes after that, and what has to be converted first.
     later: VecDeque<Later>,
@@ -51,35 +93,19 @@ pub(super) struct Watch {
 }
 
 impl Api {
-    /// Starts a watch of a resource, in one namespace or (`""`) in all.
+    /// Starts a watch of a resource, in one namespace or (`""`) in all, of one name or (`""`) of all.
     pub(super) fn watch(
         &self,
         resource: &'static Resource,
-        namespace: &str,
+        (namespace, name): (&str, &str),
         query: &Query,
         form: Form,
     ) -> Result<Watch, Status> {
         let storage = storage_of(resource);
-        let selection = Selection::parse(storage, query)?;
-        let bookmarks = query.is_true("allowWatchBookmarks");
-        let initial = query.is_true("sendInitialEvents");
-        let timeout = query.number("timeoutSeconds")?.and_then(|seconds| u64::try_from(seconds).ok());
-        let text = query.get("resourceVersion");
-        let from: u64 = match text {
-            "" => 0,
-            text => text.parse().map_err(|_| {
-                Status::bad_request(format!(
-                    "invalid resource version \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
-                ))
-            })?,
-        };
-        if initial && query.get("resourceVersionMatch") != "NotOlderThan" {
-            return Err(Status::failure(
-                422,
-                "Invalid",
-                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-            ));
-        }
+        let options = Options::parse(query, true)?;
+        let selection = Selection::parse(storage, query)?.of_name(name);
+        let from = options::plain_revision(options.revision)?;
+        let initial = options.initial == Some(true);
         let now = tokio::time::Instant::now();
         let mut watch = Watch {
             api: self.clone(),
@@ -90,25 +116,25 @@ impl Api {
             form,
             include: Include::parse(query.get("includeObject"))?,
             headers_sent: false,
-            bookmarks,
+            bookmarks: options.bookmarks,
             revision: from,
-            subscription: self.store().subscribe(),
+            feed: self.store().feed(storage.group_resource())?,
             pending: VecDeque::new(),
             later: VecDeque::new(),
-            ends: now + timeout.map_or(LONGEST, Duration::from_secs).min(LONGEST),
+            ends: now + options.timeout.map_or(LONGEST, Duration::from_secs).min(LONGEST),
             next_bookmark: now + BOOKMARK_EVERY,
             ended: false,
         };
-        let says_no = query.get("sendInitialEvents") == "false";
-        if initial || (from == 0 && !says_no) {
+        if initial && let Err(status) = self.wait_for(from) {
+            watch.push("ERROR", status.to_object());
+            watch.ended = true;
+        } else if initial || (from == 0 && options.initial.is_none()) {
             watch.send_initial()?;
-            if initial && bookmarks {
+            if initial && options.bookmarks {
                 watch.bookmark(true);
             }
         } else if from == 0 {
             watch.revision = self.store().revision()?;
-        } else if from > self.store().revision()? {
-            return Err(StoreError::Future { requested: from, current: self.store().revision()? }.into());
         }
         Ok(watch)
     }
@@ -139,14 +165,13 @@ impl Watch {
                 () = tokio::time::sleep_until(self.ends) => self.ended = true,
                 () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
                     self.next_bookmark += BOOKMARK_EVERY;
-                    self.bookmark(false);
-                }
-                moved = self.subscription.after(self.revision) => {
-                    if let Err(status) = moved.map_err(Status::from).and_then(|_| self.catch_up()) {
-                        self.push("ERROR", status.to_object());
-                        self.ended = true;
+                    // What happened before it comes before it.
+                    self.go_on();
+                    if !self.ended {
+                        self.bookmark(false);
                     }
                 }
+                () = self.feed.changed() => self.go_on(),
             }
         }
     }
@@ -193,40 +218,45 @@ impl Watch {
         Ok(())
     }
 
-    /// Turns what the log has after the last event into events.
+    fn go_on(&mut self) {
+        if let Err(status) = self.catch_up() {
+            self.push("ERROR", status.to_object());
+            self.ended = true;
+        }
+    }
+
+    /// Turns what happened after the last event into events.
     fn catch_up(&mut self) -> Result<(), Status> {
-        let store = self.api.store();
-        let current = store.revision()?;
-        let log = store.log_since(self.revision, Some(self.storage.group_resource()))?;
-        self.revision = log.last().map_or(current, |logged| logged.revision.max(current));
-        for logged in log {
-            if self.namespace.is_empty() || logged.namespace == self.namespace {
-                self.change(&logged)?;
+        let (changes, reached) = self.feed.after(self.revision)?;
+        self.revision = reached;
+        for change in changes {
+            if self.namespace.is_empty() || change.namespace == self.namespace {
+                self.change(&change)?;
             }
         }
         Ok(())
     }
 
-    fn change(&mut self, logged: &Logged) -> Result<(), Status> {
-        let parse = |bytes: &Option<Vec<u8>>| -> Result<Option<Object>, Status> {
-            let object: Option<Object> =
-                bytes.as_deref().map(serde_json::from_slice).transpose().map_err(StoreError::from)?;
-            Ok(object.filter(|object| self.selection.matches(object)))
-        };
-        // Without a selection, what it was matters only where it is gone.
-        let old = if self.selection.is_everything() && logged.new.is_some() {
-            logged.old.as_ref().map(|_| Object::Null)
+    fn change(&mut self, change: &Happened) -> Result<(), Status> {
+        let (was, is) = if self.selection.is_everything() {
+            (change.old.is_some(), change.new.is_some())
         } else {
-            parse(&logged.old)?
+            let selected = |object: Option<&Object>| object.is_some_and(|object| self.selection.matches(object));
+            (selected(change.old_object()?), selected(change.new_object()?))
         };
-        match (old, parse(&logged.new)?) {
-            (None, None) => {}
-            (None, Some(new)) => self.event("ADDED", new),
-            (Some(_), Some(new)) => self.event("MODIFIED", new),
-            (Some(mut old), None) => {
-                old.set_at(&["metadata", "resourceVersion"], logged.revision.to_string());
-                self.event("DELETED", old);
-            }
+        let kind = match (was, is) {
+            (false, false) => return Ok(()),
+            (false, true) => Kind::Added,
+            (true, true) => Kind::Modified,
+            (true, false) => Kind::Deleted,
+        };
+        if self.form == Form::Object && convert::between(self.storage, self.resource).is_none() {
+            let text = shared_line(change, kind)?;
+            self.pending.push_back(text);
+            return Ok(());
+        }
+        if let Some(object) = object_of(change, kind)? {
+            self.event(kind.name(), object);
         }
         Ok(())
     }
@@ -266,27 +296,17 @@ impl Watch {
     }
 
     fn write_bookmark(&mut self, initial_end: bool) {
-        let mut metadata = json!({"resourceVersion": self.revision.to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": self.revision.to_string()});
         if initial_end {
             metadata.set_at(&["annotations"], json!({"k8s.io/initial-events-end": "true"}));
         }
-        let object = json!({
-            "kind": self.resource.kind,
-            "apiVersion": self.resource.group_version().to_string(),
-            "metadata": metadata,
-        });
-        let object = match self.form {
-            Form::Table => {
-                let with_columns = !std::mem::replace(&mut self.headers_sent, true);
-                let printer = Printer::new(self.resource, Include::Object, self.api.clock().now());
-                printer.table(
-                    json!({"resourceVersion": self.revision.to_string()}),
-                    vec![printer.row(object)],
-                    with_columns,
-                )
-            }
-            _ => object,
-        };
+        let version = self.resource.group_version().to_string();
+        let mut object = json!({"kind": self.resource.kind, "apiVersion": version, "metadata": metadata});
+        match self.form {
+            Form::Table => object = self.table(object),
+            Form::Metadata => object = partial(&mut object),
+            Form::Object | Form::Discovery => {}
+        }
         self.push("BOOKMARK", object);
     }
 

@@ -1,4 +1,4 @@
-//! Requests for certificates: nodes' own are approved, and what is approved is signed.
+//! Requests for certificates: nodes' own are approved, what is approved is signed, and what is old goes.
 
 use jiff::SignedDuration;
 use rcgen::SanType;
@@ -21,6 +21,9 @@ const SHORTEST: SignedDuration = SignedDuration::from_mins(10);
 const BACKDATE: SignedDuration = SignedDuration::from_mins(5);
 /// Certificates that are good for less than this do not count the time before.
 const SHORT: SignedDuration = SignedDuration::from_hours(8);
+/// How long a request stays that was answered, and one that was not.
+const ANSWERED_STAYS: SignedDuration = SignedDuration::from_hours(1);
+const PENDING_STAYS: SignedDuration = SignedDuration::from_hours(24);
 /// Usages that every certificate may have.
 const USUAL: [&str; 2] = ["digital signature", "key encipherment"];
 
@@ -70,18 +73,29 @@ impl Controller for CertificateController {
         let signer = found.str_at(&["spec", "signerName"]);
         let waits =
             found.str_at(&["status", "certificate"]).is_empty() && !has(found, "Denied") && !has(found, "Failed");
+        let due = stays_until(found);
+        if due.is_some_and(|due| due <= view.now()) {
+            let delete = Write::Delete {
+                key: key.clone(),
+                uid: found.uid().to_owned(),
+                grace_period_seconds: None,
+                propagation: None,
+            };
+            return Outcome { writes: vec![delete], requeue_at: None };
+        }
+        let stays = Outcome { writes: Vec::new(), requeue_at: due };
         if !waits || ![CLIENT, NODE_CLIENT, NODE_SERVING, UNKNOWN].contains(&signer) {
-            return Outcome::default();
+            return stays;
         }
         let pem = found.str_at(&["spec", "request"]);
-        let Ok(request) = decode(pem).and_then(|pem| Request::read(&pem)) else { return Outcome::default() };
+        let Ok(request) = decode(pem).and_then(|pem| Request::read(&pem)) else { return stays };
         let now = view.now();
         let mut object = Object::clone(found);
         if !has(found, "Approved") {
             let own = request.subject.common_name == found.str_at(&["spec", "username"]);
             let own_node = signer == NODE_CLIENT && own && fault(signer, found, &request).is_none();
             if !own_node {
-                return Outcome::default();
+                return stays;
             }
             let why = "Auto approving self kubelet client certificate after SubjectAccessReview.";
             condition(&mut object, "Approved", "AutoApproved", why, now);
@@ -90,7 +104,7 @@ impl Controller for CertificateController {
         } else {
             match self.sign(found, &request, now) {
                 Ok(pem) => object.set_at(&["status", "certificate"], encode(&pem)),
-                Err(_) => return Outcome::default(),
+                Err(_) => return stays,
             }
         }
         Outcome { writes: vec![Write::UpdateStatus { resource: REQUESTS, object }], requeue_at: None }
@@ -109,6 +123,21 @@ fn encode(text: &str) -> String {
 
 fn usages(object: &Object) -> impl Iterator<Item = &str> {
     object.list_at(&["spec", "usages"]).iter().filter_map(Object::as_str)
+}
+
+/// Until when a request is kept.
+fn stays_until(object: &Object) -> Option<Timestamp> {
+    let conditions = object.list_at(&["status", "conditions"]);
+    if conditions.is_empty() {
+        return object.creation_timestamp()?.checked_add(PENDING_STAYS).ok();
+    }
+    let is_issued = !object.str_at(&["status", "certificate"]).is_empty();
+    let answered = conditions.iter().filter(|condition| match condition.str_at(&["type"]) {
+        "Approved" => is_issued,
+        "Denied" | "Failed" => true,
+        _ => false,
+    });
+    answered.filter_map(|condition| condition.time_at(&["lastUpdateTime"])?.checked_add(ANSWERED_STAYS).ok()).min()
 }
 
 fn has(object: &Object, kind: &str) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::support::{conditions, owners, pods, selector};
-use super::{Change, Controller, Key, Outcome, View, Write};
+use super::{Change, Controller, Event, Key, Outcome, View, Write};
 use crate::object::intstr::scaled;
 use crate::object::{Meta, Object};
 
@@ -92,7 +92,19 @@ impl Controller for DisruptionController {
         }
         let mut object = Object::clone(budget);
         object.set_at(&["status"], status);
-        Outcome { writes: vec![Write::UpdateStatus { resource: BUDGETS, object }], requeue_at }
+        let mut writes = vec![Write::UpdateStatus { resource: BUDGETS, object }];
+        if all.is_empty() {
+            writes.push(Write::Event(Event {
+                regarding: Object::clone(budget),
+                field_path: String::new(),
+                kind: "Normal",
+                reason: "NoPods".to_owned(),
+                message: "No matching pods found".to_owned(),
+                component: "controllermanager",
+                host: String::new(),
+            }));
+        }
+        Outcome { writes, requeue_at }
     }
 }
 

@@ -14,10 +14,13 @@ pub mod disruption;
 pub mod endpoints;
 pub mod endpointslice;
 pub mod engine;
+pub mod expiry;
 pub mod garbage;
 pub mod job;
+pub mod mirroring;
 pub mod namespace;
 pub mod node;
+pub mod quota;
 pub mod replicaset;
 pub mod serviceaccount;
 pub mod statefulset;
@@ -180,6 +183,7 @@ pub trait Controller: Send {
 pub fn all(trust: &Trust) -> Vec<Box<dyn Controller>> {
     vec![
         Box::new(serviceaccount::ServiceAccountController),
+        Box::new(serviceaccount::TokenController),
         Box::new(serviceaccount::RootCertificateController::new(trust.clone())),
         Box::new(certificates::CertificateController::new(trust.clone())),
         Box::new(clusterroles::AggregationController),
@@ -196,10 +200,13 @@ pub fn all(trust: &Trust) -> Vec<Box<dyn Controller>> {
         Box::new(super::scheduler::Scheduler),
         Box::new(endpoints::EndpointsController),
         Box::new(endpointslice::EndpointSliceController),
+        Box::new(mirroring::MirroringController),
         Box::new(autoscaler::AutoscalerController),
         Box::new(disruption::DisruptionController),
+        Box::new(quota::QuotaController),
         Box::new(node::PodGarbageCollector),
         Box::new(garbage::GarbageCollector),
+        Box::new(expiry::EventExpiry),
         Box::new(namespace::NamespaceController),
     ]
 }

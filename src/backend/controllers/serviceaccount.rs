@@ -1,4 +1,5 @@
-//! What every namespace has: the service account `default` and the cluster's certificate.
+//! What every namespace has: the service account `default` and the cluster's certificate; and what other API
+//! servers read in `kube-system` to know whom to trust.
 
 use serde_json::json;
 
@@ -44,6 +45,63 @@ impl Controller for ServiceAccountController {
     }
 }
 
+/// Deletes secrets with a token of a service account that is not there.
+#[derive(Debug, Default)]
+pub struct TokenController;
+
+impl Controller for TokenController {
+    fn name(&self) -> &'static str {
+        "tokens-controller"
+    }
+
+    fn watches(&self) -> &'static [&'static str] {
+        &["secrets", "serviceaccounts"]
+    }
+
+    fn keys(&self, change: &Change, view: &View) -> Vec<Key> {
+        if change.key.resource == "secrets" {
+            return change
+                .new
+                .as_ref()
+                .filter(|secret| is_token(secret))
+                .map(|_| change.key.clone())
+                .into_iter()
+                .collect();
+        }
+        if change.old.is_none() {
+            return Vec::new();
+        }
+        let secrets = view.list("secrets", Some(&change.key.namespace));
+        let of_account = |secret: &&std::sync::Arc<Object>| {
+            is_token(secret) && secret.annotation(ACCOUNT_NAME) == Some(&change.key.name)
+        };
+        secrets.filter(of_account).map(|secret| super::support::owners::key_of("secrets", secret)).collect()
+    }
+
+    fn reconcile(&self, key: &Key, view: &View) -> Outcome {
+        let Some(secret) = view.at(key).filter(|secret| is_token(secret)) else { return Outcome::default() };
+        let account = view.get("serviceaccounts", &key.namespace, secret.annotation(ACCOUNT_NAME).unwrap_or_default());
+        let is_of = |account: &Object| secret.annotation(ACCOUNT_UID).is_none_or(|uid| uid == account.uid());
+        if account.is_some_and(|account| is_of(account)) {
+            return Outcome::default();
+        }
+        let delete = Write::Delete {
+            key: key.clone(),
+            uid: secret.uid().to_owned(),
+            grace_period_seconds: None,
+            propagation: None,
+        };
+        Outcome { writes: vec![delete], requeue_at: None }
+    }
+}
+
+const ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";
+const ACCOUNT_UID: &str = "kubernetes.io/service-account.uid";
+
+fn is_token(secret: &Object) -> bool {
+    secret.str_at(&["type"]) == "kubernetes.io/service-account-token" && secret.deletion_timestamp().is_none()
+}
+
 /// Keeps the ConfigMap `kube-root-ca.crt` in each namespace.
 #[derive(Debug)]
 pub struct RootCertificateController {
@@ -64,6 +122,8 @@ const DESCRIPTION: (&str, &str) = (
 );
 
 const CONFIG_MAP: &str = "kube-root-ca.crt";
+/// In `kube-system`: the authority of client certificates.
+const AUTHENTICATION: &str = "extension-apiserver-authentication";
 
 impl Controller for RootCertificateController {
     fn name(&self) -> &'static str {
@@ -75,7 +135,8 @@ impl Controller for RootCertificateController {
     }
 
     fn keys(&self, change: &Change, _: &View) -> Vec<Key> {
-        let concerned = change.key.resource == "namespaces" || change.key.name == CONFIG_MAP;
+        let concerned =
+            change.key.resource == "namespaces" || [CONFIG_MAP, AUTHENTICATION].contains(&change.key.name.as_str());
         if concerned { namespace_key(change) } else { Vec::new() }
     }
 
@@ -85,7 +146,7 @@ impl Controller for RootCertificateController {
         }
         let Ok(authority) = self.trust.authority() else { return Outcome::default() };
         let data = json!({"ca.crt": authority.certificate()});
-        let writes = match view.get("configmaps", &key.name, CONFIG_MAP) {
+        let mut writes = match view.get("configmaps", &key.name, CONFIG_MAP) {
             Some(found) if found.at(&["data"]) == Some(&data) => Vec::new(),
             Some(found) => {
                 let mut object = Object::clone(found);
@@ -103,6 +164,14 @@ impl Controller for RootCertificateController {
                 }),
             }],
         };
+        if key.name == "kube-system" && view.get("configmaps", &key.name, AUTHENTICATION).is_none() {
+            let object = json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": AUTHENTICATION, "namespace": key.name},
+                "data": {"client-ca-file": authority.certificate()},
+            });
+            writes.push(Write::Create { resource: "configmaps", object });
+        }
         Outcome { writes, requeue_at: None }
     }
 }
@@ -111,6 +180,24 @@ impl Controller for RootCertificateController {
 mod tests {
     use super::*;
     use crate::backend::controllers::testing::Lab;
+
+    #[test]
+    fn tokens_go_with_their_account() {
+        let lab = Lab::new(vec![Box::new(TokenController)]);
+        let secret = |name: &str, account: &str| {
+            json!({"metadata": {"name": name, "namespace": "default", "annotations": {ACCOUNT_NAME: account}},
+                "type": "kubernetes.io/service-account-token"})
+        };
+        lab.create("serviceaccounts", json!({"metadata": {"name": "bot", "namespace": "default"}}));
+        lab.create("secrets", secret("kept", "default"));
+        lab.create("secrets", secret("bots", "bot"));
+        lab.create("secrets", secret("nobodys", "nobody"));
+        lab.settle();
+        assert_eq!(lab.names("secrets"), ["bots", "kept"]);
+        lab.delete("serviceaccounts", "bot", "");
+        lab.settle();
+        assert_eq!(lab.names("secrets"), ["kept"]);
+    }
 
     #[test]
     fn every_namespace_gets_its_own_and_gets_it_back() {

@@ -159,7 +159,7 @@ fn claim(claim: &Arc<Object>, view: &View) -> Vec<Write> {
     fitting.sort_by_key(|volume| storage(volume.at(&["spec", "capacity", "storage"])));
     let (volume, mut writes) = match (fitting.first(), &class) {
         (Some(volume), _) => (Object::clone(volume), Vec::new()),
-        (None, None) => return Vec::new(),
+        (None, None) => return missing_class(claim).into_iter().collect(),
         (None, Some((_, object))) => {
             let object = *object;
             let waits = object.is_some_and(|class| class.str_at(&["volumeBindingMode"]) == "WaitForFirstConsumer");
@@ -189,6 +189,9 @@ fn claim(claim: &Arc<Object>, view: &View) -> Vec<Write> {
     };
     if writes.is_empty() {
         let mut object = volume.clone();
+        if object.str_at(&["spec", "claimRef", "name"]).is_empty() {
+            object.set_at(&["metadata", "annotations", "pv.kubernetes.io/bound-by-controller"], "yes");
+        }
         object.set_at(&["spec", "claimRef"], reference(claim));
         writes.push(Write::Update { resource: VOLUMES, object });
     }
@@ -198,6 +201,20 @@ fn claim(claim: &Arc<Object>, view: &View) -> Vec<Write> {
     object.set_at(&["metadata", "annotations", "pv.kubernetes.io/bound-by-controller"], "yes");
     writes.push(Write::Update { resource: CLAIMS, object });
     writes
+}
+
+/// Says that the class which a claim names is not there. Nothing is to be said of a claim without one.
+fn missing_class(claim: &Arc<Object>) -> Option<Write> {
+    let class = claim.at(&["spec", "storageClassName"]).and_then(Object::as_str).filter(|class| !class.is_empty())?;
+    Some(Write::Event(Event {
+        regarding: Object::clone(claim),
+        field_path: String::new(),
+        kind: "Warning",
+        reason: "ProvisioningFailed".to_owned(),
+        message: format!("{CLASSES} \"{class}\" not found").replacen("storageclasses", "storageclass", 1),
+        component: COMPONENT,
+        host: String::new(),
+    }))
 }
 
 /// The status of a claim that has its volume.

@@ -186,6 +186,29 @@ impl Reference {
         text
     }
 
+    /// Why it cannot be pulled, in containerd's words.
+    pub fn refused(&self, why: Why) -> Refusal {
+        let full = self.full();
+        let (code, why) = match why {
+            Why::NotFound => ("NotFound", format!("{full}: not found")),
+            Why::Refused => (
+                "Unknown",
+                "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed".to_owned(),
+            ),
+            Why::Unreachable => {
+                let (host, path) = self.repository.split_once('/').unwrap_or((&self.repository, ""));
+                let manifest = if self.digest.is_empty() { &self.tag } else { &self.digest };
+                let name = host.split(':').next().unwrap_or(host);
+                ("Unknown", format!(
+                    "failed to do request: Head \"https://{host}/v2/{path}/manifests/{manifest}\": dial tcp: lookup {name}: no such host"
+                ))
+            }
+        };
+        Refusal::Pull(format!(
+            "rpc error: code = {code} desc = failed to pull and unpack image {full:?}: failed to resolve reference {full:?}: {why}"
+        ))
+    }
+
     /// The image's ID: `docker.io/library/nginx@sha256:…`. The digest of a tag is made up, always the same.
     pub fn id(&self) -> String {
         if self.digest.is_empty() {
@@ -209,11 +232,17 @@ struct RefusalRule {
     why: Why,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// Why an image cannot be pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Why {
+pub enum Why {
+    /// The registry wants credentials, or has no such repository.
     Refused,
+    /// There is no such registry.
     Unreachable,
+    /// There is no such tag.
+    #[serde(skip)]
+    NotFound,
 }
 
 /// The table of images.
@@ -285,31 +314,12 @@ impl Images {
     /// Why it cannot be had, in the words of the kubelet and of containerd.
     pub fn pull(&self, image: &str) -> Result<(&Image, Reference), Refusal> {
         let reference = Reference::parse(image).map_err(Refusal::InvalidName)?;
-        let full = reference.full();
-        let resolve = |code: &str, why: String| {
-            Refusal::Pull(format!(
-                "rpc error: code = {code} desc = failed to pull and unpack image {full:?}: failed to resolve reference {full:?}: {why}"
-            ))
-        };
         if let Some((_, why)) = self.refusals.iter().find(|(pattern, _)| pattern.is_match(&reference.repository)) {
-            return Err(match why {
-                Why::Refused => resolve(
-                    "Unknown",
-                    "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed".into(),
-                ),
-                Why::Unreachable => {
-                    let (host, path) = reference.repository.split_once('/').unwrap_or((&reference.repository, ""));
-                    let manifest = if reference.digest.is_empty() { &reference.tag } else { &reference.digest };
-                    let name = host.split(':').next().unwrap_or(host);
-                    resolve("Unknown", format!(
-                        "failed to do request: Head \"https://{host}/v2/{path}/manifests/{manifest}\": dial tcp: lookup {name}: no such host"
-                    ))
-                }
-            });
+            return Err(reference.refused(*why));
         }
         match self.entry(&reference) {
             Some((_, Some(tags))) if reference.digest.is_empty() && !tags.is_match(&reference.tag) => {
-                Err(resolve("NotFound", format!("{full}: not found")))
+                Err(reference.refused(Why::NotFound))
             }
             Some((image, _)) => Ok((image, reference)),
             None => Ok((&self.unknown, reference)),

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`pod`], `container`, [`conditions`], [`probes`] | one look at a pod: from its status and the time to the next status |
 //! | [`stages`], `data/stages.yaml` | how long each state lasts and what is said at its end |
+//! | [`lifecycle`] | behaviour that users bring: kwok's stages |
 //! | [`images`], `data/images.yaml` | what is known of an image, and what its registry says |
 //! | [`process`], [`programs`], [`shell`] | what runs in a container: what it logs, answers, and when it ends |
 //! | [`env`], [`volumes`] | the container's environment and files |
@@ -29,6 +30,7 @@ pub mod env;
 pub mod exec;
 pub mod forward;
 pub mod images;
+pub mod lifecycle;
 pub mod logs;
 pub mod network;
 pub mod nodes;
@@ -56,6 +58,7 @@ use images::Images;
 use stages::Stages;
 
 use super::controllers::{Change, Controller, Key, Outcome, View};
+use super::faults;
 use crate::object::{Meta, Object, Timestamp};
 
 /// The fields of a pod's status with the states of its containers.
@@ -65,6 +68,10 @@ const STATUSES: [&str; 3] = ["initContainerStatuses", "containerStatuses", "ephe
 pub struct Kubelet {
     images: &'static Images,
     stages: &'static Stages,
+    /// Stages that users brought.
+    lifecycle: lifecycle::Stages,
+    /// What goes wrong.
+    faults: faults::Known,
     /// When each pod was last looked at, by UID, and whether it was being deleted: for reports that
     /// change no status.
     seen: Mutex<HashMap<String, (Timestamp, bool)>>,
@@ -79,8 +86,21 @@ impl Default for Kubelet {
 impl Kubelet {
     /// The kubelets, with the tables that come with the program.
     pub fn new() -> Self {
-        Self { images: Images::bundled(), stages: Stages::bundled(), seen: Mutex::default() }
+        Self {
+            images: Images::bundled(),
+            stages: Stages::bundled(),
+            lifecycle: lifecycle::Stages::default(),
+            faults: faults::Known::default(),
+            seen: Mutex::default(),
+        }
     }
+}
+
+/// The kubelets, what moves by the stages that users bring, and what goes wrong.
+pub fn controllers() -> Vec<Box<dyn Controller>> {
+    let kubelet = Kubelet::new();
+    let lifecycle = lifecycle::Lifecycle::new(kubelet.lifecycle.clone());
+    vec![Box::new(kubelet), Box::new(lifecycle), Box::new(faults::FaultController::default())]
 }
 
 /// `time` and so much more, or the last moment there is.
@@ -94,7 +114,7 @@ impl Controller for Kubelet {
     }
 
     fn watches(&self) -> &'static [&'static str] {
-        &["pods", "nodes", "configmaps", "secrets"]
+        &["pods", "nodes", "configmaps", "secrets", faults::FAULTS, lifecycle::STAGES]
     }
 
     fn keys(&self, change: &Change, view: &View) -> Vec<Key> {
@@ -131,6 +151,13 @@ impl Controller for Kubelet {
                 }
                 keys
             }
+            // They may be about any of them.
+            faults::FAULTS | lifecycle::STAGES => {
+                let node_key =
+                    |node: &Object| Key { resource: "nodes", namespace: String::new(), name: node.name().into() };
+                let pods = view.list("pods", None).filter(|pod| !pod.str_at(&["spec", "nodeName"]).is_empty());
+                pods.map(|pod| pod_key(pod)).chain(view.list("nodes", None).map(|node| node_key(node))).collect()
+            }
             // Pods that wait for what has just come.
             _ if change.new.is_some() => view
                 .list("pods", Some(&change.key.namespace))
@@ -145,8 +172,11 @@ impl Controller for Kubelet {
 
     fn reconcile(&self, key: &Key, view: &View) -> Outcome {
         let Some(object) = view.at(key) else { return Outcome::default() };
+        if self.lifecycle.own(key.resource, object, view) {
+            return Outcome::default();
+        }
         if key.resource == "nodes" {
-            return nodes::reconcile(object, view);
+            return nodes::reconcile(object, view, &self.faults.of(view));
         }
         let Some(node) = view.get("nodes", "", object.str_at(&["spec", "nodeName"])) else { return Outcome::default() };
         if nodes::is_failed(node) {

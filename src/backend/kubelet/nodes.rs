@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::images::{Images, Reference};
 use super::{chance, pod::reference};
-use crate::backend::controllers::{Event, Outcome, View, Write};
+use crate::backend::controllers::{self, Event, Outcome, View, Write};
+use crate::backend::faults::Faults;
 use crate::object::{Meta, Object, Timestamp, time};
 
 /// Processors of a node.
@@ -20,8 +21,8 @@ pub const PODS: u32 = 110;
 const LEASE: &str = "leases.coordination.k8s.io";
 /// The namespace of the nodes' leases.
 const LEASES: &str = "kube-node-lease";
-/// The annotation that takes a node down while it is `"true"`.
-pub const FAILED: &str = "kctl.dev/failed";
+/// The annotation that takes a node down while it is there.
+pub const FAILED: &str = controllers::node::FAILED;
 
 /// The name of the `index`-th node: `kctl-control-plane`, `kctl-worker`, `kctl-worker2`, …
 pub fn name(index: usize) -> String {
@@ -107,7 +108,7 @@ pub fn status(name: &str, index: usize, now: Timestamp) -> Object {
 }
 
 /// What is well on a node that is well: type, status, reason, message.
-const CONDITIONS: &[[&str; 4]] = &[
+pub(super) const CONDITIONS: &[[&str; 4]] = &[
     ["MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"],
     ["DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"],
     ["PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"],
@@ -139,11 +140,11 @@ fn uuid(text: &str) -> String {
 
 /// Whether a node is taken down.
 pub fn is_failed(node: &Object) -> bool {
-    node.annotation(FAILED) == Some("true")
+    controllers::node::is_failed(node)
 }
 
 /// One look at a node: a node that is new or back says that it is ready, and which images it has.
-pub(super) fn reconcile(node: &Object, view: &View) -> Outcome {
+pub(super) fn reconcile(node: &Object, view: &View, faults: &Faults) -> Outcome {
     let now = view.now();
     if is_failed(node) {
         return Outcome::default();
@@ -165,19 +166,24 @@ pub(super) fn reconcile(node: &Object, view: &View) -> Outcome {
             }
         }
         object["status"]["conditions"] = conditions;
-        writes.push(Write::Event(Event {
-            regarding: {
-                let mut about = reference(node);
-                about["kind"] = json!("Node");
-                about
-            },
-            field_path: String::new(),
-            kind: "Normal",
-            reason: "NodeReady".into(),
-            message: format!("Node {} status is now: NodeReady", node.name()),
-            component: "kubelet",
-            host: node.name().to_owned(),
-        }));
+        writes.push(said(node, "NodeReady".into(), format!("Node {} status is now: NodeReady", node.name())));
+    }
+    for [kind, _, well, message] in CONDITIONS.iter().filter(|[kind, ..]| *kind != "Ready") {
+        let pressed = faults.has_condition(node, kind);
+        let (ill, complaint) = pressure(kind);
+        let (status, reason, message) = if pressed { ("True", ill, complaint) } else { ("False", *well, *message) };
+        let list = object["status"]["conditions"].as_array_mut().into_iter().flatten();
+        for condition in list.filter(|it| it.str_at(&["type"]) == *kind && it.str_at(&["status"]) != status) {
+            condition["status"] = json!(status);
+            condition["reason"] = json!(reason);
+            condition["message"] = json!(message);
+            condition["lastHeartbeatTime"] = json!(time::rfc3339(now));
+            condition["lastTransitionTime"] = json!(time::rfc3339(now));
+            // Events are named after the node, where conditions are named after the kubelet.
+            let reason = reason.replacen("Kubelet", "Node", 1);
+            let message = format!("Node {} status is now: {reason}", node.name());
+            writes.push(said(node, reason, message));
+        }
     }
     add_images(&mut object, node, view);
     if object != *node {
@@ -187,6 +193,23 @@ pub(super) fn reconcile(node: &Object, view: &View) -> Outcome {
         writes.push(Write::Create { resource: LEASE, object: lease(node, now) });
     }
     Outcome { writes, requeue_at: None }
+}
+
+/// What the kubelet says of a node.
+fn said(node: &Object, reason: String, message: String) -> Write {
+    let mut regarding = reference(node);
+    regarding["kind"] = json!("Node");
+    let (component, host) = ("kubelet", node.name().to_owned());
+    Write::Event(Event { regarding, field_path: String::new(), kind: "Normal", reason, message, component, host })
+}
+
+/// What the kubelet says of a node that has too little of something: reason and message.
+fn pressure(kind: &str) -> (&'static str, &'static str) {
+    match kind {
+        "MemoryPressure" => ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+        "DiskPressure" => ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+        _ => ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+    }
 }
 
 /// The lease by which a node shows that it lives. It goes with the node.

@@ -106,9 +106,10 @@ fn node_matters(change: &Change) -> bool {
 
 /// The best node for a pod, or why there is none.
 fn find_node(pod: &Object, view: &View) -> Result<String, String> {
-    if let Some(node) = plain::find_node(pod, view) {
-        return Ok(node);
-    }
+    plain::find_node(pod, view).map_or_else(|| find_node_by_all_rules(pod, view), Ok)
+}
+
+fn find_node_by_all_rules(pod: &Object, view: &View) -> Result<String, String> {
     let nodes: Vec<Node> = view.list("nodes", None).map(|node| Node::of(node, view)).collect();
     if nodes.is_empty() {
         return Err("no nodes available to schedule pods".to_owned());

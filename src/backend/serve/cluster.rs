@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::{Options, Server};
 use crate::backend::cluster::open_with;
+use crate::backend::handle::{Handle, LAST_MOMENT};
 use crate::backend::kubelet::access::Access;
 use crate::backend::kubelet::logs::LogFiles;
 use crate::backend::kubelet::network::network;
@@ -23,7 +24,7 @@ pub async fn cluster(
     cluster: backend::Options,
     options: Options,
     prepare: impl FnOnce(&backend::Options) -> anyhow::Result<()>,
-    ready: impl FnOnce(&Server),
+    ready: impl FnOnce(&Server, &Handle),
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let (folder, webhooks) = (options.dir.clone(), options.webhooks.clone());
@@ -48,8 +49,8 @@ pub async fn cluster(
         }));
     }
     handle.settle();
-    handle.spawn();
-    ready(&server);
+    handle.serve();
+    ready(&server, &handle);
     let answering = handle.clone();
     let service = move |request| {
         let handle = answering.clone();
@@ -58,6 +59,8 @@ pub async fn cluster(
     server.run(service, shutdown).await;
     // All that listens ends with the server.
     drop(end);
+    let api = handle.api();
+    api.store().meta_set(LAST_MOMENT, &api.clock().now().to_string())?;
     // The next process finds everything in one file.
     handle.api().store().checkpoint()?;
     Ok(())

@@ -29,7 +29,10 @@ pub struct Running {
 }
 
 /// Makes the state folder, which is its owner's alone.
-pub(super) fn make_folder(folder: &Path) -> anyhow::Result<()> {
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_folder(folder: &Path) -> anyhow::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -45,8 +48,8 @@ pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     crate::backend::trust::write_private(path, text)
 }
 
-/// A kubeconfig for the cluster's administrator. JSON is YAML, too; this one looks like it.
-pub(super) fn kubeconfig(running: &Running, identity: &Identity) -> String {
+/// A kubeconfig for the cluster's administrator, which says which folder is served. JSON is YAML, too; this one looks like it.
+pub(super) fn kubeconfig(running: &Running, identity: &Identity, folder: &Path) -> String {
     let encode = |pem: &str| base64::engine::general_purpose::STANDARD.encode(pem);
     let config = json!({
         "apiVersion": "v1",
@@ -54,6 +57,7 @@ pub(super) fn kubeconfig(running: &Running, identity: &Identity) -> String {
         "clusters": [{"name": "kctl-offline", "cluster": {
             "server": running.server,
             "certificate-authority-data": encode(&identity.ca_pem),
+            "extensions": [{"name": "kctl-offline", "extension": {"folder": folder}}],
         }}],
         "contexts": [{"name": "kctl-offline", "context": {"cluster": "kctl-offline", "user": "kctl-offline"}}],
         "current-context": "kctl-offline",

@@ -10,6 +10,7 @@
 //! unless told otherwise, and answers only to names that lead there, so that no web page can ask through a
 //! browser.
 
+mod activity;
 mod auth;
 mod cluster;
 mod files;
@@ -21,13 +22,14 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 pub use auth::Gate;
 pub use cluster::cluster;
-pub use files::Running;
+pub use files::{Running, make_folder};
 pub use tls::Identity;
 
 use super::api::{User, Webhooks};
@@ -36,8 +38,12 @@ use crate::object::Timestamp;
 
 /// The file by which other processes find a server.
 pub const FILE: &str = "serve.json";
+/// What a server in the background has said.
+pub const LOG_FILE: &str = "serve.log";
 /// The file that a server holds locked while it runs.
 const LOCK: &str = "serve.lock";
+/// How many connections wait to be taken at most.
+const BACKLOG: u32 = 4096;
 
 /// How to serve.
 #[derive(Clone)]
@@ -60,6 +66,8 @@ pub struct Options {
     pub kubeconfig: Option<PathBuf>,
     /// The way to webhooks.
     pub webhooks: Option<Arc<dyn Webhooks>>,
+    /// To end once nobody has asked for so long.
+    pub idle_timeout: Option<Duration>,
     /// What time it is: certificates hold from the day before on.
     pub now: Timestamp,
 }
@@ -78,6 +86,7 @@ impl Options {
             always_allow: false,
             kubeconfig: None,
             webhooks: None,
+            idle_timeout: None,
             now,
         }
     }
@@ -90,6 +99,7 @@ pub struct Server {
     gate: Arc<Gate>,
     running: Running,
     file: PathBuf,
+    idle_timeout: Option<Duration>,
     /// Held until the end.
     _lock: File,
 }
@@ -125,8 +135,7 @@ impl Server {
                 None => bail!("the cluster is served already"),
             }
         }
-        let listener = TcpListener::bind(SocketAddr::new(options.bind_address, options.secure_port))
-            .await
+        let listener = listen(SocketAddr::new(options.bind_address, options.secure_port))
             .with_context(|| format!("listening on {}:{}", options.bind_address, options.secure_port))?;
         let address = listener.local_addr()?;
         let identity = Identity::generate(&Trust::new(Some(&options.dir)), address.ip(), &others, options.now)?;
@@ -143,12 +152,13 @@ impl Server {
             token: identity.token.clone(),
             certificate_authority: identity.ca_pem.clone(),
         };
-        files::write_private(&running.kubeconfig, &files::kubeconfig(&running, &identity))?;
+        files::write_private(&running.kubeconfig, &files::kubeconfig(&running, &identity, &options.dir))?;
         let file = options.dir.join(FILE);
         files::write_private(&file, &serde_json::to_string_pretty(&running)?)?;
         tokens.push((identity.token.clone(), User::admin()));
         let gate = Arc::new(Gate::new(tokens, address, options.always_allow));
-        Ok(Self { listener, identity, gate, running, file, _lock: lock })
+        let idle_timeout = options.idle_timeout;
+        Ok(Self { listener, identity, gate, running, file, idle_timeout, _lock: lock })
     }
 
     /// How to reach it.
@@ -162,6 +172,15 @@ impl Server {
         (!ip.is_loopback())
             .then(|| format!("the cluster can be reached from other machines, at {ip}; whoever has its token rules it"))
     }
+}
+
+/// Listens. Many clients may come at once: their connections wait in the system until they are taken.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Drop for Server {

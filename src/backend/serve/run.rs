@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::activity::{Activity, InUse};
 use super::{Gate, Server};
 use crate::backend::api::AlwaysAllow;
 use crate::backend::kubelet::access::{Body, refuse};
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long requests may go on after the end was announced.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How many connections are open at most.
-const MAX_CONNECTIONS: usize = 1024;
+const MAX_CONNECTIONS: usize = 16 * 1024;
 
 impl Server {
     /// Answers requests with `service` until `shutdown`; then lets those that are under way end, for a
@@ -34,6 +35,11 @@ impl Server {
         S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
     {
+        raise_open_files();
+        let activity = Activity::new();
+        // What nobody looks at is not counted.
+        let counted = self.idle_timeout.map(|_| activity.clone());
+        let mut resting = std::pin::pin!(activity.rests(self.idle_timeout));
         let acceptor = TlsAcceptor::from(Arc::clone(&self.identity.config));
         let (ending, end) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -41,12 +47,14 @@ impl Server {
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
+                () = &mut resting => break,
                 Some(_) = connections.join_next() => {}
                 accepted = self.listener.accept(), if connections.len() < MAX_CONNECTIONS => {
                     match accepted {
                         Ok((stream, _)) => {
+                            let (gate, counted) = (Arc::clone(&self.gate), counted.clone());
                             let connection =
-                                serve(stream, acceptor.clone(), Arc::clone(&self.gate), service.clone(), end.clone());
+                                serve(stream, acceptor.clone(), gate, service.clone(), counted, end.clone());
                             connections.spawn(connection);
                         }
                         // Out of descriptors, mostly: better soon than at once.
@@ -65,6 +73,7 @@ async fn serve<S, F>(
     acceptor: TlsAcceptor,
     gate: Arc<Gate>,
     service: S,
+    counted: Option<Activity>,
     mut end: watch::Receiver<bool>,
 ) where
     S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -76,11 +85,17 @@ async fn serve<S, F>(
     let certificates = stream.get_ref().1.peer_certificates();
     let certificate: Option<Arc<[u8]>> =
         certificates.and_then(|all| all.first()).map(|first| Arc::from(first.as_ref()));
+    // Streams of processes last as long as their connection.
+    let streams: Arc<Mutex<Vec<InUse>>> = Arc::default();
     let answer = service_fn(move |request: Request<Incoming>| {
         let (gate, service, certificate) = (Arc::clone(&gate), service.clone(), certificate.clone());
+        let (in_use, streams) = (counted.as_ref().map(Activity::begin), Arc::clone(&streams));
         async move {
             let (mut parts, body) = request.into_parts();
-            Ok::<_, Infallible>(match gate.admit(&parts, certificate.as_deref()) {
+            if let Some(counted) = in_use.as_ref().filter(|_| parts.headers.contains_key(http::header::UPGRADE)) {
+                streams.lock().unwrap_or_else(PoisonError::into_inner).push(counted.again());
+            }
+            let response = match gate.admit(&parts, certificate.as_deref()) {
                 Ok(caller) => {
                     parts.extensions.insert(caller);
                     if gate.always_allows() {
@@ -89,6 +104,10 @@ async fn serve<S, F>(
                     service(Request::from_parts(parts, body)).await
                 }
                 Err(status) => refuse(&status),
+            };
+            Ok::<_, Infallible>(match in_use {
+                Some(in_use) => in_use.with(response),
+                None => response,
             })
         }
     });
@@ -103,3 +122,16 @@ async fn serve<S, F>(
     }
     let _ = connection.await;
 }
+
+/// Lets this process have as many connections open as it may: often that is more than it begins with.
+#[cfg(unix)]
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limits = getrlimit(Resource::Nofile);
+    limits.current = limits.maximum;
+    // Where the system refuses, as many as before will have to do.
+    let _ = setrlimit(Resource::Nofile, limits);
+}
+
+#[cfg(not(unix))]
+fn raise_open_files() {}

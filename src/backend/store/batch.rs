@@ -68,6 +68,7 @@ impl Store {
         let begun = connection.execute_batch("BEGIN IMMEDIATE").and_then(|()| Pending::begin(&connection));
         match begun {
             Ok(pending) => {
+                self.shared.known.begin(pending.revision());
                 let store = Self { shared: Arc::clone(&self.shared), batch: None };
                 *cell = Some(Batch { connection: Some(connection), pending, mirror, store });
                 Ok(())
@@ -100,9 +101,14 @@ impl Store {
     pub fn commit(&self) -> Result<(), StoreError> {
         let Some(mut batch) = self.batch().and_then(|mut cell| cell.take()) else { return Ok(()) };
         let Some(connection) = batch.connection.as_deref() else { return Ok(()) };
-        batch.pending.flush(connection)?;
-        batch.pending.compact(connection, self.shared.kept_revisions)?;
-        connection.execute_batch("COMMIT")?;
+        let written = batch.pending.flush(connection);
+        let written = written.and_then(|()| batch.pending.compact(connection, self.shared.kept_revisions));
+        let written = written.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
+        if let Err(error) = written {
+            self.shared.known.forget();
+            return Err(error);
+        }
+        self.shared.known.done(batch.pending.revision());
         let revision = batch.pending.revision();
         drop(batch);
         self.shared.watch.notify(revision);
@@ -111,7 +117,10 @@ impl Store {
 
     /// Gives the store back; none of the batch's writes happened.
     pub fn abandon(&self) {
-        drop(self.batch().and_then(|mut cell| cell.take()));
+        if let Some(batch) = self.batch().and_then(|mut cell| cell.take()) {
+            self.shared.known.forget();
+            drop(batch);
+        }
     }
 
     pub(super) fn batch(&self) -> Option<MutexGuard<'_, Option<Batch>>> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::object::Status;
+use crate::object::status::StatusCause;
 
 /// Why the store did not do what was asked.
 #[derive(Debug)]
@@ -137,7 +138,13 @@ impl From<StoreError> for Status {
             StoreError::Compacted { .. } => Self::expired(error.to_string()),
             StoreError::Future { .. } => {
                 let mut status = Self::failure(504, "Timeout", format!("Timeout: {error}"));
-                status.details.get_or_insert_default().retry_after_seconds = Some(1);
+                let details = status.details.get_or_insert_default();
+                details.retry_after_seconds = Some(1);
+                details.causes.push(StatusCause {
+                    reason: "ResourceVersionTooLarge".into(),
+                    message: "Too large resource version".into(),
+                    field: String::new(),
+                });
                 status
             }
             _ => Self::internal(error.to_string()),

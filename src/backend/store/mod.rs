@@ -11,8 +11,12 @@
 mod batch;
 mod database;
 mod error;
+mod feed;
+mod known;
+mod past;
 mod pending;
 mod read;
+mod readers;
 mod slot;
 mod transaction;
 mod watch;
@@ -25,6 +29,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use batch::Batch;
 pub use batch::Mirror;
 pub use error::StoreError;
+pub use feed::{Feed, Happened};
 pub use read::{ListOptions, Logged, Page, Stored};
 pub use transaction::Transaction;
 pub use watch::Subscription;
@@ -51,7 +56,10 @@ struct Shared {
     slot: Slot,
     /// `None` for a store in memory, which no other process writes to.
     path: Option<PathBuf>,
+    readers: readers::Readers,
     watch: watch::Shared,
+    feed: feed::Shared,
+    known: known::Known,
     kept_revisions: u64,
 }
 
@@ -78,7 +86,10 @@ impl Store {
             shared: Arc::new(Shared {
                 slot: Slot::new(connection),
                 path,
+                readers: readers::Readers::default(),
                 watch: watch::Shared::default(),
+                feed: feed::Shared::default(),
+                known: known::Known::default(),
                 kept_revisions,
             }),
             batch: None,
@@ -87,21 +98,20 @@ impl Store {
 
     /// The revision of the last write; 1 in a store without any.
     pub fn revision(&self) -> Result<u64, StoreError> {
-        let mut lease = self.lock();
-        if let Some(pending) = lease.pending() {
-            return Ok(pending.revision());
+        if let Some(revision) = self.batch().and_then(|cell| cell.as_ref().map(|batch| batch.pending.revision())) {
+            return Ok(revision);
         }
-        Ok(read::revision(lease.connection()?)?)
+        self.read(|connection| Ok(read::revision(connection)?))
     }
 
     /// The object of that name, or `None`.
     pub fn get(&self, resource: &str, namespace: &str, name: &str) -> Result<Option<Stored>, StoreError> {
-        Ok(read::get(self.flushed()?.connection()?, resource, namespace, name)?)
+        self.read(|connection| Ok(read::get(connection, resource, namespace, name)?))
     }
 
     /// How many objects there are of each resource (`pods`, `deployments.apps`), of those that have any.
     pub fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        Ok(read::counts(self.flushed()?.connection()?)?)
+        self.read(|connection| Ok(read::counts(connection)?))
     }
 
     /// Objects of a resource, sorted by namespace and name, all as of one revision.
@@ -121,15 +131,30 @@ impl Store {
         options: &ListOptions<'_>,
         visit: impl FnMut(&str, &str, u64, &[u8]),
     ) -> Result<Page, StoreError> {
+        self.read(|connection| {
+            let _snapshot = slot::snapshot(connection)?;
+            Ok(read::scan(connection, resource, options, visit)?)
+        })
+    }
+
+    /// Like [`Store::list`], but as of an earlier revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] where the log does not reach back that far.
+    pub fn list_at(&self, resource: &str, options: &ListOptions<'_>, revision: u64) -> Result<Page, StoreError> {
         let lease = self.flushed()?;
-        let _snapshot = lease.snapshot()?;
-        Ok(read::scan(lease.connection()?, resource, options, visit)?)
+        let connection = lease.connection()?;
+        let _snapshot = slot::snapshot(connection)?;
+        past::list(connection, resource, options, revision)
     }
 
     /// Everything that happened after a revision, oldest first. In a batch, what was handed on once is not
     /// read again.
     pub fn changes_since(&self, revision: u64) -> Result<Vec<Change>, StoreError> {
-        if let Some(changes) = self.lock().pending().and_then(|pending| pending.hand_on(revision)) {
+        if let Some(mut cell) = self.batch()
+            && let Some(batch) = &mut *cell
+            && let Some(changes) = batch.pending.hand_on(revision)
+        {
             return Ok(changes);
         }
         self.log_since(revision, None)?.into_iter().map(Change::try_from).collect()
@@ -137,14 +162,23 @@ impl Store {
 
     /// Like [`Store::changes_since`], unparsed, and of one resource only where one is named.
     pub fn log_since(&self, revision: u64, resource: Option<&str>) -> Result<Vec<Logged>, StoreError> {
-        let lease = self.flushed()?;
-        let _snapshot = lease.snapshot()?;
-        read::log_since(lease.connection()?, revision, resource)
+        self.read(|connection| {
+            let _snapshot = slot::snapshot(connection)?;
+            read::log_since(connection, revision, resource)
+        })
+    }
+
+    /// The first `most` of them, and the revision up to which they are all.
+    fn log_page(&self, revision: u64, resource: Option<&str>, most: usize) -> Result<(Vec<Logged>, u64), StoreError> {
+        self.read(|connection| {
+            let _snapshot = slot::snapshot(connection)?;
+            read::log_page(connection, revision, resource, most)
+        })
     }
 
     /// The oldest revision from which the log can be replayed.
     pub fn compacted(&self) -> Result<u64, StoreError> {
-        Ok(read::compacted(self.flushed()?.connection()?)?)
+        self.read(|connection| Ok(read::compacted(connection)?))
     }
 
     /// Runs `work` as one transaction: all of its writes happen, or, where it fails, none. It has the
@@ -153,13 +187,15 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        let known = &self.shared.known;
         if let Some(mut cell) = self.batch()
             && let Some(Batch { connection: Some(connection), pending, mirror, .. }) = &mut *cell
         {
             let mark = pending.mark();
-            let result = work(&mut Transaction::new(connection, pending, Some(&**mirror)));
+            let result = work(&mut Transaction::new(connection, pending, known, Some(&**mirror)));
             if result.is_err() {
                 pending.rewind(mark);
+                known.forget();
             }
             return result;
         }
@@ -168,10 +204,11 @@ impl Store {
         let raw = raw.map_err(StoreError::from)?;
         let mut pending = Pending::begin(&raw).map_err(StoreError::from)?;
         let before = pending.revision();
-        let result = work(&mut Transaction::new(&raw, &mut pending, None))?;
-        pending.flush(&raw)?;
-        pending.compact(&raw, self.shared.kept_revisions)?;
-        raw.commit().map_err(StoreError::from)?;
+        known.begin(before);
+        let result = work(&mut Transaction::new(&raw, &mut pending, known, None)).inspect_err(|_| known.forget())?;
+        let written = pending.flush(&raw).and_then(|()| pending.compact(&raw, self.shared.kept_revisions));
+        written.and_then(|()| Ok(raw.commit()?)).inspect_err(|_| known.forget())?;
+        known.done(pending.revision());
         drop(lease);
         if pending.revision() != before {
             self.shared.watch.notify(pending.revision());
@@ -181,10 +218,10 @@ impl Store {
 
     /// A value that the engine keeps beside the objects.
     pub fn meta_get(&self, key: &str) -> Result<Option<String>, StoreError> {
-        let lease = self.flushed()?;
-        let connection = lease.connection()?;
-        let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
-        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+            Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+        })
     }
 
     /// Keeps a value beside the objects. Watchers do not see it and the revision stays.
@@ -197,9 +234,36 @@ impl Store {
         Ok(())
     }
 
+    /// Prepares for many clients in this process: they read without waiting for writes. Other processes'
+    /// writes, which are few then, are noticed somewhat later.
+    pub fn serve(&self) {
+        self.shared.readers.open_more();
+        self.shared.watch.poll_rarely();
+    }
+
+    /// Whether a resource is known to have no objects; `false` where that is not known.
+    pub fn is_known_empty(&self, resource: &str) -> bool {
+        self.shared.known.is_empty(resource)
+    }
+
+    /// Changes with every write to roles and their bindings; none where other processes may write some at
+    /// any time.
+    pub fn access_epoch(&self) -> Option<u64> {
+        let alone = self.shared.path.is_none() || self.shared.readers.are_wanted();
+        alone.then(|| self.shared.known.access_epoch())
+    }
+
     /// A way to wait for writes, also for those of other processes, from now on.
     pub fn subscribe(&self) -> Subscription {
         Subscription::new(self.clone())
+    }
+
+    /// The changes of a resource as they happen, for a watch.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn feed(&self, resource: &'static str) -> Result<Feed, StoreError> {
+        Feed::new(self, resource)
     }
 
     /// The file, if the store has one.
@@ -211,6 +275,16 @@ impl Store {
     pub fn checkpoint(&self) -> Result<(), StoreError> {
         self.flushed()?.connection()?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(())
+    }
+
+    /// Reads: what is committed, and, within a batch, what that wrote.
+    fn read<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match &self.shared.path {
+            Some(path) if self.shared.readers.are_wanted() && !self.is_in_batch() => {
+                self.shared.readers.with(path, work)
+            }
+            _ => work(self.flushed()?.connection_mut()?),
+        }
     }
 
     /// The connection. Within a batch it does not know of the writes that are pending.

@@ -133,6 +133,11 @@ pub fn exists(connection: &Connection, resource: &str, namespace: &str, name: &s
     Ok(revision_of(connection, resource, namespace, name)?.is_some())
 }
 
+/// Whether there is any object of a resource.
+pub fn any(connection: &Connection, resource: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM object WHERE resource = ?1 LIMIT 1")?.exists([resource])
+}
+
 /// How many objects there are of each resource.
 pub fn counts(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
     let mut statement =
@@ -183,6 +188,16 @@ pub fn scan(
 
 /// The log after a revision.
 pub fn log_since(connection: &Connection, since: u64, resource: Option<&str>) -> Result<Vec<Logged>, StoreError> {
+    log_page(connection, since, resource, usize::MAX).map(|(log, _)| log)
+}
+
+/// The first `most` lines of the log after a revision, and the revision up to which they are all.
+pub fn log_page(
+    connection: &Connection,
+    since: u64,
+    resource: Option<&str>,
+    most: usize,
+) -> Result<(Vec<Logged>, u64), StoreError> {
     let (oldest, current) = (compacted(connection)?, revision(connection)?);
     if since < oldest {
         return Err(StoreError::Compacted { requested: since, oldest });
@@ -194,7 +209,7 @@ pub fn log_since(connection: &Connection, since: u64, resource: Option<&str>) ->
     let mut statement = connection.prepare_cached(
         "SELECT log.revision, log.resource, log.namespace, log.name, coalesce(log.previous, earlier.value), log.value
          FROM log LEFT JOIN log AS earlier ON earlier.revision = log.before
-         WHERE log.revision > ?1 AND (?2 IS NULL OR log.resource = ?2) ORDER BY log.revision",
+         WHERE log.revision > ?1 AND (?2 IS NULL OR log.resource = ?2) ORDER BY log.revision LIMIT ?3",
     )?;
     let since = i64::try_from(since).unwrap_or(i64::MAX);
     let logged = |row: &Row<'_>| {
@@ -207,5 +222,11 @@ pub fn log_since(connection: &Connection, since: u64, resource: Option<&str>) ->
             new: row.get(5)?,
         })
     };
-    Ok(statement.query_map(params![since, resource], logged)?.collect::<Result<_, _>>()?)
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let log = statement.query_map(params![since, resource, limit], logged)?.collect::<Result<Vec<_>, _>>()?;
+    let reached = match log.last() {
+        Some(last) if log.len() == most => last.revision,
+        _ => current,
+    };
+    Ok((log, reached))
 }

@@ -7,7 +7,6 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::StoreError;
 use super::batch::Batch;
-use super::pending::Pending;
 
 /// How long who has much to do waits for those who have little.
 const POLITENESS: Duration = Duration::from_millis(20);
@@ -116,15 +115,7 @@ impl Lease<'_> {
         connection.ok_or(StoreError::Database(rusqlite::Error::UnwindingPanic))
     }
 
-    /// What the batch has not put into the database yet.
-    pub fn pending(&mut self) -> Option<&mut Pending> {
-        match self {
-            Self::Taken(_) => None,
-            Self::Batch(cell) => cell.as_mut().map(|batch| &mut batch.pending),
-        }
-    }
-
-    /// Puts it there.
+    /// Puts what the batch has into the database.
     pub fn flush(&mut self) -> Result<(), StoreError> {
         if let Self::Batch(cell) = self
             && let Some(Batch { connection: Some(connection), pending, .. }) = &mut **cell
@@ -133,12 +124,10 @@ impl Lease<'_> {
         }
         Ok(())
     }
+}
 
-    /// Has everything that is read until the result is dropped be of one moment.
-    pub fn snapshot(&self) -> Result<Option<Transaction<'_>>, StoreError> {
-        match self {
-            Self::Taken(_) => Ok(Some(Transaction::new_unchecked(self.connection()?, TransactionBehavior::Deferred)?)),
-            Self::Batch(_) => Ok(None),
-        }
-    }
+/// Has everything that is read until the result is dropped be of one moment; within a batch it is anyway.
+pub(super) fn snapshot(connection: &Connection) -> rusqlite::Result<Option<Transaction<'_>>> {
+    let begin = || Transaction::new_unchecked(connection, TransactionBehavior::Deferred);
+    connection.is_autocommit().then(begin).transpose()
 }

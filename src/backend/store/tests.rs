@@ -156,6 +156,51 @@ fn lists_are_sorted_and_of_one_namespace_or_all() {
 }
 
 #[test]
+fn lists_are_as_of_an_earlier_revision() {
+    let store = small_store(1_000);
+    for name in ["a", "b", "d", "f"] {
+        create(&store, "configmaps", "n", name, "1").expect("created");
+    }
+    let then = store.revision().expect("a revision");
+    update(&store, "n", "a", "2", None).expect("updated");
+    delete(&store, "n", "b", None).expect("deleted");
+    create(&store, "configmaps", "n", "c", "1").expect("created");
+    create(&store, "secrets", "n", "z", "1").expect("created");
+    create(&store, "configmaps", "n", "b", "3").expect("created again");
+    delete(&store, "n", "f", None).expect("deleted");
+    create(&store, "configmaps", "o", "g", "1").expect("created");
+    let at = |options: &ListOptions<'_>, revision| {
+        let page = store.list_at("configmaps", options, revision).expect("a list");
+        let shown = page.items.iter().map(|stored| {
+            let value = stored.parse().expect("JSON").str_at(&["data", "v"]).to_owned();
+            format!("{}={value}", stored.name)
+        });
+        (shown.collect::<Vec<_>>().join(" "), page.remaining, page.revision)
+    };
+    let all = ListOptions { namespace: Some("n"), ..ListOptions::default() };
+    assert_eq!(at(&all, then), ("a=1 b=1 d=1 f=1".into(), 0, then));
+    assert_eq!(at(&ListOptions { limit: 1, ..all }, then), ("a=1".into(), 3, then));
+    let rest = ListOptions { after: Some(("n", "a")), limit: 2, ..all };
+    assert_eq!(at(&rest, then), ("b=1 d=1".into(), 1, then));
+    assert_eq!(at(&ListOptions { after: Some(("n", "d")), limit: 2, ..all }, then), ("f=1".into(), 0, then));
+    let now = store.revision().expect("a revision");
+    assert_eq!(at(&ListOptions::default(), now), ("a=2 b=3 c=1 d=1 g=1".into(), 0, now));
+    assert!(matches!(
+        small_compacted().list_at("configmaps", &all, 2),
+        Err(StoreError::Compacted { requested: 2, .. })
+    ));
+}
+
+/// A store whose first writes are no longer in the log.
+fn small_compacted() -> Store {
+    let store = small_store(1);
+    for at in 0..2 * COMPACTION_STEP {
+        create(&store, "configmaps", "n", &format!("c{at}"), "1").expect("created");
+    }
+    store
+}
+
+#[test]
 fn lists_come_in_pages() {
     let store = Store::memory().expect("a store");
     for (namespace, name) in [("a", "1"), ("a", "2"), ("b", "1"), ("b", "2"), ("c", "1")] {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::known::Known;
 use super::pending::{Entry, Pending};
 use super::{ListOptions, Mirror, StoreError, Stored, intern, read};
 use crate::backend::controllers::Key;
@@ -14,12 +15,18 @@ use crate::object::{Meta, Object};
 pub struct Transaction<'a> {
     connection: &'a Connection,
     pending: &'a mut Pending,
+    known: &'a Known,
     mirror: Option<&'a dyn Mirror>,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(connection: &'a Connection, pending: &'a mut Pending, mirror: Option<&'a dyn Mirror>) -> Self {
-        Self { connection, pending, mirror }
+    pub(super) fn new(
+        connection: &'a Connection,
+        pending: &'a mut Pending,
+        known: &'a Known,
+        mirror: Option<&'a dyn Mirror>,
+    ) -> Self {
+        Self { connection, pending, known, mirror }
     }
 
     fn mirror_of(&self, resource: &str) -> Option<&'a dyn Mirror> {
@@ -82,6 +89,9 @@ impl<'a> Transaction<'a> {
 
     /// Objects of a resource, sorted by namespace and name.
     pub fn list(&self, resource: &str, namespace: Option<&str>) -> Result<Vec<Object>, StoreError> {
+        if self.known.is_empty(resource) {
+            return Ok(Vec::new());
+        }
         let mut objects: Vec<Object> = Vec::new();
         if let Some(mirror) = self.mirror_of(resource) {
             mirror.each(resource, namespace, "", &mut |object| objects.push(object.clone()));
@@ -94,6 +104,10 @@ impl<'a> Transaction<'a> {
             })?;
             if let Some(error) = failed {
                 return Err(error.into());
+            }
+            let untouched = objects.is_empty() && self.pending.all(resource).next().is_none();
+            if untouched && (namespace.is_none() || !read::any(self.connection, resource)?) {
+                self.known.found_empty(resource);
             }
         }
         self.overlay(resource, objects, |key| namespace.is_none_or(|namespace| key.namespace == namespace))
@@ -174,6 +188,7 @@ impl<'a> Transaction<'a> {
         let (old, before) = self.expect(resource, namespace, name, expected)?;
         let revision = self.pending.next();
         let key = Key { resource: intern(resource), namespace: namespace.to_owned(), name: name.to_owned() };
+        self.known.write(key.resource);
         self.pending.push(Entry { key, revision, before, bytes: None, old, new: None });
         Ok(())
     }
@@ -182,6 +197,7 @@ impl<'a> Transaction<'a> {
     /// names. The log does not hold it: [`Self::restored`] ends the filling.
     pub fn restore(&mut self, resource: &str, object: &Object) -> Result<(), StoreError> {
         let revision: i64 = object.resource_version().parse().unwrap_or(0);
+        self.known.write(resource);
         self.connection
             .prepare_cached("INSERT OR REPLACE INTO object VALUES (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![resource, object.namespace(), object.name(), revision, serde_json::to_vec(object)?])?;
@@ -251,6 +267,7 @@ impl<'a> Transaction<'a> {
             Arc::new(std::mem::replace(object, left))
         });
         let (old, before) = old.unwrap_or((None, 0));
+        self.known.write(key.resource);
         self.pending.push(Entry { key, revision, before, bytes, old, new });
         Ok(revision)
     }

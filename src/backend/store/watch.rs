@@ -1,5 +1,6 @@
 //! Waiting for writes, of this process and of others.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,12 +10,15 @@ use super::{Store, StoreError, read};
 
 /// How often other processes' writes are looked for while someone waits.
 const POLL: Duration = Duration::from_millis(10);
+/// The same in a process that serves: others ask it rather than write.
+const RARE_POLL: Duration = Duration::from_millis(250);
 
 /// What all waiters of a store share.
 pub(super) struct Shared {
     /// The last revision that is known in this process.
     known: watch::Sender<u64>,
     poll: Mutex<Poll>,
+    rarely: AtomicBool,
 }
 
 #[derive(Default)]
@@ -25,11 +29,20 @@ struct Poll {
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { known: watch::Sender::new(0), poll: Mutex::default() }
+        Self { known: watch::Sender::new(0), poll: Mutex::default(), rarely: AtomicBool::new(false) }
     }
 }
 
 impl Shared {
+    /// Other processes' writes are few from now on.
+    pub(super) fn poll_rarely(&self) {
+        self.rarely.store(true, Ordering::Relaxed);
+    }
+
+    fn poll(&self) -> Duration {
+        if self.rarely.load(Ordering::Relaxed) { RARE_POLL } else { POLL }
+    }
+
     pub(super) fn notify(&self, revision: u64) {
         self.known.send_if_modified(|known| {
             let newer = revision > *known;
@@ -70,7 +83,7 @@ impl Subscription {
             }
             tokio::select! {
                 _ = self.receiver.changed() => {}
-                () = tokio::time::sleep(POLL) => self.store.look_for_foreign_writes()?,
+                () = tokio::time::sleep(self.store.shared.watch.poll()) => self.store.look_for_foreign_writes()?,
             }
         }
     }
@@ -80,7 +93,7 @@ impl Store {
     /// Asks the database whether another connection wrote, at most once in a while for all waiters.
     fn look_for_foreign_writes(&self) -> Result<(), StoreError> {
         let mut poll = self.shared.watch.poll.lock().unwrap_or_else(PoisonError::into_inner);
-        if poll.last.is_some_and(|last| last.elapsed() < POLL / 2) {
+        if poll.last.is_some_and(|last| last.elapsed() < self.shared.watch.poll() / 2) {
             return Ok(());
         }
         poll.last = Some(Instant::now());
@@ -91,6 +104,7 @@ impl Store {
             return Ok(());
         }
         let revision = read::revision(connection)?;
+        self.shared.known.begin(revision);
         drop(lease);
         self.shared.watch.notify(revision);
         Ok(())

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::anyhow;
 use jiff::SignedDuration;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType, date_time_ymd,
 };
 
 use super::files::read_or_make;
@@ -80,8 +80,14 @@ impl Authority {
 impl Order {
     fn params(&self) -> anyhow::Result<CertificateParams> {
         let mut params = CertificateParams::new(Vec::new())?;
-        for organization in &self.subject.organizations {
-            params.distinguished_name.push(DnType::OrganizationName, organization.as_str());
+        params.distinguished_name = DistinguishedName::new();
+        // A name has one value of each kind; a second organization goes under the same number as a kind of its own.
+        let kinds = [DnType::OrganizationName, DnType::CustomDnType(vec![2, 5, 4, 10])];
+        if self.subject.organizations.len() > kinds.len() {
+            return Err(anyhow!("more than {} organizations", kinds.len()));
+        }
+        for (kind, organization) in kinds.into_iter().zip(&self.subject.organizations) {
+            params.distinguished_name.push(kind, organization.as_str());
         }
         params.distinguished_name.push(DnType::CommonName, self.subject.common_name.as_str());
         params.subject_alt_names.clone_from(&self.names);
@@ -89,6 +95,7 @@ impl Order {
         params.not_before = epoch + seconds(self.from)?;
         params.not_after = epoch + seconds(self.from.saturating_add(self.duration)?)?;
         params.use_authority_key_identifier_extension = true;
+        params.is_ca = IsCa::ExplicitNoCa;
         for usage in &self.usages {
             match usage.as_str() {
                 "digital signature" | "signing" => params.key_usages.push(KeyUsagePurpose::DigitalSignature),

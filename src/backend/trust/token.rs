@@ -1,6 +1,8 @@
 //! JSON web tokens (RFC 7519), signed with ES256.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::anyhow;
 use base64::Engine as _;
@@ -18,12 +20,15 @@ use crate::object::{Meta, Object};
 
 /// The longest token that is looked at, in bytes.
 const LONGEST: usize = 16 * 1024;
+/// How many tokens are kept with what they say: to check a signature takes longer than most requests.
+const KEPT: usize = 256;
 
 /// The key by which the cluster's tokens are signed.
 pub struct TokenKey {
     pair: EcdsaKeyPair,
     random: SystemRandom,
     id: String,
+    verified: Mutex<HashMap<String, Object>>,
 }
 
 impl TokenKey {
@@ -40,7 +45,7 @@ impl TokenKey {
             .map_err(|error| anyhow!("the key of tokens: {error}"))?;
         use rcgen::PublicKeyData as _;
         let id = encode(digest(&SHA256, &key.subject_public_key_info()).as_ref());
-        Ok(Self { pair, random, id })
+        Ok(Self { pair, random, id, verified: Mutex::default() })
     }
 
     /// A token with these claims.
@@ -57,6 +62,20 @@ impl TokenKey {
 
     /// The claims of a token that this key signed; none of any other.
     pub fn verify(&self, token: &str) -> Option<Object> {
+        let verified = || self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(claims) = verified().get(token) {
+            return Some(claims.clone());
+        }
+        let claims = self.check(token)?;
+        let mut verified = verified();
+        if verified.len() >= KEPT {
+            verified.clear();
+        }
+        verified.insert(token.to_owned(), claims.clone());
+        Some(claims)
+    }
+
+    fn check(&self, token: &str) -> Option<Object> {
         let (text, signature) = token.rsplit_once('.').filter(|_| token.len() <= LONGEST)?;
         let (header, claims) = text.split_once('.')?;
         let decode = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).ok();

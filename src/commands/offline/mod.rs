@@ -4,3 +4,4 @@ pub mod content;
 pub mod node;
 pub mod serve;
 pub mod state;
+pub mod stop;

@@ -23,6 +23,8 @@ pub static OFFLINE: &[Entry] = &[
         .action(run!(offline::serve::ServeArgs, offline::serve::run)),
     Entry::new("status", "", "Show what the offline cluster is and does")
         .action(run!(offline::state::StatusArgs, offline::state::status)),
+    Entry::new("stop", "", "End the server of the offline cluster")
+        .action(run!(offline::stop::StopArgs, offline::stop::stop)),
 ];
 
 /// `offline node` WHAT.

@@ -3,22 +3,36 @@
 //! ends in a scalar the scalar is never looked into.
 
 use super::PatchError;
-use crate::object::Object;
+use crate::object::yaml::json_mistake;
+use crate::object::{Object, json_kind};
 
 /// The most operations that the API server takes in one patch.
 const MOST_OPERATIONS: usize = 10_000;
 
 /// Reads and applies a patch; the object is unchanged where that fails.
 pub fn apply(target: &mut Object, patch: &[u8]) -> Result<(), PatchError> {
-    let malformed = |error: serde_json::Error| PatchError::Malformed(format!("error decoding patch: {error}"));
-    let operations: Vec<Object> = serde_json::from_slice(patch).map_err(malformed)?;
+    let malformed = |why: String| PatchError::Malformed(format!("error decoding patch: {why}"));
+    let value: Object = serde_json::from_slice(patch)
+        .map_err(|error| malformed(json_mistake(patch).unwrap_or_else(|| error.to_string())))?;
+    let operations = match value {
+        Object::Array(operations) => operations,
+        Object::Null => Vec::new(),
+        other => return Err(malformed(unfit(&other, "[]handlers.jsonPatchOp"))),
+    };
+    if let Some(other) = operations.iter().find(|operation| !operation.is_object() && !operation.is_null()) {
+        return Err(malformed(unfit(other, "handlers.jsonPatchOp")));
+    }
     apply_operations(target, &operations)
+}
+
+fn unfit(value: &Object, wanted: &str) -> String {
+    format!("json: cannot unmarshal {} into Go value of type {wanted}", json_kind(value))
 }
 
 /// Applies a patch that is already a list of values.
 pub fn apply_operations(target: &mut Object, operations: &[Object]) -> Result<(), PatchError> {
     if operations.len() > MOST_OPERATIONS {
-        return Err(PatchError::Unprocessable(format!(
+        return Err(PatchError::TooLarge(format!(
             "The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {}",
             operations.len()
         )));

@@ -26,6 +26,8 @@ pub enum PatchError {
     Malformed(String),
     /// The patch does not fit the object: HTTP 422.
     Unprocessable(String),
+    /// The patch says too much: HTTP 413.
+    TooLarge(String),
     /// Anything else that the server finds wrong: HTTP 500.
     Other(String),
     /// Both sides of a three-way difference changed the same field.
@@ -38,6 +40,7 @@ impl PatchError {
         match self {
             Self::Malformed(_) => 400,
             Self::Unprocessable(_) => 422,
+            Self::TooLarge(_) => 413,
             Self::Conflict(_) => 409,
             Self::Other(_) => 500,
         }
@@ -46,7 +49,11 @@ impl PatchError {
 
 impl fmt::Display for PatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Malformed(text) | Self::Unprocessable(text) | Self::Other(text) | Self::Conflict(text)) = self;
+        let (Self::Malformed(text)
+        | Self::Unprocessable(text)
+        | Self::TooLarge(text)
+        | Self::Other(text)
+        | Self::Conflict(text)) = self;
         f.write_str(text)
     }
 }

@@ -190,6 +190,7 @@ impl<'a> Exec<'a, '_> {
         }
         let result = match function.action {
             Action::Body(body) => body(&values),
+            Action::Context(body) => body(self.context, &values),
             // JSON holds no functions, so a call never finds one.
             _ => Err(match values.into_iter().next().unwrap_or(Value::Nothing).concrete() {
                 Value::Nothing => "call of nil".to_owned(),

@@ -109,6 +109,8 @@ pub(super) type Run<T> = Result<T, Error>;
 /// One execution of a template.
 pub(super) struct Exec<'a, 'w> {
     pub(super) template: &'a Template,
+    /// What functions may look at beside their arguments.
+    pub(super) context: &'a Json,
     out: &'w mut dyn Write,
     /// The name of the template that is being executed.
     pub(super) name: &'a str,
@@ -128,6 +130,7 @@ impl<'a, 'w> Exec<'a, 'w> {
     pub(super) fn new(template: &'a Template, data: &'a Json, out: &'w mut dyn Write) -> Self {
         Self {
             template,
+            context: &Json::Null,
             out,
             name: template.name(),
             at: At::Start,
@@ -139,6 +142,12 @@ impl<'a, 'w> Exec<'a, 'w> {
             as_element: false,
             budget: Budget::new(),
         }
+    }
+
+    /// The same with something that functions may look at.
+    pub(super) fn with_context(mut self, context: &'a Json) -> Self {
+        self.context = context;
+        self
     }
 
     /// The same with the data as an element of a list, which is what `range` makes of it.

@@ -1,5 +1,7 @@
 //! Functions: how they are declared, and the ones that every template has.
 
+use serde_json::Value as Json;
+
 use super::compare;
 use super::escape::{html, js, url_query};
 use super::printf;
@@ -30,6 +32,9 @@ impl Param {
 /// What a function does: values in, a value or an error's words out.
 pub type Body = for<'a> fn(&[Value<'a>]) -> Result<Value<'a>, String>;
 
+/// What a function does that also looks at what the execution is about, beside the data.
+pub type ContextBody = for<'a> fn(&'a Json, &[Value<'a>]) -> Result<Value<'a>, String>;
+
 /// A function that templates can call.
 #[derive(Clone, Copy, Debug)]
 pub struct Function {
@@ -47,6 +52,8 @@ pub struct Function {
 pub(super) enum Action {
     /// Evaluates all arguments and calls it.
     Body(Body),
+    /// The same, with the execution's context.
+    Context(ContextBody),
     /// Evaluates arguments until one is false.
     And,
     /// Evaluates arguments until one is true.
@@ -59,6 +66,16 @@ impl Function {
     /// A function for [`super::Template::parse_with`]. One with the name of a built-in replaces it.
     pub const fn new(name: &'static str, params: &'static [Param], rest: Option<Param>, body: Body) -> Self {
         Self { name, params, rest, action: Action::Body(body) }
+    }
+
+    /// A function that looks at the context of [`super::Template::execute_in`].
+    pub const fn of_context(
+        name: &'static str,
+        params: &'static [Param],
+        rest: Option<Param>,
+        body: ContextBody,
+    ) -> Self {
+        Self { name, params, rest, action: Action::Context(body) }
     }
 
     const fn special(name: &'static str, action: Action) -> Self {

@@ -113,6 +113,14 @@ impl Template {
         Exec::new(self, data, out).run(self.nodes(), data).map(|_| ())
     }
 
+    /// The same with a context, which [`Function::of_context`]s look at.
+    ///
+    /// # Errors
+    /// As for [`Self::execute`].
+    pub fn execute_in(&self, context: &Json, data: &Json, out: &mut dyn Write) -> Result<(), Error> {
+        Exec::new(self, data, out).with_context(context).run(self.nodes(), data).map(|_| ())
+    }
+
     /// The name it was parsed under.
     pub fn name(&self) -> &str {
         &self.name

@@ -2,8 +2,7 @@
 
 use http::{HeaderMap, Request};
 
-use super::{Attributes, Rules, User};
-use crate::backend::api::transaction::Outside;
+use super::{Attributes, User};
 use crate::backend::api::{Api, token};
 use crate::object::Status;
 
@@ -58,7 +57,7 @@ fn may_act_as(api: &Api, caller: &User, other: &User, headers: &HeaderMap) -> Re
             name: name.to_owned(),
             path: String::new(),
         };
-        match Rules::of(&Outside(api), caller, namespace).decide(&attributes) {
+        match api.rules(caller, namespace).decide(&attributes) {
             (true, _) => Ok(()),
             (false, reason) => Err(attributes.refused(caller, &reason)),
         }

@@ -5,12 +5,14 @@
 //! held to the cluster's roles and bindings.
 
 mod attributes;
+mod cache;
 mod caller;
 pub(super) mod escalation;
 mod rules;
 mod user;
 
 pub(super) use attributes::Attributes;
+pub(super) use cache::Cache;
 pub use caller::{AlwaysAllow, Caller};
 pub(super) use caller::{unauthorized, user_of};
 pub(super) use rules::Rules;

@@ -249,7 +249,7 @@ impl Inside<'_, '_> {
         let gvk =
             part.map_or_else(|| resource.gvk(), |part| GroupVersionKind::new(part.group, part.version, part.kind));
         let custom = custom::of(resource).filter(|_| gvk == resource.gvk());
-        form::normalise(&gvk, custom, &mut object, &Source::Patched, FieldValidation::Ignore)
+        form::normalise(&gvk, custom, &mut object, &Source::Patched(&[]), FieldValidation::Ignore)
             .map_err(|status| Fault::Ours(mismatch(status.message)))?;
         if gvk != resource.gvk() {
             if write.subresource == "scale"

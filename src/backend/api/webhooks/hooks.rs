@@ -39,6 +39,9 @@ impl Api {
     /// Whether there are webhooks at all.
     pub fn has_hooks(&self) -> Result<bool, Status> {
         let any = |resource| -> Result<bool, Status> {
+            if self.store().is_known_empty(resource) {
+                return Ok(false);
+            }
             let one = ListOptions { limit: 1, ..ListOptions::default() };
             Ok(!self.store().list(resource, &one)?.items.is_empty())
         };

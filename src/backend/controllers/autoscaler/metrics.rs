@@ -10,7 +10,7 @@ use crate::backend::controllers::support::{pods, selector};
 use crate::object::quantity::{Notation, Quantity};
 use crate::object::{Meta, Object};
 
-/// A ratio this near to one changes nothing.
+/// A ratio this near to one changes nothing, unless the autoscaler has a tolerance of its own.
 const TOLERANCE: f64 = 0.1;
 
 /// What all metrics of an autoscaler say.
@@ -27,6 +27,8 @@ pub struct Invalid {
     pub reason: &'static str,
     /// See `reason`.
     pub message: String,
+    /// The message with what it is about.
+    pub whole: String,
     /// How many metrics are invalid …
     pub invalid: usize,
     /// … of how many.
@@ -34,7 +36,10 @@ pub struct Invalid {
 }
 
 /// One metric's answer: the size, its name, its status.
-type Answer = Result<(i64, String, Object), (&'static str, String)>;
+type Answer = Result<(i64, String, Object), Failure>;
+
+/// Why one metric says nothing: the reason, the message, and what it is about where the message does not say.
+type Failure = (&'static str, String, &'static str);
 
 /// Asks all metrics of an autoscaler about its target, which has `current` replicas.
 pub fn evaluate(scaler: &Object, target: &Object, current: i64, view: &View) -> Metrics {
@@ -47,7 +52,7 @@ pub fn evaluate(scaler: &Object, target: &Object, current: i64, view: &View) -> 
     let listed = scaler.list_at(&["spec", "metrics"]);
     let specs = if listed.is_empty() { &default } else { listed };
     let mut best: Option<(i64, String)> = None;
-    let mut first: Option<(&'static str, String)> = None;
+    let mut first: Option<Failure> = None;
     let (mut statuses, mut invalid) = (Vec::new(), 0);
     for spec in specs {
         match metric(spec, &pods, current, scaler, view) {
@@ -59,6 +64,7 @@ pub fn evaluate(scaler: &Object, target: &Object, current: i64, view: &View) -> 
             }
             Err(error) => {
                 invalid += 1;
+                statuses.push(json!({"type": ""}));
                 first.get_or_insert(error);
             }
         }
@@ -67,7 +73,10 @@ pub fn evaluate(scaler: &Object, target: &Object, current: i64, view: &View) -> 
         // With a metric missing, the others may only make it larger.
         (Some((size, name)), None) => Ok((size, name)),
         (Some((size, name)), Some(_)) if size >= current => Ok((size, name)),
-        (_, Some((reason, message))) => Err(Invalid { reason, message, invalid, of: specs.len() }),
+        (_, Some((reason, message, about))) => {
+            let whole = format!("{about}{message}");
+            Err(Invalid { reason, message, whole, invalid, of: specs.len() })
+        }
         (None, None) => Ok((current, String::new())),
     };
     Metrics { proposal, statuses }
@@ -80,26 +89,22 @@ fn metric(spec: &Object, pods: &[&Arc<Object>], current: i64, scaler: &Object, v
         )
     };
     match spec.str_at(&["type"]) {
-        "Resource" => resource(spec.at(&["resource"]).unwrap_or(&Object::Null), None, pods, current, view),
+        "Resource" => resource(spec.at(&["resource"]).unwrap_or(&Object::Null), None, pods, current, scaler, view),
         "ContainerResource" => {
             let source = spec.at(&["containerResource"]).unwrap_or(&Object::Null);
-            resource(source, Some(source.str_at(&["container"])), pods, current, view)
+            resource(source, Some(source.str_at(&["container"])), pods, current, scaler, view)
         }
         "Pods" => {
             let name = spec.str_at(&["pods", "metric", "name"]);
-            Err((
-                "FailedGetPodsMetric",
-                format!("failed to get pods metric value: unable to get metric {name}: {}", api("custom")),
-            ))
+            let why = format!("unable to get metric {name}: {}", api("custom"));
+            Err(("FailedGetPodsMetric", why, "failed to get pods metric value: "))
         }
         "Object" => {
             let name = spec.str_at(&["object", "metric", "name"]);
             let described = spec.at(&["object", "describedObject"]).unwrap_or(&Object::Null);
             let place = format!("{} on {} {}", described.kind(), scaler.namespace(), described.str_at(&["name"]));
-            Err((
-                "FailedGetObjectMetric",
-                format!("failed to get object metric value: unable to get metric {name}: {place}/{}", api("custom")),
-            ))
+            let why = format!("unable to get metric {name}: {place}/{}", api("custom"));
+            Err(("FailedGetObjectMetric", why, "failed to get object metric value: "))
         }
         "External" => {
             let name = spec.str_at(&["external", "metric", "name"]);
@@ -110,14 +115,22 @@ fn metric(spec: &Object, pods: &[&Arc<Object>], current: i64, scaler: &Object, v
                     scaler.namespace(),
                     api("external")
                 ),
+                "",
             ))
         }
-        other => Err(("InvalidMetricSourceType", format!("unknown metric source type \"{other}\""))),
+        other => Err(("InvalidMetricSourceType", format!("unknown metric source type \"{other}\""), "")),
     }
 }
 
 /// CPU or memory, of whole pods or of one container.
-fn resource(source: &Object, container: Option<&str>, pods: &[&Arc<Object>], current: i64, view: &View) -> Answer {
+fn resource(
+    source: &Object,
+    container: Option<&str>,
+    pods: &[&Arc<Object>],
+    current: i64,
+    scaler: &Object,
+    view: &View,
+) -> Answer {
     let name = source.str_at(&["name"]);
     let utilisation = source.int_at(&["target", "averageUtilization"]);
     let value = source.at(&["target", "averageValue"]).and_then(Object::as_str).and_then(usage::milli);
@@ -126,7 +139,7 @@ fn resource(source: &Object, container: Option<&str>, pods: &[&Arc<Object>], cur
         Some(_) => ("FailedGetContainerResourceMetric", "container resource", "ContainerResource"),
     };
     let what = if value.is_some() { "usage" } else { "utilization" };
-    let fail = |why: String| Err((reason, format!("failed to get {name} {what}: {why}")));
+    let fail = |why: String| Err((reason, format!("failed to get {name} {what}: {why}"), ""));
     let alive =
         pods.iter().filter(|pod| pod.deletion_timestamp().is_none() && pod.str_at(&["status", "phase"]) != "Failed");
     let alive: Vec<&Arc<Object>> = alive.copied().collect();
@@ -162,7 +175,8 @@ fn resource(source: &Object, container: Option<&str>, pods: &[&Arc<Object>], cur
         counted += unready.len();
         asked = ratio(requests.iter().sum(), counted).max(1.0);
     }
-    let size = if (asked - 1.0).abs() <= TOLERANCE { current } else { (asked * counted as f64).ceil() as i64 };
+    let is_near = 1.0 - tolerance(scaler, "scaleDown") <= asked && asked <= 1.0 + tolerance(scaler, "scaleUp");
+    let size = if is_near { current } else { (asked * counted as f64).ceil() as i64 };
     let metric = match value {
         Some(_) => format!("{name} {kind}"),
         None => format!("{name} {kind} utilization (percentage of request)"),
@@ -179,6 +193,11 @@ fn resource(source: &Object, container: Option<&str>, pods: &[&Arc<Object>], cur
     let mut status = json!({"type": field});
     status.set_at(&[field_name], inner);
     Ok((size, metric, status))
+}
+
+fn tolerance(scaler: &Object, direction: &str) -> f64 {
+    let own = scaler.at(&["spec", "behavior", direction, "tolerance"]).and_then(Object::as_str);
+    own.and_then(|own| Quantity::parse(own).ok()).map_or(TOLERANCE, Quantity::as_f64)
 }
 
 fn quantity(resource: &str, milli: i64) -> String {

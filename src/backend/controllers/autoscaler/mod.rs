@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `usage` | how much CPU and memory a pod uses, by annotation |
 //! | `metrics` | the size that each metric asks for |
+//! | `history` | what was asked for and changed lately |
 //! | `limits` | how far and how fast a size may change |
 //!
 //! The real controller looks every fifteen seconds. This one looks when something changes, and again
 //! when a window it waits for is over: an idle cluster does nothing.
 
+mod history;
 mod limits;
 mod metrics;
 pub mod usage;
@@ -20,14 +22,17 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use std::cmp::Ordering;
+
 use super::support::{conditions, owners, pods, selector};
 use super::{Change, Controller, Event, Key, Outcome, View, Write};
 use crate::object::{Meta, Object, Timestamp, builtin, time};
+use history::History;
 
 const AUTOSCALERS: &str = "horizontalpodautoscalers.autoscaling";
 const COMPONENT: &str = "horizontal-pod-autoscaler";
-/// Since when a smaller size is asked for: until the window is over, the larger one stays.
-const SMALLER_SINCE: &str = "kctl.dev/smaller-since";
+/// How long a larger size stays after it was asked for, where the autoscaler does not say.
+const WINDOW_SECONDS: i64 = 300;
 /// The least time between two changes of size.
 const PERIOD_SECONDS: i64 = 15;
 
@@ -87,8 +92,9 @@ struct Look<'a> {
     view: &'a View,
     now: Timestamp,
     status: Object,
-    /// The annotation [`SMALLER_SINCE`] as it is to be.
-    smaller_since: Option<String>,
+    history: History,
+    /// The size at the end of the look.
+    size: i64,
     writes: Vec<Write>,
     events: Vec<Write>,
     requeue_at: Option<Timestamp>,
@@ -107,7 +113,8 @@ impl<'a> Look<'a> {
             view,
             now: view.now(),
             status,
-            smaller_since: scaler.annotation(SMALLER_SINCE).map(ToOwned::to_owned),
+            history: History::of(scaler),
+            size: 0,
             writes: Vec::new(),
             events: Vec::new(),
             requeue_at: None,
@@ -125,6 +132,7 @@ impl<'a> Look<'a> {
         let able = "the HPA controller was able to get the target's current scale";
         self.condition("AbleToScale", "True", "SucceededGetScale", able);
         let current = target.int_at(&["spec", "replicas"]).unwrap_or(1);
+        self.size = current;
         let least = self.scaler.int_at(&["spec", "minReplicas"]).unwrap_or(1);
         let most = self.scaler.int_at(&["spec", "maxReplicas"]).unwrap_or(1);
         let (desired, reason) = if current == 0 {
@@ -156,7 +164,13 @@ impl<'a> Look<'a> {
         self.condition("AbleToScale", "True", "SucceededRescale", &message);
         self.event("Normal", "SuccessfulRescale", format!("New size: {desired}; reason: {reason}"));
         self.status.set_at(&["lastScaleTime"], time::rfc3339(self.now));
-        self.smaller_since = None;
+        if self.behavior().is_some() {
+            self.history.change(self.now.as_second(), desired - current);
+        }
+        self.size = desired;
+        // Policies may let go further soon.
+        self.look_again_in(PERIOD_SECONDS);
+        self.remember();
     }
 
     fn no_target(&mut self) {
@@ -189,7 +203,7 @@ impl<'a> Look<'a> {
                     self.event("Warning", error.reason, error.message.clone());
                     let message = format!(
                         "invalid metrics ({} invalid out of {}), first error is: {}",
-                        error.invalid, error.of, error.message
+                        error.invalid, error.of, error.whole
                     );
                     self.event("Warning", "FailedComputeMetricsReplicas", message);
                 }
@@ -198,43 +212,82 @@ impl<'a> Look<'a> {
         };
         let message = format!("the HPA was able to successfully calculate a replica count from {metric}");
         self.condition("ScalingActive", "True", "ValidMetricFound", &message);
+        let now = self.now.as_second();
+        self.history.ask(now, wanted, current);
         let stable = self.stabilise(current, wanted);
-        let limited = limits::apply(self.scaler, current, stable, least, most);
+        let limited = limits::apply(self.scaler, &self.history, now, current, stable, (least, most));
+        self.remember();
         let status = if limited.replicas == stable { "False" } else { "True" };
         self.condition("ScalingLimited", status, limited.reason, limited.message);
         let mut desired = limited.replicas;
         if desired != current && !self.is_time() {
             desired = current;
         }
-        let reason =
-            if wanted > current { format!("{metric} above target") } else { "All metrics below target".to_owned() };
+        let reason = match wanted.cmp(&current) {
+            Ordering::Greater => format!("{metric} above target"),
+            Ordering::Less => "All metrics below target".to_owned(),
+            Ordering::Equal => String::new(),
+        };
         Some((desired, reason))
     }
 
-    /// Holds a smaller size back until it was asked for during the whole window.
+    /// The size that was asked for during the whole window: a larger one stays, a smaller one, too, where
+    /// the autoscaler says so.
     fn stabilise(&mut self, current: i64, wanted: i64) -> i64 {
-        let window =
-            self.scaler.int_at(&["spec", "behavior", "scaleDown", "stabilizationWindowSeconds"]).unwrap_or(300);
-        let ready = "recommended size matches current size";
-        if wanted >= current {
-            self.smaller_since = None;
-            self.condition("AbleToScale", "True", "ReadyForNewScale", ready);
-            return wanted;
+        let now = self.now.as_second();
+        let (up, down) = self.windows();
+        let largest = self.history.largest(now, down).map_or(wanted, |largest| largest.max(wanted));
+        let stable = if self.behavior().is_some() {
+            let smallest = self.history.smallest(now, up).map_or(wanted, |smallest| smallest.min(wanted));
+            current.max(smallest).min(largest)
+        } else {
+            largest
+        };
+        let (reason, why) = if stable == wanted {
+            ("ReadyForNewScale", "recommended size matches current size")
+        } else if wanted >= current && self.behavior().is_some() {
+            let why = "recent recommendations were lower than current one, applying the lowest recent recommendation";
+            ("ScaleUpStabilized", why)
+        } else {
+            let why = "recent recommendations were higher than current one, applying the highest recent recommendation";
+            ("ScaleDownStabilized", why)
+        };
+        self.condition("AbleToScale", "True", reason, why);
+        stable
+    }
+
+    fn behavior(&self) -> Option<&'a Object> {
+        self.scaler.at(&["spec", "behavior"]).filter(|behavior| behavior.is_object())
+    }
+
+    /// The seconds for which a smaller size (on the way up) and a larger one (on the way down) stay.
+    fn windows(&self) -> (i64, i64) {
+        let window = |direction: &str| self.behavior()?.int_at(&[direction, "stabilizationWindowSeconds"]);
+        (window("scaleUp").unwrap_or(0), window("scaleDown").unwrap_or(WINDOW_SECONDS))
+    }
+
+    /// Forgets what no window or policy looks back on, and looks again when there is more of it.
+    fn remember(&mut self) {
+        let (up, down) = self.windows();
+        let policies = ["scaleUp", "scaleDown"].into_iter().filter_map(|direction| self.behavior()?.at(&[direction]));
+        let periods = policies.flat_map(|rules| rules.list_at(&["policies"]));
+        let period = periods.filter_map(|policy| policy.int_at(&["periodSeconds"])).max().unwrap_or(0);
+        let window = up.max(down);
+        let next = self.history.forget(self.now.as_second(), window, period);
+        if let Some(next) = next {
+            self.look_again_in(next - self.now.as_second());
         }
-        let since = self.smaller_since.as_deref().and_then(time::parse_rfc3339).unwrap_or(self.now);
-        self.smaller_since = Some(time::rfc3339(since));
-        match pods::after(since, window).filter(|end| *end > self.now) {
-            Some(end) => {
-                self.look_again(end);
-                let why =
-                    "recent recommendations were higher than current one, applying the highest recent recommendation";
-                self.condition("AbleToScale", "True", "ScaleDownStabilized", why);
-                current
+        // Shorter windows and periods end before.
+        for shorter in [up, down].into_iter().filter(|shorter| *shorter < window) {
+            if let Some(next) = self.history.clone().forget(self.now.as_second(), shorter, period) {
+                self.look_again_in(next - self.now.as_second());
             }
-            None => {
-                self.condition("AbleToScale", "True", "ReadyForNewScale", ready);
-                wanted
-            }
+        }
+    }
+
+    fn look_again_in(&mut self, seconds: i64) {
+        if let Some(at) = pods::after(self.now, seconds.max(1)) {
+            self.look_again(at);
         }
     }
 
@@ -277,10 +330,7 @@ impl<'a> Look<'a> {
     fn finish(self) -> Outcome {
         let mut writes = self.writes;
         let mut object = self.scaler.clone();
-        match &self.smaller_since {
-            Some(since) => object.set_at(&["metadata", "annotations", SMALLER_SINCE], since.clone()),
-            None => drop(object.remove_at(&["metadata", "annotations", SMALLER_SINCE])),
-        }
+        self.history.keep(&mut object, self.size);
         if object != *self.scaler {
             writes.push(Write::Update { resource: AUTOSCALERS, object: object.clone() });
         }

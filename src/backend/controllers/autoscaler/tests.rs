@@ -116,3 +116,51 @@ fn brings_a_size_within_the_bounds() {
         Some("SuccessfulRescale: New size: 5; reason: Current number of replicas above Spec.MaxReplicas")
     );
 }
+
+#[test]
+fn grows_and_shrinks_as_fast_as_its_policies_let_it() {
+    let lab = lab(json!({"cpu": "100m"}));
+    lab.edit(AUTOSCALERS, "web", |scaler| {
+        scaler.set_at(&["spec", "behavior"], json!({
+            "scaleUp": {"stabilizationWindowSeconds": 30, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]},
+            "scaleDown": {"stabilizationWindowSeconds": 0, "policies": [{"type": "Pods", "value": 2, "periodSeconds": 60}]},
+        }));
+    });
+    lab.pass(60);
+    let load = |load: &str| {
+        lab.edit("deployments.apps", "web", |web| web.set_at(&["metadata", "annotations", usage::CPU_LOAD], load));
+    };
+    load("1");
+    lab.pass(29);
+    assert_eq!((size(&lab), condition(&lab, "AbleToScale").0.as_str()), (Some(1), "ScaleUpStabilized"));
+    lab.pass(2);
+    assert_eq!((size(&lab), condition(&lab, "ScalingLimited").0.as_str()), (Some(2), "ScaleUpLimit"));
+    lab.pass(50);
+    assert_eq!(size(&lab), Some(2));
+    lab.pass(11);
+    assert_eq!(size(&lab), Some(3));
+    lab.pass(240);
+    assert_eq!(size(&lab), Some(5));
+    load("1m");
+    lab.pass(1);
+    assert_eq!((size(&lab), condition(&lab, "ScalingLimited").0.as_str()), (Some(3), "ScaleDownLimit"));
+    lab.pass(62);
+    assert_eq!(size(&lab), Some(1));
+    lab.pass(120);
+    assert_eq!(lab.pass(3600).looks, 0, "an idle cluster does nothing");
+}
+
+#[test]
+fn has_a_tolerance_of_its_own() {
+    let lab = lab(json!({"cpu": "100m"}));
+    lab.edit(AUTOSCALERS, "web", |scaler| {
+        scaler.set_at(&["spec", "behavior"], json!({"scaleUp": {"tolerance": "500m"}}));
+    });
+    lab.pass(30);
+    lab.edit("deployments.apps", "web", |web| web.set_at(&["metadata", "annotations", usage::CPU_LOAD], "70m"));
+    lab.pass(30);
+    assert_eq!(size(&lab), Some(1), "140% is near enough");
+    lab.edit("deployments.apps", "web", |web| web.set_at(&["metadata", "annotations", usage::CPU_LOAD], "80m"));
+    lab.pass(30);
+    assert_eq!(size(&lab), Some(2));
+}

@@ -19,6 +19,8 @@ use schedule::Schedule;
 const CRON_JOBS: &str = "cronjobs.batch";
 const JOBS: &str = "jobs.batch";
 const COMPONENT: &str = "cronjob-controller";
+/// On a job that somebody made from a cron job by hand.
+const INSTANTIATE: &str = "cronjob.kubernetes.io/instantiate";
 const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 /// More missed moments than this are not looked through one by one.
 const MOST_MISSED: usize = 100_000;
@@ -106,8 +108,15 @@ impl Look<'_> {
         // A job made in the last look has its UID only now.
         for job in self.jobs.clone() {
             let listed = active.iter().any(|reference| reference.str_at(&["uid"]) == job.uid());
-            if !listed && end_of(job).is_none() && job.deletion_timestamp().is_none() {
+            if listed || end_of(job).is_some() || job.deletion_timestamp().is_some() {
+                continue;
+            }
+            if job.annotation(INSTANTIATE).is_none() {
                 active.push(reference(job));
+            } else {
+                let name = job.name();
+                let message = format!("Saw a job that the controller did not create or forgot: {name}");
+                self.event("Warning", "UnexpectedJob", message);
             }
         }
         self.set_active(active);

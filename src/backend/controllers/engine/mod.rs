@@ -166,6 +166,8 @@ struct State {
     loaded: Option<Loaded>,
     settled: Option<Settled>,
     held: Option<Held>,
+    /// Whether all that is due happens at its time, however long ago: the clock is faster than the system's.
+    exact: bool,
 }
 
 /// Gives the store back, whatever happened.
@@ -206,6 +208,7 @@ impl Engine {
             loaded: None,
             settled: None,
             held: None,
+            exact: parts.clock.is_scaled(),
         };
         Self {
             source: parts.source,
@@ -217,7 +220,8 @@ impl Engine {
     }
 
     /// Does everything that is due at or before `now`. Costs two small reads where nothing is. Where
-    /// another process runs the engine, waits a moment for that one to settle the cluster.
+    /// another process runs the engine, waits a moment for that one to settle the cluster. A clock that runs
+    /// faster than the system's stands still meanwhile, so that no work makes it late for the next.
     pub fn settle(&self, now: Timestamp) -> Result<Report, EngineError> {
         let mut waited = Duration::ZERO;
         loop {
@@ -226,11 +230,14 @@ impl Engine {
                 return Ok(Report::default());
             }
             if state.held.is_some() {
+                let _still = self.clock.hold();
                 return state.settle(now);
             }
             if let Some(held) = self.lock.try_acquire()? {
                 state.held = Some(held);
+                let still = self.clock.hold();
                 let report = state.settle(now);
+                drop(still);
                 state.held = None;
                 return report;
             }
@@ -275,6 +282,7 @@ impl Engine {
             }
             let (revision, next, waits) = {
                 let mut state = self.state();
+                let _still = self.clock.hold();
                 let waits = state.settle(self.clock.now())?.waits;
                 let loaded = state.loaded.as_ref();
                 let next = loaded.and_then(|loaded| loaded.queue.next_due());
@@ -297,7 +305,7 @@ impl Engine {
                 }
                 Duration::from_millis(10)
             } else {
-                next.map_or(Duration::from_secs(3600), |next| until(self.clock.now(), next))
+                next.map_or(Duration::from_secs(3600), |next| self.clock.real(until(self.clock.now(), next)))
             };
             tokio::select! {
                 () = self.source.changed(revision) => {}
@@ -340,6 +348,7 @@ impl State {
         }
         let before = self.settled.map_or(now, |settled| settled.at()).min(now);
         self.moment.advance_to(before);
+        let exact = self.exact && self.loaded.is_some();
         match &self.loaded {
             None => self.load(before, now)?,
             Some(_) => self.pull(now)?,
@@ -347,7 +356,7 @@ impl State {
         let mut report = Report::default();
         // A panic of a controller ends a batch as an error does.
         let unfinished = Unfinished(Arc::clone(&self.source));
-        let result = self.work(before, now, &mut report);
+        let result = self.work(before, now, exact, &mut report);
         if let Err(error) = self.source.commit() {
             // What the view has seen did not happen.
             (self.loaded, self.settled) = (None, None);
@@ -365,8 +374,8 @@ impl State {
     }
 
     /// Takes what is due in order of time.
-    fn work(&mut self, before: Timestamp, now: Timestamp, report: &mut Report) -> Result<(), EngineError> {
-        let exact = before.checked_add(CAUGHT_UP).unwrap_or(Timestamp::MAX);
+    fn work(&mut self, before: Timestamp, now: Timestamp, exact: bool, report: &mut Report) -> Result<(), EngineError> {
+        let exact = before.checked_add(CAUGHT_UP).ok().filter(|_| !exact).unwrap_or(Timestamp::MAX);
         let resumed = now.checked_sub(RESUMED_BEFORE_NOW).unwrap_or(Timestamp::MIN);
         let mut moment = self.moment.now();
         let mut begun = Instant::now();

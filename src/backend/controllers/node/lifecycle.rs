@@ -138,12 +138,16 @@ fn recover(list: &mut Vec<Object>, node: &Object, now: Timestamp, events: &mut V
 fn taints(node: &Object, status: &[Object], now: Timestamp) -> Option<Object> {
     let ready = conditions::find(status, "Ready").map_or("True", |condition| condition.str_at(&["status"])).to_owned();
     let gone = node.annotation(FAILED) == Some("true") && ready == "Unknown";
+    let is_true = |kind: &str| conditions::find(status, kind).is_some_and(|it| it.str_at(&["status"]) == "True");
     let wanted = [
         (UNSCHEDULABLE, "NoSchedule", node.bool_at(&["spec", "unschedulable"])),
         (NOT_READY, "NoSchedule", ready == "False"),
         (UNREACHABLE, "NoSchedule", ready == "Unknown"),
         (NOT_READY, "NoExecute", ready == "False"),
         (UNREACHABLE, "NoExecute", ready == "Unknown"),
+        ("node.kubernetes.io/memory-pressure", "NoSchedule", is_true("MemoryPressure")),
+        ("node.kubernetes.io/disk-pressure", "NoSchedule", is_true("DiskPressure")),
+        ("node.kubernetes.io/pid-pressure", "NoSchedule", is_true("PIDPressure")),
     ];
     let is =
         |taint: &Object, key: &str, effect: &str| taint.str_at(&["key"]) == key && taint.str_at(&["effect"]) == effect;

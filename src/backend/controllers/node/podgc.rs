@@ -74,15 +74,19 @@ fn mark(pod: &Object, view: &View) -> Write {
     Write::UpdateStatus { resource: "pods", object }
 }
 
-/// Deletes a pod without waiting for anyone.
-fn remove(key: &Key, pod: &Object, fail: bool, view: &View) -> Outcome {
+/// Ends and deletes a pod without waiting for anyone. One that is already to go at once is only held by
+/// finalizers, which are not touched.
+fn remove(key: &Key, pod: &Object, out_of_service: bool, view: &View) -> Outcome {
     let mut writes = Vec::new();
-    if fail && !pods::is_finished(pod) {
+    if !pods::is_finished(pod) {
+        // No kubelet will say so, and whoever counts this pod's end waits for it.
         let mut object = pod.clone();
-        let mut list = object.list_at(&["status", "conditions"]).to_vec();
-        conditions::remove(&mut list, "Ready");
-        list.push(conditions::condition("Ready", "False", "PodFailed", "", view.now()));
-        object.set_at(&["status", "conditions"], list);
+        if out_of_service {
+            let mut list = object.list_at(&["status", "conditions"]).to_vec();
+            conditions::remove(&mut list, "Ready");
+            list.push(conditions::condition("Ready", "False", "PodFailed", "", view.now()));
+            object.set_at(&["status", "conditions"], list);
+        }
         object.set_at(&["status", "phase"], "Failed");
         writes.push(Write::UpdateStatus { resource: "pods", object });
     }

@@ -118,12 +118,21 @@ impl Controller for ReplicaSetController {
         }
         let mut writes =
             vec![self.event(set, "Warning", "FailedCreate", format!("Error creating: {}", status.message))];
-        let mut list = set.list_at(&["status", "conditions"]).to_vec();
+        // What was to be written after the pod is not; that pods are missing does not hide those there are.
+        let owned = owners::claim(view, "pods", set, |_| true).owned;
+        let active: Vec<&Arc<Object>> = owned.iter().filter(|pod| pods::is_active(pod)).collect();
+        let terminating = owned.iter().filter(|pod| pods::is_terminating(pod)).count();
+        let min_ready = set.int_at(&["spec", "minReadySeconds"]).unwrap_or(0);
+        let available_at: Vec<Timestamp> = active.iter().filter_map(|pod| pods::available_at(pod, min_ready)).collect();
+        let mut seen = self.status(set, &active, &available_at, terminating, view.now());
+        let mut list = seen.list_at(&["conditions"]).to_vec();
         if conditions::find(&list, "ReplicaFailure").is_none() {
             list.push(conditions::condition("ReplicaFailure", "True", "FailedCreate", &status.message, view.now()));
+            seen.set_at(&["conditions"], list);
+        }
+        if set.at(&["status"]) != Some(&seen) {
             let mut object = Object::clone(set);
-            object.set_at(&["status", "conditions"], list);
-            object.set_at(&["status", "observedGeneration"], set.generation());
+            object.set_at(&["status"], seen);
             writes.push(Write::UpdateStatus { resource: self.0.resource, object });
         }
         writes

@@ -1,7 +1,9 @@
 //! Stateful sets: pods with names and storage of their own, one after the other.
 //!
-//! Claims are never deleted here (`persistentVolumeClaimRetentionPolicy` is taken as `Retain`).
+//! Claims are deleted by the garbage collector: what a set says of them shows in their owner references
+//! (`claims`).
 
+mod claims;
 mod identity;
 
 #[cfg(test)]
@@ -76,13 +78,16 @@ impl Controller for StatefulSetController {
         let (Some(set), Write::Create { resource, object }) = (view.at(key), write) else { return Vec::new() };
         let what = match *resource {
             "pods" => format!("Pod {}", object.name()),
-            "persistentvolumeclaims" => format!("Claim {}", object.name()),
+            "persistentvolumeclaims" => {
+                let pod = object.name().rsplit_once('-').map_or("", |(_, ordinal)| ordinal);
+                format!("Claim {} for Pod {}-{pod}", object.name(), set.name())
+            }
             _ => return Vec::new(),
         };
         if super::deployment::namespace_ends(status) {
             return Vec::new();
         }
-        let message = format!("create {what} in StatefulSet {} failed error: {}", set.name(), status.message);
+        let message = format!("Create {what} in StatefulSet {} failed error: {}", set.name(), status.message);
         vec![event(set, "Warning", "FailedCreate", message)]
     }
 }
@@ -130,6 +135,7 @@ impl Look<'_> {
         let parallel = self.set.str_at(&["spec", "podManagementPolicy"]) == "Parallel";
         let ordinals = self.first()..self.first() + self.replicas();
         let mut waits = false;
+        let mut deletes = false;
         for ordinal in ordinals.clone() {
             match self.pod(ordinal) {
                 None => {
@@ -138,13 +144,19 @@ impl Look<'_> {
                 }
                 Some(pod) if pods::is_finished(&pod) && pod.deletion_timestamp().is_none() => {
                     self.delete(&pod);
-                    waits = true;
+                    (waits, deletes) = (true, true);
                 }
-                Some(pod) => waits |= !self.is_available(&pod),
+                Some(pod) => {
+                    self.fix_claims(&pod);
+                    waits |= !self.is_available(&pod);
+                }
             }
             if waits && !parallel {
                 return;
             }
+        }
+        if deletes {
+            return;
         }
         let surplus: Vec<Arc<Object>> = self
             .pods
@@ -153,7 +165,13 @@ impl Look<'_> {
             .filter(|pod| identity::ordinal(self.set, pod).is_some_and(|ordinal| !ordinals.contains(&ordinal)))
             .cloned()
             .collect();
+        surplus.iter().for_each(|pod| self.fix_claims(pod));
+        let first_down = surplus.iter().rev().find(|pod| !self.is_available(pod)).map(|pod| pod.uid().to_owned());
         for pod in &surplus {
+            let is_down = first_down.is_some() && !self.is_available(pod);
+            if !parallel && is_down && first_down.as_deref() != Some(pod.uid()) {
+                return;
+            }
             if pod.deletion_timestamp().is_none() {
                 self.delete(pod);
             }
@@ -161,14 +179,32 @@ impl Look<'_> {
                 return;
             }
         }
-        if self.set.str_at(&["spec", "updateStrategy", "type"]) != "OnDelete" && !waits {
+        if self.set.str_at(&["spec", "updateStrategy", "type"]) != "OnDelete" {
             self.update(ordinals.rev().collect());
+        }
+    }
+
+    /// The first ordinal that is updated; pods made below it are as they were.
+    fn partition(&self) -> i64 {
+        let partition = self.set.int_at(&["spec", "updateStrategy", "rollingUpdate", "partition"]).unwrap_or(0);
+        self.first().saturating_add(partition)
+    }
+
+    /// Brings the owner references of a pod's claims to what the set says becomes of them.
+    fn fix_claims(&mut self, pod: &Object) {
+        let Some(ordinal) = identity::ordinal(self.set, pod) else { return };
+        let is_kept = (self.first()..self.first() + self.replicas()).contains(&ordinal);
+        for claim in identity::claims(self.set, ordinal) {
+            let found = self.view.get("persistentvolumeclaims", self.set.namespace(), claim.name());
+            if let Some(object) = found.and_then(|claim| claims::owned(self.set, pod, is_kept, claim)) {
+                self.writes.push(Write::Update { resource: "persistentvolumeclaims", object });
+            }
         }
     }
 
     /// Replaces the last pod that is old, once all after it are new and up.
     fn update(&mut self, ordinals: Vec<i64>) {
-        let partition = self.set.int_at(&["spec", "updateStrategy", "rollingUpdate", "partition"]).unwrap_or(0);
+        let partition = self.partition();
         for ordinal in ordinals.into_iter().filter(|ordinal| *ordinal >= partition) {
             let Some(pod) = self.pod(ordinal) else { return };
             if pod.label(REVISION) != Some(&self.history.name) {
@@ -184,7 +220,7 @@ impl Look<'_> {
     }
 
     fn create(&mut self, ordinal: i64) {
-        let partition = self.set.int_at(&["spec", "updateStrategy", "rollingUpdate", "partition"]).unwrap_or(0);
+        let partition = self.partition();
         let own = self.set.at(&["spec", "template"]);
         let old = self.history.template(&self.current).filter(|_| ordinal < partition);
         let (template, revision) = match old {
@@ -194,14 +230,15 @@ impl Look<'_> {
         let mut pod = identity::pod(self.set, template.unwrap_or(&Object::Null), ordinal);
         pod.set_at(&["metadata", "labels", REVISION], revision);
         let (name, set) = (pod.name().to_owned(), self.set.name());
-        for claim in identity::claims(self.set, ordinal) {
+        for mut claim in identity::claims(self.set, ordinal) {
+            claims::own_new(self.set, &mut claim);
             if self.view.get("persistentvolumeclaims", self.set.namespace(), claim.name()).is_none() {
-                let message = format!("create Claim {} Pod {name} in StatefulSet {set} success", claim.name());
+                let message = format!("Create Claim {} Pod {name} in StatefulSet {set} success", claim.name());
                 self.writes.push(Write::Create { resource: "persistentvolumeclaims", object: claim });
                 self.event("SuccessfulCreate", message);
             }
         }
-        let message = format!("create Pod {name} in StatefulSet {set} successful");
+        let message = format!("Create Pod {name} in StatefulSet {set} successful");
         self.writes.push(Write::Create { resource: "pods", object: pod });
         self.event("SuccessfulCreate", message);
     }
@@ -215,7 +252,7 @@ impl Look<'_> {
         });
         self.event(
             "SuccessfulDelete",
-            format!("delete Pod {} in StatefulSet {} successful", pod.name(), self.set.name()),
+            format!("Delete Pod {} in StatefulSet {} successful", pod.name(), self.set.name()),
         );
     }
 
@@ -236,6 +273,7 @@ impl Look<'_> {
             }
         }
         let done = self.current != self.history.name
+            && self.set.str_at(&["spec", "updateStrategy", "type"]) != "OnDelete"
             && updated == replicas
             && ready == replicas
             && replicas == self.replicas();

@@ -55,7 +55,7 @@ fn starts_and_stops_in_order() {
     );
     assert_eq!(
         lab.events("StatefulSet").first().map(String::as_str),
-        Some("SuccessfulCreate: create Pod db-0 in StatefulSet db successful")
+        Some("SuccessfulCreate: Create Pod db-0 in StatefulSet db successful")
     );
     lab.edit(SETS, "db", |set| set.set_at(&["spec", "replicas"], 1));
     lab.settle();
@@ -112,5 +112,47 @@ fn a_pod_finds_its_claim_again() {
     assert_eq!(
         pod.list_at(&["spec", "volumes"]).first(),
         Some(&json!({"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}))
+    );
+}
+
+#[test]
+fn claims_go_as_the_set_says() {
+    let template = json!([{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}]);
+    for (scaled, deleted, kept, condemned) in [
+        ("Retain", "Retain", "", ""),
+        ("Retain", "Delete", "StatefulSet", "StatefulSet"),
+        ("Delete", "Retain", "", "Pod"),
+        ("Delete", "Delete", "StatefulSet", "Pod"),
+    ] {
+        let policy = json!({"whenScaled": scaled, "whenDeleted": deleted});
+        let lab = lab(
+            json!({"replicas": 2, "volumeClaimTemplates": template, "persistentVolumeClaimRetentionPolicy": policy}),
+        );
+        lab.pass(20);
+        lab.edit(SETS, "db", |set| set.set_at(&["spec", "replicas"], 1));
+        lab.settle();
+        let owner = |claim: &str| {
+            let claim = lab.get("persistentvolumeclaims", claim);
+            claim
+                .list_at(&["metadata", "ownerReferences"])
+                .iter()
+                .map(|reference| reference.kind().to_owned())
+                .collect::<String>()
+        };
+        assert_eq!((owner("data-db-0").as_str(), owner("data-db-1").as_str()), (kept, condemned), "{scaled} {deleted}");
+    }
+}
+
+#[test]
+fn a_partition_counts_from_the_first_ordinal() {
+    let lab = lab(
+        json!({"ordinals": {"start": 5}, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}}),
+    );
+    lab.pass(20);
+    set_image(&lab, "v2");
+    lab.pass(60);
+    assert_eq!(
+        (lab.names("pods"), images(&lab)),
+        (["db-5", "db-6", "db-7"].map(str::to_owned).to_vec(), ["v1", "v1", "v2"].map(str::to_owned).to_vec())
     );
 }

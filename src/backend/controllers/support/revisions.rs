@@ -55,9 +55,7 @@ pub fn history(view: &View, set: &Object, hash_label: &str) -> History {
     });
     object.set_at(&["metadata", "labels", hash_label], hash.clone());
     for (key, value) in set.annotations() {
-        if key != "kubectl.kubernetes.io/last-applied-configuration" {
-            object.set_at(&["metadata", "annotations", key], value);
-        }
+        object.set_at(&["metadata", "annotations", key], value);
     }
     let writes = vec![Write::Create { resource: REVISIONS, object }];
     History { name, hash, writes, older: revisions }

@@ -9,6 +9,7 @@ mod running;
 mod start;
 mod stop;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -19,6 +20,7 @@ use super::process::Process;
 use super::stages::fill;
 use super::{Kubelet, addresses, later, volumes};
 use crate::backend::controllers::{Event, Outcome, View, Write};
+use crate::backend::faults::Faults;
 use crate::object::{Meta, Object, Timestamp, time};
 
 /// The longest wait before a restart or another pull.
@@ -46,6 +48,7 @@ pub(super) struct Sync<'a> {
     view: &'a View,
     now: Timestamp,
     node: &'a Object,
+    faults: Arc<Faults>,
     status: Object,
     events: Vec<Write>,
     requeue: Option<Timestamp>,
@@ -72,6 +75,7 @@ impl<'a> Sync<'a> {
             view,
             now: view.now(),
             node,
+            faults: kubelet.faults.of(view),
             status: pod.at(&["status"]).cloned().unwrap_or_else(|| json!({})),
             events: Vec::new(),
             requeue: None,

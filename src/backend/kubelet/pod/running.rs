@@ -1,5 +1,7 @@
 //! A container that runs: its end, its probes, a new image, new resources.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{Step, Sync, reference};
@@ -26,10 +28,21 @@ impl<'a> Sync<'a> {
             return self.start(kind, container, &own, true);
         }
         let process = self.process(container, started);
-        if let Some((after, code)) = process.end() {
+        let faults = Arc::clone(&self.faults);
+        let restarts = own.int_at(&["restartCount"]).unwrap_or(0);
+        let fault = faults.container(self.pod, container.str_at(&["name"]), restarts);
+        let fault = fault.and_then(|fault| Some((fault.after, fault.exit_code?, fault.reason.as_deref())));
+        let own_end = process.end().map(|(after, code)| (after, code, None));
+        let end = [fault, own_end].into_iter().flatten().min_by_key(|(after, ..)| *after);
+        if let Some((after, code, reason)) = end {
             let end = later(started, after);
             if self.due(end) {
-                container::terminate(&mut own, i64::from(code), end);
+                // A fault that came while the container ran strikes now, not before.
+                let at = if fault.is_some_and(|fault| fault.0 == after) { self.now } else { end };
+                container::terminate(&mut own, i64::from(code), at);
+                if let Some(reason) = reason {
+                    own["state"]["terminated"]["reason"] = json!(reason);
+                }
                 self.set_container(kind, own);
                 self.base_is_now = true;
                 return Step::Again;

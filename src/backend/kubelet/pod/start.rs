@@ -1,5 +1,6 @@
 //! The start of a container, and what hinders it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{FIRST_BACK_OFF, MAX_BACK_OFF, Step, Sync};
@@ -29,7 +30,15 @@ impl<'a> Sync<'a> {
         let reason = own.str_at(&["state", "waiting", "reason"]);
         let present = addresses::has_image(&self.status, self.node, self.view, image);
         let policy = container.str_at(&["imagePullPolicy"]);
-        let pulled = self.kubelet.images.pull(image);
+        let faults = Arc::clone(&self.faults);
+        let fault = faults.image(image, self.pod);
+        let restarts = own.int_at(&["restartCount"]).unwrap_or(0);
+        let slow = faults.container(self.pod, container.str_at(&["name"]), restarts).map(|fault| fault.start_delay);
+        let slow = slow.unwrap_or_default();
+        let pulled = match (self.kubelet.images.pull(image), fault.and_then(|fault| fault.error)) {
+            (Ok((_, reference)), Some(why)) => Err(reference.refused(why)),
+            (pulled, _) => pulled,
+        };
         if let Err(Refusal::InvalidName(error)) = &pulled {
             self.hinder(kind, container, own, "invalid-image", error);
             return Step::Waits;
@@ -47,6 +56,7 @@ impl<'a> Sync<'a> {
             }
             (Ok((known, _)), true) => {
                 let first = known.pull_time() + self.delay("pulled");
+                let first = first.saturating_add(fault.map(|fault| fault.delay).unwrap_or_default());
                 if present { first.min(Duration::from_millis(450)) + self.delay("pulled") / 8 } else { first }
             }
             _ => Duration::ZERO,
@@ -58,9 +68,11 @@ impl<'a> Sync<'a> {
             if at_once || self.base_is_now {
                 self.report("pulling-begins", Some((kind, container)), &[]);
             }
-            if !at_once && !self.due(later(self.base, took)) {
+            if !at_once && !self.due(later(self.base, took.saturating_add(slow))) {
                 return Step::Waits;
             }
+        } else if !at_once && !slow.is_zero() && !self.due(later(self.base, slow)) {
+            return Step::Waits;
         }
         let hindered_before = reason == "CreateContainerConfigError";
         let error = env::of_container(self.pod, container, self.view).err();

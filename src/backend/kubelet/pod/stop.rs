@@ -23,7 +23,8 @@ impl Sync<'_> {
         let deletion = self.pod.deletion_timestamp().unwrap_or(self.now);
         let grace = self.pod.int_at(&["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0);
         let grace = Duration::from_secs(u64::try_from(grace).unwrap_or(0));
-        if over || self.status.at(&["startTime"]).is_none() {
+        let is_held = !self.pod.list_at(&["metadata", "finalizers"]).is_empty();
+        if over || (self.status.at(&["startTime"]).is_none() && !is_held) {
             return Outcome { writes: vec![delete], requeue_at: None };
         }
         let begun = deletion.checked_sub(jiff::SignedDuration::try_from(grace).unwrap_or_default()).unwrap_or(deletion);
@@ -68,6 +69,8 @@ impl Sync<'_> {
         conditions::update(self.pod, &mut self.status, false, self.now);
         let final_phase = match before.as_str() {
             "Running" => final_phase(&self.status),
+            // It never ran; whoever holds it waits to learn that it has ended.
+            _ if is_held => "Failed",
             other => other,
         };
         self.status["phase"] = json!(final_phase);

@@ -7,6 +7,7 @@
 mod node;
 mod set;
 mod tree;
+mod typed;
 
 use serde_json::json;
 
@@ -16,7 +17,7 @@ use tree::Diff;
 
 use crate::object::builtin::Resource;
 use crate::object::status::StatusCause;
-use crate::object::{Meta, Object, Status, Timestamp, schema, time};
+use crate::object::{GroupVersionKind, Meta, Object, Status, Timestamp, schema, time};
 
 /// Stands for whoever wrote an object before anyone's fields were kept.
 const BEFORE: &str = "before-first-apply";
@@ -24,6 +25,8 @@ const BEFORE: &str = "before-first-apply";
 const KUBECTL: &str = "kubectl";
 /// Where kubectl keeps what it applied.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// In which version a scale is written.
+const SCALE_VERSION: &str = "autoscaling/v1";
 /// Metadata that nobody manages.
 const NOT_MANAGED: &[&str] =
     &["name", "namespace", "creationTimestamp", "selfLink", "uid", "generation", "managedFields", "resourceVersion"];
@@ -37,6 +40,17 @@ pub struct Manager {
     pub subresource: String,
     /// Whether it applies rather than updates.
     pub applies: bool,
+}
+
+impl Manager {
+    /// Whether it writes the scale, whose one field has no time.
+    fn is_scale(&self) -> bool {
+        self.subresource == "scale"
+    }
+
+    fn time(&self, now: Timestamp) -> String {
+        if self.is_scale() { String::new() } else { time::rfc3339(now) }
+    }
 }
 
 /// One manager's fields.
@@ -68,10 +82,12 @@ impl Entry {
             "manager": self.manager.name,
             "operation": self.operation(),
             "apiVersion": self.api_version,
-            "time": self.time,
             "fieldsType": "FieldsV1",
             "fieldsV1": self.set.write(),
         });
+        if !self.time.is_empty() {
+            entry.set_at(&["time"], self.time.as_str());
+        }
         if !self.manager.subresource.is_empty() {
             entry.set_at(&["subresource"], self.manager.subresource.as_str());
         }
@@ -87,14 +103,15 @@ impl Entry {
         self.manager == *manager && (manager.applies || self.api_version == api_version)
     }
 
-    /// The manager as messages show it.
-    fn shown(&self) -> String {
+    /// The manager as messages show it, to one who applies the scale as one of the scale.
+    fn shown(&self, to: &Manager) -> String {
         let mut text = format!("\"{}\"", self.manager.name);
         if !self.manager.subresource.is_empty() {
             text.push_str(&format!(" with subresource \"{}\"", self.manager.subresource));
         }
         if !self.manager.applies {
-            text.push_str(&format!(" using {}", self.api_version));
+            let version = if to.is_scale() { SCALE_VERSION } else { &self.api_version };
+            text.push_str(&format!(" using {version}"));
         }
         text
     }
@@ -107,8 +124,8 @@ pub fn update(resource: &Resource, old: Option<&Object>, new: &mut Object, manag
     let mut entries = old.map_or_else(Vec::new, read);
     let start = empty(resource);
     let diff = tree::compare(node, Some(old.unwrap_or(&start)), Some(new));
-    let own_part = |set| within(set, resource, manager);
-    let diff = Diff { added: own_part(diff.added), modified: own_part(diff.modified), removed: own_part(diff.removed) };
+    let own = |set| within(set, resource, manager);
+    let diff = Diff { added: own(diff.added), modified: own(diff.modified), removed: own(diff.removed) };
     if !diff.is_empty() {
         let touched = diff.added.clone().union(&diff.modified);
         let own = entries.iter().position(|entry| entry.is(manager, &api_version));
@@ -122,10 +139,10 @@ pub fn update(resource: &Resource, old: Option<&Object>, new: &mut Object, manag
             Some(entry) => {
                 let set = entry.set.clone().union(&touched);
                 entry.set = set;
-                entry.time = time::rfc3339(now);
+                entry.time = manager.time(now);
             }
             None => {
-                entries.push(Entry { manager: manager.clone(), api_version, time: time::rfc3339(now), set: touched })
+                entries.push(Entry { manager: manager.clone(), api_version, time: manager.time(now), set: touched })
             }
         }
     }
@@ -155,8 +172,9 @@ pub fn apply(
         let set = tree::compare(node, Some(&start), Some(live)).added.difference(&not_managed());
         entries.push(Entry { manager: before, api_version: api_version.clone(), time: time::rfc3339(now), set });
     }
-    let merged = tree::merge(node, live, applied);
-    let set = within(tree::fields(node, applied), resource, manager);
+    let part = own_part(applied, resource, manager);
+    let merged = tree::merge(node, live, &part);
+    let set = within(tree::fields(node, &part), resource, manager);
     let last = entries.iter().position(|entry| entry.is(manager, &api_version));
     let last = last.map(|at| entries.remove(at));
     let new = match &last {
@@ -174,7 +192,7 @@ pub fn apply(
             .iter()
             .flat_map(|entry| {
                 let paths = entry.set.intersection(&touched).difference(&taken_over).paths();
-                let shown = entry.shown();
+                let shown = entry.shown(manager);
                 paths.into_iter().map(move |path| (shown.clone(), path))
             })
             .collect();
@@ -187,7 +205,7 @@ pub fn apply(
     }
     let moment = match &last {
         Some(last) if last.set == set && last.api_version == api_version => last.time.clone(),
-        _ => time::rfc3339(now),
+        _ => manager.time(now),
     };
     entries.push(Entry { manager: manager.clone(), api_version, time: moment, set });
     let mut new = new;
@@ -294,6 +312,41 @@ fn within(mut set: Set, resource: &Resource, manager: &Manager) -> Set {
         _ => {}
     }
     set.difference(&not_managed())
+}
+
+/// The part of what is applied that counts there: the status does not for the object, the spec and the
+/// labels do not for the status.
+fn own_part(applied: &Object, resource: &Resource, manager: &Manager) -> Object {
+    let mut part = applied.clone();
+    match manager.subresource.as_str() {
+        "" if resource.subresource("status").is_some() => drop(part.remove_at(&["status"])),
+        "status" => {
+            part.remove_at(&["spec"]);
+            part.remove_at(&["metadata", "labels"]);
+        }
+        _ => {}
+    }
+    part
+}
+
+/// What is wrong with what is to be applied, of which there is a type or a schema. `kind` is the kind of it
+/// where it is not the resource's own.
+///
+/// # Errors
+/// 500, in the words of the real server.
+pub fn check(resource: &Resource, kind: Option<&GroupVersionKind>, applied: &Object) -> Result<(), Status> {
+    let node = match kind {
+        Some(kind) => schema::of(kind).map_or(Node::Deduced, Node::Type),
+        None => Node::of(resource),
+    };
+    let text = match typed::faults(node, applied).as_slice() {
+        [] => return Ok(()),
+        [only] => only.clone(),
+        several => format!("errors:\n  {}", several.join("\n  ")),
+    };
+    let (namespace, name) = (applied.namespace(), applied.name());
+    let text = format!("failed to create typed patch object ({namespace}/{name}; {}): {text}", applied.gvk());
+    Err(Status::failure(500, "", text))
 }
 
 fn read(object: &Object) -> Vec<Entry> {

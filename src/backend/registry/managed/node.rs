@@ -87,8 +87,31 @@ impl Node {
         }
     }
 
+    /// What is known of a field, or `None` where there is no such field.
+    pub fn known(self, name: &str) -> Option<Self> {
+        let (child, is_field) = self.child(name);
+        let open = match self {
+            Self::Type(_) => false,
+            Self::Shape(shape, _) => shape.object().is_none(),
+            Self::Custom(schema, _) => {
+                !matches!(child, Self::Deduced) || schema.bool_at(&["x-kubernetes-preserve-unknown-fields"])
+            }
+            Self::Deduced => true,
+        };
+        (is_field || open).then_some(child)
+    }
+
+    /// What is known of a list's items.
+    pub fn element(self) -> Self {
+        match self {
+            Self::Shape(Shape::List(element), _) => Self::Shape(element, None),
+            Self::Custom(schema, _) => schema.get("items").map_or(Self::Deduced, |items| Self::Custom(items, false)),
+            _ => Self::Deduced,
+        }
+    }
+
     /// The default of a list's key, which stands for one that is absent.
-    fn key_default(self, key: &str) -> Option<Object> {
+    pub fn key_default(self, key: &str) -> Option<Object> {
         match self.child(key).0 {
             Self::Shape(_, Some(field)) => field.default.clone(),
             Self::Custom(schema, _) => schema.get("default").cloned(),

@@ -123,7 +123,7 @@ impl Set {
 }
 
 /// A step in a message: `.name`, `[name="c"]`, `[="x"]`.
-fn shown(step: &str) -> String {
+pub(super) fn shown(step: &str) -> String {
     match step.split_at_checked(2) {
         Some(("f:", name)) => format!(".{name}"),
         Some(("k:", keys)) => {

@@ -23,7 +23,7 @@ pub(super) static CONFIG_MAP: Rules = Rules {
             }
         }
         if size > DATA_MAX {
-            faults.too_long("", DATA_MAX);
+            faults.too_long("[]", DATA_MAX);
         }
     },
     validate_update: |new, old, faults| immutable(new, old, &["data", "binaryData"], faults),

@@ -1,8 +1,8 @@
 //! Jobs and CronJobs. Source: `pkg/apis/batch/v1/defaults.go`, `pkg/apis/batch/validation`,
 //! `pkg/registry/batch/job/strategy.go`.
 
-use super::pod_spec;
 use super::rules::{Defaults, Rules, SPEC};
+use super::{job_policies, pod_spec};
 use crate::backend::registry::validation::{Faults, child, cron, is_empty, is_set, pod, warnings, workload as check};
 use crate::object::labels::Selector;
 use crate::object::{Meta, Object, names};
@@ -101,6 +101,7 @@ fn labels_of_template(job: &mut Object) {
 /// The fields that a Job and a CronJob's template share.
 fn job_spec(spec: &mut Object) {
     pod_spec::template(spec.at_mut(&["template"]));
+    job_policies::default(spec);
 }
 
 /// The counts of a Job, which a CronJob's template leaves open.
@@ -163,21 +164,8 @@ fn validate_spec(spec: &Object, base: &str, faults: &mut Faults) {
     ] {
         faults.non_negative(spec, base, &[field]);
     }
-    let mode = spec.str_at(&["completionMode"]);
-    let indexed = mode == "Indexed";
-    if !matches!(mode, "" | "NonIndexed" | "Indexed") {
-        faults.not_supported(child(base, "completionMode"), mode, &["NonIndexed", "Indexed"]);
-    }
-    if indexed && !is_set(spec.at(&["completions"])) {
-        faults.required(child(base, "completions"), "when completion mode is Indexed");
-    }
-    if matches!(mode, "" | "NonIndexed") {
-        for field in ["backoffLimitPerIndex", "maxFailedIndexes"] {
-            if let Some(value) = spec.int_at(&[field]) {
-                faults.invalid(child(base, field), value, "requires indexed completion mode");
-            }
-        }
-    }
+    job_policies::limits(spec, base, faults);
+    job_policies::check(spec, base, faults);
     let empty = Object::Null;
     let template = spec.at(&["template"]).unwrap_or(&empty);
     pod::template(template, &child(base, "template"), faults);

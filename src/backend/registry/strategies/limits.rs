@@ -15,11 +15,15 @@ pub fn apply(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Status> {
             fill_in(pod, item);
         }
     }
+    ranges.iter().try_for_each(|range| check_pod(pod, range))
+}
+
+fn check_pod(pod: &Object, range: &Object) -> Result<(), Status> {
     let mut faults = Vec::new();
-    for item in ranges.iter().flat_map(|range| range.list_at(&["spec", "limits"])) {
+    for item in range.list_at(&["spec", "limits"]) {
         match item.str_at(&["type"]) {
             "Container" => {
-                for list in ["initContainers", "containers"] {
+                for list in ["containers", "initContainers"] {
                     for container in pod.list_at(&["spec", list]) {
                         let amount =
                             |side: &str, name: &str| container.at(&["resources", side, name]).and_then(quantity_of);
@@ -31,22 +35,72 @@ pub fn apply(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Status> {
             _ => {}
         }
     }
-    let why = match faults.as_slice() {
+    refuse("pods", pod, &faults)
+}
+
+/// Refuses a claim whose size breaks a bound of its namespace.
+///
+/// # Errors
+/// The bounds that it breaks.
+pub fn check_claim(claim: &Object, cluster: &dyn Cluster) -> Result<(), Status> {
+    const KIND: &str = "PersistentVolumeClaim";
+    cluster.list("limitranges", Some(claim.namespace())).iter().try_for_each(|range| {
+        let mut faults = Vec::new();
+        for item in range.list_at(&["spec", "limits"]).iter().filter(|item| item.str_at(&["type"]) == KIND) {
+            let amount = |name: &str| claim.at(&["spec", "resources", "requests", name]).and_then(quantity_of);
+            let bounds = |bound: &str| -> Vec<(String, Quantity)> {
+                let map = item.at(&[bound]).and_then(Object::as_object).into_iter().flatten();
+                map.filter_map(|(name, value)| Some((name.clone(), quantity_of(value)?))).collect()
+            };
+            for (word, extreme, is_min) in [("minimum", "min", true), ("maximum", "max", false)] {
+                for (name, bound) in bounds(extreme) {
+                    match amount(&name) {
+                        None => {
+                            faults.push(format!("{word} {name} usage per {KIND} is {bound}.  No request is specified"))
+                        }
+                        Some(request) if (is_min && request < bound) || (!is_min && request > bound) => {
+                            faults.push(format!("{word} {name} usage per {KIND} is {bound}, but request is {request}"));
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+        }
+        refuse("persistentvolumeclaims", claim, &faults)
+    })
+}
+
+fn refuse(resource: &str, object: &Object, faults: &[String]) -> Result<(), Status> {
+    let why = match faults {
         [] => return Ok(()),
         [only] => only.clone(),
         several => format!("[{}]", several.join(", ")),
     };
-    let name = if pod.name().is_empty() { pod.str_at(&["metadata", "generateName"]) } else { pod.name() };
-    Err(Status::forbidden("pods", name, &why))
+    let name = if object.name().is_empty() { object.str_at(&["metadata", "generateName"]) } else { object.name() };
+    Err(Status::forbidden(resource, name, &why))
 }
 
-/// The containers' amounts together, where any of them names one.
+/// What a pod names as a whole, or else its containers' amounts together, where any of them names one: those
+/// that run beside each other, or the one before them that needs more.
 fn sum(pod: &Object, side: &str, name: &str) -> Option<Quantity> {
-    let amounts = pod
-        .list_at(&["spec", "containers"])
-        .iter()
-        .filter_map(|container| container.at(&["resources", side, name]).and_then(quantity_of));
-    amounts.reduce(Quantity::plus)
+    if let Some(whole) = pod.at(&["spec", "resources", side, name]) {
+        return quantity_of(whole);
+    }
+    let amount = |container: &Object| container.at(&["resources", side, name]).and_then(quantity_of);
+    let plus = |a: Option<Quantity>, b: Option<Quantity>| match (a, b) {
+        (Some(a), Some(b)) => Some(a.plus(b)),
+        (one, None) | (None, one) => one,
+    };
+    let (mut sidecars, mut before) = (None, None);
+    for container in pod.list_at(&["spec", "initContainers"]) {
+        let with_sidecars = plus(amount(container), sidecars);
+        if container.str_at(&["restartPolicy"]) == "Always" {
+            sidecars = with_sidecars;
+        }
+        before = before.max(with_sidecars);
+    }
+    let beside = pod.list_at(&["spec", "containers"]).iter().map(amount).fold(sidecars, plus);
+    beside.max(before)
 }
 
 fn fill_in(pod: &mut Object, item: &Object) {

@@ -7,6 +7,7 @@ mod admission_kinds;
 pub mod autoscaler;
 mod cluster;
 mod config;
+mod job_policies;
 mod jobs;
 pub mod limits;
 mod network;

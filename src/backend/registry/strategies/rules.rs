@@ -1,11 +1,9 @@
 //! The shape of a kind's rules: a few facts and functions. What all kinds share is written once here.
 
 use super::super::field_error::FieldErrors;
-use super::super::plugins::Plugin;
 use super::super::strategy::{Cluster, Strategy};
 use super::super::validation::{Faults, meta};
-use super::quota;
-use crate::object::{Meta, Object, Status, builtin, names, schema};
+use crate::object::{Meta, Object, Status, names, schema};
 
 /// The rules of one kind. A kind's file gives those that differ from [`Rules::NAMESPACED`].
 pub struct Rules {
@@ -87,14 +85,7 @@ impl Strategy for Rules {
         if !self.generation_of.is_empty() {
             object.set_at(&["metadata", "generation"], 1);
         }
-        (self.create)(object, cluster)?;
-        if self.namespaced
-            && cluster.admits(Plugin::ResourceQuota)
-            && let Some(resource) = builtin::by_gvk(&object.gvk())
-        {
-            quota::check(resource.group_resource(), object, cluster)?;
-        }
-        Ok(())
+        (self.create)(object, cluster)
     }
 
     fn prepare_for_update(&self, new: &mut Object, old: &Object, cluster: &dyn Cluster) -> Result<(), Status> {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::pod_spec;
 use super::rules::{Defaults, Rules};
+use super::{limits, pod_spec};
 use crate::backend::registry::plugins::Plugin;
 use crate::backend::registry::strategy::Cluster;
 use crate::backend::registry::validation::container::quantity_of;
@@ -43,7 +43,7 @@ pub(super) static CLAIM: Rules = Rules {
                 claim.set_at(&["spec", "storageClassName"], default.name());
             }
         }
-        Ok(())
+        if cluster.admits(Plugin::LimitRanger) { limits::check_claim(claim, cluster) } else { Ok(()) }
     },
     validate: |claim, faults| {
         let empty = Object::Null;

@@ -52,7 +52,7 @@ pub(super) fn created(resource: &str, object: &Object, cluster: &dyn Cluster) ->
     let mut faults = strategy.validate(&object);
     faults.extend(strategy.validate_create(&object));
     match faults.as_slice() {
-        [] => Ok(object),
+        [] => super::quota::check(resource, &object, None, cluster).map(|()| object),
         faults => Err(Status::invalid(&object.gvk().group_kind(), object.name(), faults)),
     }
 }

@@ -10,6 +10,9 @@ use crate::object::{Meta, Object};
 /// The most bytes of all annotations together.
 const ANNOTATIONS_MAX: usize = 256 * 1024;
 
+/// Finalizers of built-in kinds that need no domain before their names.
+const STANDARD_FINALIZERS: &[&str] = &["kubernetes", "orphan", "foregroundDeletion"];
+
 /// A kind's rule for names.
 pub type NameRule = fn(&str) -> Complaints;
 
@@ -123,6 +126,12 @@ fn finalizers(object: &Object, faults: &mut Faults) {
     for name in texts(object, "finalizers") {
         faults.complaints(field, name, names::qualified_name(name));
     }
+    for (at, name) in texts(object, "finalizers").enumerate() {
+        if !name.contains('/') && !STANDARD_FINALIZERS.contains(&name) {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            faults.invalid(format!("{field}[{at}]"), name, why);
+        }
+    }
     let has = |wanted: &str| texts(object, "finalizers").any(|name| name == wanted);
     if has("orphan") && has("foregroundDeletion") {
         let all = object.at(&["metadata", "finalizers"]).cloned().unwrap_or_default();
@@ -158,6 +167,7 @@ mod tests {
                 "metadata.annotations: Invalid value: \"a b\": name part must c",
                 "metadata.ownerReferences.uid: Invalid value: \"\": must not be",
                 "metadata.finalizers: Invalid value: \"a b\": name part must co",
+                "metadata.finalizers[0]: Invalid value: \"a b\": name is neithe",
             ]
         );
     }

@@ -1,51 +1,32 @@
 //! The verbs on a resource: a request taken apart, done, and its result as a response.
 
+mod apply;
+mod deletion;
+mod options;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use serde_json::json;
 
+use self::options::OptionsKind;
 use super::accept::{self, Form};
 use super::access::{AlwaysAllow, User};
 use super::form::{self, FieldValidation, Source};
-use super::list::list_kind;
+use super::list::options::plain_revision;
 use super::patch::{APPLY, Patch};
 use super::query::Query;
-use super::response::{json_response, ok, success, warn};
+use super::response::{failure, json_response, ok, success, warn};
 use super::route::ResourceRoute;
-use super::selection::Selection;
 use super::table::{Include, Printer, partial};
-use super::webhooks::Session;
-use super::{Api, Body, DeleteOptions, Deleted, Manager, Part, WriteOptions, Written};
+use super::{Api, Body, Manager, Part, WriteOptions, Written};
 use super::{body, review, scale, token};
 use crate::backend::registry::custom::{self, Custom};
-use crate::backend::registry::{convert, managed, storage_of};
-use crate::backend::store::ListOptions;
+use crate::backend::registry::{FieldError, convert, storage_of};
 use crate::object::builtin::Resource;
-use crate::object::{GroupVersionKind, Meta, Object, Status};
+use crate::object::{Meta, Object, Status};
 use crate::output::columns;
-
-/// Resources whose deletion is answered with the object rather than a status.
-const RETURN_DELETED: &[&str] = &[
-    "csidrivers.storage.k8s.io",
-    "csinodes.storage.k8s.io",
-    "deviceclasses.resource.k8s.io",
-    "namespaces",
-    "persistentvolumeclaims",
-    "persistentvolumes",
-    "pods",
-    "podtemplates",
-    "resourceclaims.resource.k8s.io",
-    "resourceclaimtemplates.resource.k8s.io",
-    "resourcequotas",
-    "resourceslices.resource.k8s.io",
-    "serviceaccounts",
-    "services",
-    "storageclasses.storage.k8s.io",
-    "volumeattachments.storage.k8s.io",
-    "volumeattributesclasses.storage.k8s.io",
-];
 
 /// Resources of which a replacement of what is not there creates it.
 const CREATE_ON_UPDATE: &[&str] = &[
@@ -117,7 +98,7 @@ impl<'a> Call<'a> {
         if let Some((code, object, warnings)) = self.api.session.as_ref().and_then(|session| session.take_shown()) {
             return self.show(code, object, &warnings);
         }
-        let mut response = match verb {
+        let response = match verb {
             "get" => self.get(),
             "list" => self.list(),
             "watch" => self.watch(),
@@ -127,13 +108,23 @@ impl<'a> Call<'a> {
             "delete" => self.delete(),
             "deletecollection" => self.delete_collection(),
             _ => Err(Status::method_not_allowed()),
-        }?;
-        let key = self.route.resource.group_resource();
-        let own = DEPRECATED.iter().find(|(deprecated, _)| *deprecated == key).map(|(_, text)| *text);
-        if let Some(text) = self.custom.and_then(|custom| custom.deprecation.as_deref()).or(own) {
+        };
+        let deprecation = self.deprecation();
+        if deprecation.is_none() || self.api.session.as_ref().is_some_and(|session| session.is_wanted()) {
+            return response;
+        }
+        // Whoever uses what is to be used no longer hears of it whatever comes of it.
+        let mut response = response.unwrap_or_else(|status| failure(&status));
+        if let Some(text) = deprecation {
             warn(&mut response, text);
         }
         Ok(response)
+    }
+
+    fn deprecation(&self) -> Option<&'static str> {
+        let key = self.route.resource.group_resource();
+        let own = DEPRECATED.iter().find(|(deprecated, _)| *deprecated == key).map(|(_, text)| *text);
+        self.custom.and_then(|custom| custom.deprecation.as_deref()).or(own)
     }
 
     fn key(&self) -> &'static str {
@@ -143,6 +134,7 @@ impl<'a> Call<'a> {
     fn get(&self) -> Result<Response<Body>, Status> {
         // The bytes go out as they are, where nothing has to be looked at.
         let (namespace, name) = (&*self.route.namespace, &*self.route.name);
+        self.api.wait_for(plain_revision(self.query.get("resourceVersion"))?)?;
         let stored = self.api.store().get(self.key(), namespace, name)?;
         let stored = stored.ok_or_else(|| Status::not_found(self.route.resource.group_resource(), name))?;
         let plain = self.form == Form::Object && self.route.subresource != "scale";
@@ -174,7 +166,8 @@ impl<'a> Call<'a> {
 
     fn watch(&self) -> Result<Response<Body>, Status> {
         use futures_util::StreamExt;
-        let watch = self.api.watch(self.route.resource, &self.route.namespace, &self.query, self.form)?;
+        let watch =
+            self.api.watch(self.route.resource, (&self.route.namespace, &self.route.name), &self.query, self.form)?;
         let frames = watch.into_stream().map(|chunk| chunk.map(http_body::Frame::data));
         let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -184,7 +177,7 @@ impl<'a> Call<'a> {
 
     fn create(&self) -> Result<Response<Body>, Status> {
         let resource = self.route.resource;
-        let options = self.write_options()?;
+        let options = self.write_options(OptionsKind::Create)?;
         let mut object = body::decode_as(&self.media_type, &self.body, resource.kind)?;
         if let Some(part) = resource.subresource(&self.route.subresource) {
             body::expect_kind(&mut object, part.group, part.version, part.kind)?;
@@ -214,7 +207,7 @@ impl<'a> Call<'a> {
         match &*self.route.subresource {
             "binding" => self.bind(name, object, options)?,
             "eviction" => {
-                let mut deletion = delete_options(object.at(&["deleteOptions"]).unwrap_or(&Object::Null), &self.query)?;
+                let mut deletion = deletion::read_options(object.at(&["deleteOptions"]).unwrap_or(&Object::Null))?;
                 deletion.dry_run |= options.dry_run;
                 self.api.evict(namespace, name, &deletion)?;
             }
@@ -225,13 +218,16 @@ impl<'a> Call<'a> {
             }
             _ => return Err(Status::method_not_allowed()),
         }
-        Ok(json_response(StatusCode::CREATED, success().to_string().into_bytes()))
+        let mut done = success();
+        done["metadata"] = serde_json::json!({});
+        done["code"] = StatusCode::CREATED.as_u16().into();
+        Ok(json_response(StatusCode::CREATED, done.to_string().into_bytes()))
     }
 
     fn bind(&self, name: &str, binding: &Object, options: &WriteOptions) -> Result<(), Status> {
         let node = binding.str_at(&["target", "name"]);
         if node.is_empty() {
-            let error = crate::backend::registry::FieldError::required("target.name", "");
+            let error = FieldError::required("target.name", "");
             let kind = crate::object::GroupKind { group: String::new(), kind: "Binding".into() };
             return Err(Status::invalid(&kind, name, &[error]));
         }
@@ -240,7 +236,7 @@ impl<'a> Call<'a> {
 
     fn update(&self) -> Result<Response<Body>, Status> {
         let resource = self.route.resource;
-        let options = self.write_options()?;
+        let options = self.write_options(OptionsKind::Update)?;
         let mut object = body::decode_as(&self.media_type, &self.body, resource.kind)?;
         if self.route.subresource == "scale" {
             body::expect_kind(&mut object, "autoscaling", "v1", "Scale")?;
@@ -263,15 +259,25 @@ impl<'a> Call<'a> {
     }
 
     fn patch(&self) -> Result<Response<Body>, Status> {
-        let options = self.write_options()?;
-        if self.media_type == APPLY {
+        if !Patch::is_known(&self.media_type) {
+            return Err(body::unsupported_kind());
+        }
+        let applies = self.media_type == APPLY;
+        let options = self.write_options(if applies { OptionsKind::Apply } else { OptionsKind::Patch })?;
+        if applies {
             return self.apply(&options);
         }
-        let validation = FieldValidation::parse(&self.query)?;
+        let validation = FieldValidation::parse(&self.query);
         let patch = Patch::read(&self.media_type, &self.body)?;
         if self.route.subresource == "scale" {
-            let kind = GroupVersionKind::new("autoscaling", "v1", "Scale");
-            return self.rescale(&options, |scale| Ok(patch.apply(&kind, None, scale, validation)?.0));
+            let mut warnings = Vec::new();
+            let mut response = self.rescale(&options, |scale| {
+                let (new, found) = patch.apply(&scale::kind(), None, scale, validation)?;
+                warnings = found;
+                Ok(new)
+            })?;
+            warnings.iter().for_each(|warning| warn(&mut response, warning));
+            return Ok(response);
         }
         let (namespace, name) = (&*self.route.namespace, &*self.route.name);
         let out = convert::between(self.storage, self.route.resource);
@@ -281,6 +287,21 @@ impl<'a> Call<'a> {
             let (new, found) =
                 patch.apply(&self.route.resource.gvk(), self.custom, shown.as_ref().unwrap_or(old), validation)?;
             warnings = found;
+            if new.name().is_empty() {
+                return Err(Status::bad_request(format!(
+                    "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+                )));
+            }
+            if !new.uid().is_empty() && new.uid() != old.uid() {
+                let fault = || FieldError::immutable("metadata.uid", new.uid());
+                return Err(Status::invalid(&self.route.resource.gvk().group_kind(), name, &[fault(), fault()]));
+            }
+            let place = new.namespace();
+            if !place.is_empty() && place != namespace {
+                return Err(Status::bad_request(
+                    "the namespace of the provided object does not match the namespace sent on the request",
+                ));
+            }
             if new.name() != name {
                 return Err(Status::bad_request(format!(
                     "the name of the object ({}) does not match the name on the URL ({name})",
@@ -293,139 +314,27 @@ impl<'a> Call<'a> {
         self.show_written(StatusCode::OK, written)
     }
 
-    /// Server-side apply.
-    fn apply(&self, options: &WriteOptions) -> Result<Response<Body>, Status> {
-        let resource = self.route.resource;
-        let Some(manager) = options.manager.as_ref().filter(|_| !self.query.get("fieldManager").is_empty()) else {
-            let error = crate::backend::registry::FieldError::required("fieldManager", "is required for apply patch");
-            let kind = crate::object::GroupKind { group: "meta.k8s.io".into(), kind: "PatchOptions".into() };
-            return Err(Status::invalid(&kind, "", &[error]));
-        };
-        if self.route.subresource == "scale" {
-            return Err(body::unsupported(APPLY));
-        }
-        let validation = FieldValidation::parse(&self.query)?;
-        let mut applied = body::decode("application/yaml", &self.body)?;
-        if !applied.is_object() {
-            return Err(Status::bad_request("error decoding YAML: not an object"));
-        }
-        if applied.gvk() != resource.gvk() {
-            return Err(Status::bad_request(format!(
-                "Incorrect version specified in apply patch. Specified patch version: {}, expected: {}",
-                applied.api_version(),
-                resource.group_version()
-            )));
-        }
-        if applied.at(&["metadata", "managedFields"]).is_some_and(|fields| !fields.is_null()) {
-            return Err(Status::bad_request("metadata.managedFields must be nil"));
-        }
-        let (namespace, name) = (&*self.route.namespace, &*self.route.name);
-        if applied.name().is_empty() {
-            applied.set_at(&["metadata", "name"], name);
-        }
-        body::place(&mut applied, resource, namespace, name)?;
-        form::check_applied(resource, self.custom, &applied)?;
-        let (force, now) = (self.query.is_true("force"), self.api.now());
-        let lay = |old: Option<&Object>| -> Result<Object, Status> {
-            let mut new = managed::apply(resource, old, &applied, manager, force, now)?;
-            form::normalise(&resource.gvk(), self.custom, &mut new, &Source::Patched, validation)?;
-            self.to_storage(new)
-        };
-        let out = convert::between(self.storage, resource);
-        let changed = self.api.change_with(self.storage, namespace, name, self.part()?, options, |old| {
-            let shown = out.map(|way| self.api.convert(way, old)).transpose()?;
-            lay(Some(shown.as_ref().unwrap_or(old)))
-        });
-        match changed {
-            Err(status) if status.is_not_found() && self.route.subresource.is_empty() => {
-                let created = self.api.create_with(self.storage, lay(None)?, options)?;
-                self.show_written(StatusCode::CREATED, created)
-            }
-            changed => self.show_written(StatusCode::OK, changed?),
-        }
-    }
-
     fn rescale(
         &self,
         options: &WriteOptions,
         edit: impl FnOnce(&Object) -> Result<Object, Status>,
     ) -> Result<Response<Body>, Status> {
+        self.rescale_by(options, |old| scale::onto(self.storage, old, &edit(&scale::of(self.storage, old))?))
+    }
+
+    /// Changes an object of which the scale is to be shown.
+    fn rescale_by(
+        &self,
+        options: &WriteOptions,
+        edit: impl FnOnce(&Object) -> Result<Object, Status>,
+    ) -> Result<Response<Body>, Status> {
         let (namespace, name) = (&*self.route.namespace, &*self.route.name);
-        let written = self.api.change_with(self.storage, namespace, name, Part::Whole, options, |old| {
-            scale::onto(self.storage, old, &edit(&scale::of(self.storage, old))?)
-        })?;
+        let written = self.api.change_with(self.storage, namespace, name, Part::Whole, options, edit)?;
         Ok(ok(&scale::of(self.storage, &written.object)))
     }
 
-    fn delete(&self) -> Result<Response<Body>, Status> {
-        let mut options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
-        options.user = Some(self.user.clone());
-        let (namespace, name) = (&*self.route.namespace, &*self.route.name);
-        let (deleted, warnings) = self.api.delete_warned(self.storage, namespace, name, &options)?;
-        match deleted {
-            Deleted::Marked(object) => self.show(StatusCode::OK, object, &warnings),
-            Deleted::Gone(object) if RETURN_DELETED.contains(&self.key()) => {
-                self.show(StatusCode::OK, object, &warnings)
-            }
-            Deleted::Gone(object) => {
-                let mut status = success();
-                status["details"] = json!({
-                    "name": object.name(), "kind": self.route.resource.plural, "uid": object.uid(),
-                });
-                if !self.route.resource.group.is_empty() {
-                    status["details"]["group"] = self.route.resource.group.into();
-                }
-                let mut response = ok(&status);
-                for warning in &warnings {
-                    warn(&mut response, warning);
-                }
-                Ok(response)
-            }
-        }
-    }
-
-    fn delete_collection(&self) -> Result<Response<Body>, Status> {
-        let session = self.api.session.as_deref();
-        let mut options = delete_options(&body::decode(&self.media_type, &self.body)?, &self.query)?;
-        options.user = Some(self.user.clone());
-        let selection = Selection::parse(self.storage, &self.query)?;
-        let namespace = (!self.route.namespace.is_empty()).then_some(&*self.route.namespace);
-        let page = self.api.store().list(self.key(), &ListOptions { namespace, ..ListOptions::default() })?;
-        let mut items = session.map(Session::take_deleted).unwrap_or_default();
-        for stored in page.items {
-            let object = stored.parse()?;
-            if !selection.matches(&object) {
-                continue;
-            }
-            match self.api.delete_with(self.storage, &stored.namespace, &stored.name, &options) {
-                Ok(deleted) => items.push(deleted.object().clone()),
-                Err(status) if status.is_not_found() => {}
-                Err(status) => {
-                    if let Some(session) = session {
-                        session.keep_deleted(items);
-                    }
-                    return Err(status);
-                }
-            }
-        }
-        let shown: Result<Vec<Object>, Status> = items.iter().cloned().map(|item| self.to_version(item)).collect();
-        let items = match (shown, session) {
-            (Err(status), Some(session)) => {
-                session.keep_deleted(items);
-                return Err(status);
-            }
-            (shown, _) => shown?,
-        };
-        let list = json!({
-            "kind": list_kind(self.route.resource),
-            "apiVersion": self.route.resource.group_version().to_string(),
-            "metadata": {"resourceVersion": self.api.store().revision()?.to_string()},
-            "items": items,
-        });
-        Ok(ok(&list))
-    }
-
-    fn write_options(&self) -> Result<WriteOptions, Status> {
+    fn write_options(&self, kind: OptionsKind) -> Result<WriteOptions, Status> {
+        options::check(kind, &self.query)?;
         let name = match self.query.get("fieldManager") {
             "" if self.agent.is_empty() => "unknown",
             "" => &self.agent,
@@ -439,12 +348,12 @@ impl<'a> Call<'a> {
         let user = Some(self.user.clone()).filter(|user| !user.is_master() && !self.always_allow);
         // What a webhook converts counts in the storage version from then on.
         let version = self.custom.filter(|custom| custom.conversion.is_none());
-        Ok(WriteOptions { dry_run: self.query.dry_run()?, version, manager: Some(manager), user })
+        Ok(WriteOptions { dry_run: self.query.dry_run(), version, manager: Some(manager), user })
     }
 
     /// Brings a body into its kind's form. Returns warnings.
     fn normalise(&self, object: &mut Object) -> Result<Vec<String>, Status> {
-        let validation = FieldValidation::parse(&self.query)?;
+        let validation = FieldValidation::parse(&self.query);
         form::normalise(&self.route.resource.gvk(), self.custom, object, &Source::Body(&self.body), validation)
     }
 
@@ -510,38 +419,4 @@ impl<'a> Call<'a> {
 fn agent(headers: &http::HeaderMap) -> String {
     let agent = headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
     agent.split('/').next().unwrap_or("").chars().take(LONGEST_MANAGER).collect()
-}
-
-/// Reads `DeleteOptions` from a body, or from the query where the body has none.
-fn delete_options(object: &Object, query: &Query) -> Result<DeleteOptions, Status> {
-    let text = |path: &[&str]| object.str_at(path).to_owned();
-    let mut options = DeleteOptions {
-        uid: text(&["preconditions", "uid"]),
-        resource_version: text(&["preconditions", "resourceVersion"]),
-        grace_period_seconds: object.int_at(&["gracePeriodSeconds"]),
-        propagation: text(&["propagationPolicy"]),
-        dry_run: query.dry_run()? || object.list_at(&["dryRun"]).iter().any(|value| value == "All"),
-        user: None,
-    };
-    if options.grace_period_seconds.is_none() {
-        options.grace_period_seconds = query.number("gracePeriodSeconds")?;
-    }
-    if options.propagation.is_empty() {
-        options.propagation = query.get("propagationPolicy").to_owned();
-    }
-    if options.propagation.is_empty()
-        && let Some(orphan) = object.at(&["orphanDependents"]).and_then(Object::as_bool)
-    {
-        options.propagation = if orphan { "Orphan" } else { "Background" }.to_owned();
-    }
-    if !matches!(options.propagation.as_str(), "" | "Background" | "Foreground" | "Orphan") {
-        let error = crate::backend::registry::FieldError::not_supported(
-            "propagationPolicy",
-            options.propagation.as_str(),
-            &["Foreground", "Background", "Orphan", "nil"],
-        );
-        let kind = crate::object::GroupKind { group: "meta.k8s.io".into(), kind: "DeleteOptions".into() };
-        return Err(Status::invalid(&kind, "", &[error]));
-    }
-    Ok(options)
 }
