@@ -59,7 +59,7 @@ impl Controller for MirroringController {
                 slice.at(&["addressType"]) == wanted.at(&["addressType"])
                     && same(slice.at(&["ports"]), wanted.at(&["ports"]))
             };
-            let Some(place) = left.iter().position(|slice| fits(slice)) else {
+            let Some(place) = left.iter().position(fits) else {
                 let mut object = wanted;
                 let prefix = format!("{}-", key.name);
                 let salt = format!("{}{}", taken.len(), object.str_at(&["addressType"]));
