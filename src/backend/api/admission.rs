@@ -30,6 +30,7 @@ impl Inside<'_, '_> {
         if old.is_some_and(|old| old.at(path) == Some(spec)) {
             return None;
         }
-        pod_security::warning(&self.get("namespaces", "", new.namespace())?, spec)
+        let namespace = self.shared("namespaces", "", new.namespace())?;
+        pod_security::warning(&namespace, spec)
     }
 }

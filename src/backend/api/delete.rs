@@ -1,5 +1,7 @@
 //! Deleting objects: at once, after a grace period, or when the last finalizer is gone.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -117,16 +119,16 @@ impl Inside<'_, '_> {
         if let Some(asked) = self.write_for_webhooks(resource, "DELETE", &write, "", (namespace, name)) {
             let mut asked = Write { old: Some(&old), ..asked };
             asked.asker.options = self.shown_options(resource, &old, options);
-            self.mutate_by_webhooks(&asked, &mut old.clone())?;
+            self.mutate_by_webhooks(&asked, &mut Object::clone(&old))?;
             self.validate_by_webhooks(&asked)?;
         }
-        let mut object = old.clone();
+        let mut object = Object::clone(&old);
         set_propagation(key, &mut object, options);
         if key == DEFINITIONS && !options.dry_run && self.delete_instances(&old)? {
             self.hold(&mut object);
         }
         match self.grace(resource, &object, options) {
-            Grace::Pending => return Ok(Deleted::Marked(old)),
+            Grace::Pending => return Ok(Deleted::Marked(Arc::unwrap_or_clone(old))),
             Grace::Seconds(seconds) => mark(&mut object, self.now, seconds),
             Grace::None => {
                 // Marked only where something still holds it; else it goes with the metadata it has.
@@ -134,9 +136,10 @@ impl Inside<'_, '_> {
                     || (key == "namespaces" && !object.list_at(&["spec", "finalizers"]).is_empty());
                 if !held {
                     if !options.dry_run {
+                        self.forget_events(key, name)?;
                         self.transaction.delete(key, namespace, name, Some(revision))?;
                     }
-                    return Ok(Deleted::Gone(old));
+                    return Ok(Deleted::Gone(Arc::unwrap_or_clone(old)));
                 }
                 mark(&mut object, self.now, 0);
                 if key == "namespaces" {
@@ -145,10 +148,21 @@ impl Inside<'_, '_> {
             }
         }
         debug_assert!(!is_finished(key, &object), "an object without finalizers or grace is gone at once");
-        if object != old && !options.dry_run {
+        if object != *old && !options.dry_run {
             self.transaction.update(key, &mut object, Some(revision))?;
         }
         Ok(Deleted::Marked(object))
+    }
+
+    /// A namespace takes its events along. No controller looks at events, so that none does this.
+    pub(super) fn forget_events(&mut self, key: &str, namespace: &str) -> Result<(), Status> {
+        if key != "namespaces" {
+            return Ok(());
+        }
+        for event in self.transaction.list("events", Some(namespace))? {
+            self.transaction.delete("events", namespace, event.name(), None)?;
+        }
+        Ok(())
     }
 
     /// The options as webhooks see them: with the grace that an object has by itself.

@@ -1,6 +1,7 @@
 //! What a write sees of the cluster while it happens.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use fastrand::Rng;
 
@@ -73,16 +74,19 @@ impl Cluster for Outside<'_> {
 
 impl Inside<'_, '_> {
     /// The object of that name with its revision, or the status that says it is not there.
-    pub fn find(&self, resource: &str, namespace: &str, name: &str) -> Result<(Object, u64), Status> {
-        let stored = self.transaction.get(resource, namespace, name)?;
-        let stored = stored.ok_or_else(|| Status::not_found(resource, name))?;
-        Ok((stored.parse()?, stored.revision))
+    pub fn find(&self, resource: &str, namespace: &str, name: &str) -> Result<(Arc<Object>, u64), Status> {
+        let found = self.transaction.object(resource, namespace, name)?;
+        found.ok_or_else(|| Status::not_found(resource, name))
     }
 }
 
 impl Cluster for Inside<'_, '_> {
     fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Object> {
-        self.transaction.get(resource, namespace, name).ok()??.parse().ok()
+        self.shared(resource, namespace, name).map(Arc::unwrap_or_clone)
+    }
+
+    fn shared(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Object>> {
+        Some(self.transaction.object(resource, namespace, name).ok()??.0)
     }
 
     fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Object> {

@@ -1,5 +1,7 @@
 //! Changing objects.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::access::escalation;
@@ -133,7 +135,7 @@ impl Api {
         options: &WriteOptions,
     ) -> Result<(), Status> {
         self.write(|inside| {
-            let (mut pod, revision) = inside.find("pods", namespace, name)?;
+            let (pod, revision) = inside.find("pods", namespace, name)?;
             let refuse = |why: String| Err(Status::conflict("pods/binding", name, &why));
             if pod.deletion_timestamp().is_some() {
                 return refuse(format!("pod {name} is being deleted, cannot be assigned to a host"));
@@ -149,6 +151,7 @@ impl Api {
                     "metadata": {"name": name, "namespace": namespace}});
                 inside.pass_webhooks(&asked, &mut binding)?;
             }
+            let mut pod = Arc::unwrap_or_clone(pod);
             super::create::bind(&mut pod, node, inside.now);
             admission::topology_labels(&mut pod, inside);
             for (key, value) in annotations {
@@ -270,9 +273,10 @@ impl Inside<'_, '_> {
             return Ok(Written { object: new, warnings });
         }
         if is_finished(key, &new) {
+            self.forget_events(key, name)?;
             self.transaction.delete(key, namespace, name, Some(revision))?;
             self.release_definition(resource)?;
-        } else if new != old {
+        } else if new != *old {
             self.transaction.update(key, &mut new, Some(revision))?;
         }
         Ok(Written { object: new, warnings })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::support::services::{self, HEADLESS, TRIGGER_TIME};
@@ -30,9 +31,14 @@ impl Controller for EndpointsController {
 
     fn keys(&self, change: &Change, view: &View) -> Vec<Key> {
         match change.key.resource {
+            "pods" if !pods::matters(change) => Vec::new(),
             "pods" => services::keys_of_pod(change, view),
             _ => vec![Key { resource: "services", ..change.key.clone() }],
         }
+    }
+
+    fn patience(&self, key: &Key, change: &Change, view: &View) -> SignedDuration {
+        services::patience(key, change, view)
     }
 
     fn reconcile(&self, key: &Key, view: &View) -> Outcome {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::support::services::{self, HEADLESS, TRIGGER_TIME};
@@ -32,6 +33,7 @@ impl Controller for EndpointSliceController {
     fn keys(&self, change: &Change, view: &View) -> Vec<Key> {
         match change.key.resource {
             "services" => vec![change.key.clone()],
+            "pods" if !pods::matters(change) => Vec::new(),
             "pods" => services::keys_of_pod(change, view),
             _ => {
                 let slice = change.new.as_ref().or(change.old.as_ref());
@@ -42,6 +44,10 @@ impl Controller for EndpointSliceController {
                 service.map(|name| Key { resource: "services", namespace, name: name.to_owned() }).into_iter().collect()
             }
         }
+    }
+
+    fn patience(&self, key: &Key, change: &Change, view: &View) -> SignedDuration {
+        services::patience(key, change, view)
     }
 
     fn reconcile(&self, key: &Key, view: &View) -> Outcome {

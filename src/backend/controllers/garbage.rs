@@ -30,7 +30,14 @@ impl Controller for GarbageCollector {
     fn keys(&self, change: &Change, view: &View) -> Vec<Key> {
         let mut keys = Vec::new();
         let owned = |new: &Object| !new.list_at(&["metadata", "ownerReferences"]).is_empty();
-        if change.new.as_ref().is_some_and(|new| owned(new) || new.deletion_timestamp().is_some()) {
+        // Owners that change make their dependents due themselves.
+        let same = |old: &Object, new: &Object| {
+            ["ownerReferences", "deletionTimestamp", "finalizers"]
+                .iter()
+                .all(|field| old.at(&["metadata", field]) == new.at(&["metadata", field]))
+        };
+        let known = matches!((&change.old, &change.new), (Some(old), Some(new)) if same(old, new));
+        if change.new.as_ref().is_some_and(|new| !known && (owned(new) || new.deletion_timestamp().is_some())) {
             keys.push(change.key.clone());
         }
         let Some(object) = change.new.as_ref().or(change.old.as_ref()) else { return keys };

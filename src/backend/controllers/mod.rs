@@ -32,6 +32,7 @@ pub mod volume;
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 pub use view::View;
 
 use super::trust::Trust;
@@ -159,6 +160,12 @@ pub trait Controller: Send {
     /// The objects to look at after a change of a watched resource: mostly the object itself, or its
     /// controlling owner. The view is already the one after the change.
     fn keys(&self, change: &Change, view: &View) -> Vec<Key>;
+
+    /// How long the look at `key` may wait that this change asks for.
+    fn patience(&self, key: &Key, change: &Change, view: &View) -> SignedDuration {
+        let _ = (key, change, view);
+        SignedDuration::ZERO
+    }
 
     /// Looks at one object. It may be gone.
     fn reconcile(&self, key: &Key, view: &View) -> Outcome;

@@ -1,19 +1,82 @@
 //! What controllers see: every object at one moment, found by name, owner or node.
+//!
+//! What is asked for at every look is kept as sums and indexes that follow the changes, so that a
+//! look costs what its object is worth and not what the cluster holds. Pods that nobody looked at for
+//! a while are kept as text: there may be very many of them. Events are not here at all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Key;
+use crate::backend::scheduler::{Loads, PodLoad};
+use crate::backend::store::Mirror;
 use crate::object::{Meta, Object, Timestamp};
+
+/// The fields of a pod's status with the states of its containers.
+const STATUSES: [&str; 3] = ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"];
+/// What no controller looks at.
+pub const UNSEEN: &str = "events";
+/// So many pods are kept ready to be read.
+const WARM: usize = 4096;
+/// Resources whose objects controllers claim by a selector.
+const CLAIMED: [&str; 2] = ["pods", "replicasets.apps"];
 
 /// All objects of the cluster at one moment.
 #[derive(Debug, Default)]
 pub struct View {
     now: Timestamp,
-    /// By resource, then by namespace and name.
-    objects: HashMap<&'static str, BTreeMap<(String, String), Arc<Object>>>,
-    by_owner: HashMap<String, BTreeSet<Key>>,
-    by_node: HashMap<String, BTreeSet<Key>>,
+    entries: Vec<Option<Entry>>,
+    free: Vec<usize>,
+    /// Places in `entries` by resource, namespace and name.
+    objects: BTreeMap<&'static str, BTreeMap<String, BTreeMap<String, usize>>>,
+    by_owner: HashMap<String, Places>,
+    by_node: HashMap<String, Places>,
+    /// What no controller owns, of what controllers claim.
+    orphans: HashMap<&'static str, Places>,
+    /// Pods for which no node was found.
+    refused: Places,
+    loads: Loads,
+    on_nodes: HashMap<String, OnNode>,
+    /// How many pods are ready to be read.
+    warm: AtomicUsize,
+    /// Where [`Self::cool`] goes on.
+    hand: usize,
+}
+
+/// What the pods on a node have, and how many of them.
+#[derive(Debug, Default)]
+struct OnNode {
+    /// By the image's full name, for containers that were started from it.
+    images: HashMap<String, usize>,
+    /// Of pods that have not ended.
+    addresses: HashMap<String, usize>,
+}
+
+impl OnNode {
+    fn of(&mut self, index: Index<'_>) -> Option<(&mut HashMap<String, usize>, String)> {
+        match index {
+            Index::Image(_, image) => Some((&mut self.images, image.to_owned())),
+            Index::Address(_, address) => Some((&mut self.addresses, address.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+/// Places of objects, sorted by resource, namespace and name.
+type Places = BTreeMap<Arc<Key>, usize>;
+
+#[derive(Debug)]
+struct Entry {
+    key: Arc<Key>,
+    /// The object, where it is ready to be read.
+    object: OnceLock<Arc<Object>>,
+    /// The object as JSON, where it is not.
+    text: Box<[u8]>,
+    /// Whether it was read since the last time that somebody asked.
+    touched: AtomicBool,
+    /// What a pod takes from its node.
+    load: Option<PodLoad>,
 }
 
 impl View {
@@ -37,9 +100,57 @@ impl View {
         self.now = now;
     }
 
+    /// What pods take from each node.
+    pub fn loads(&self) -> &Loads {
+        &self.loads
+    }
+
+    fn entry(&self, place: usize) -> Option<&Entry> {
+        self.entries.get(place)?.as_ref()
+    }
+
+    fn object(&self, place: usize) -> Option<&Arc<Object>> {
+        self.read(self.entry(place)?)
+    }
+
+    fn read<'a>(&self, entry: &'a Entry) -> Option<&'a Arc<Object>> {
+        entry.touched.store(true, Ordering::Relaxed);
+        if let Some(object) = entry.object.get() {
+            return Some(object);
+        }
+        let object = Arc::new(serde_json::from_slice(&entry.text).ok()?);
+        self.warm.fetch_add(1, Ordering::Relaxed);
+        Some(entry.object.get_or_init(|| object))
+    }
+
+    /// Makes text of pods that were not read lately, where too many are ready to be read.
+    pub fn cool(&mut self) {
+        let warm = self.warm.get_mut();
+        if *warm <= WARM {
+            return;
+        }
+        // Twice around: the first time may only find that all were read.
+        for _ in 0..self.entries.len().saturating_mul(2) {
+            if *warm <= WARM / 2 {
+                return;
+            }
+            self.hand = (self.hand + 1) % self.entries.len().max(1);
+            let Some(Some(entry)) = self.entries.get_mut(self.hand) else { continue };
+            if entry.key.resource != "pods" || std::mem::take(entry.touched.get_mut()) {
+                continue;
+            }
+            if let Some(object) = entry.object.take() {
+                match serde_json::to_vec(&*object) {
+                    Ok(text) => (entry.text, *warm) = (text.into(), *warm - 1),
+                    Err(_) => drop(entry.object.set(object)),
+                }
+            }
+        }
+    }
+
     /// The object of that name.
     pub fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<&Arc<Object>> {
-        self.objects.get(resource)?.get(&(namespace.to_owned(), name.to_owned()))
+        self.object(*self.objects.get(resource)?.get(namespace)?.get(name)?)
     }
 
     /// The object that a key names.
@@ -49,94 +160,284 @@ impl View {
 
     /// All objects of a resource, in one namespace or in all, sorted by namespace and name.
     pub fn list<'a>(&'a self, resource: &str, namespace: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Object>> {
-        let from = (namespace.unwrap_or("").to_owned(), String::new());
-        self.objects
-            .get(resource)
-            .into_iter()
-            .flat_map(move |objects| objects.range(from.clone()..))
-            .take_while(move |((object_namespace, _), _)| namespace.is_none_or(|wanted| object_namespace == wanted))
-            .map(|(_, object)| object)
+        let namespaces = self.objects.get(resource).into_iter().flat_map(move |namespaces| {
+            use std::ops::Bound::{Included, Unbounded};
+            let range = match namespace {
+                Some(namespace) => (Included(namespace), Included(namespace)),
+                None => (Unbounded, Unbounded),
+            };
+            namespaces.range::<str, _>(range)
+        });
+        namespaces.flat_map(|(_, names)| names.values()).filter_map(|place| self.object(*place))
+    }
+
+    /// The objects of a resource in a namespace whose names begin so, sorted by name.
+    pub fn list_named<'a>(
+        &'a self,
+        resource: &str,
+        namespace: &str,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Object>> {
+        use std::ops::Bound::{Included, Unbounded};
+        let names = self.objects.get(resource).and_then(|namespaces| namespaces.get(namespace));
+        let range = (Included(prefix), Unbounded);
+        let places = names.into_iter().flat_map(move |names| names.range::<str, _>(range));
+        places.take_while(move |(name, _)| name.starts_with(prefix)).filter_map(|(_, place)| self.object(*place))
     }
 
     /// Everything, sorted by resource, namespace and name.
     pub fn all(&self) -> impl Iterator<Item = (Key, &Arc<Object>)> {
-        let mut resources: Vec<_> = self.objects.iter().collect();
-        resources.sort_unstable_by_key(|(resource, _)| **resource);
-        resources.into_iter().flat_map(|(resource, objects)| {
-            objects.iter().map(|((namespace, name), object)| {
-                (Key { resource, namespace: namespace.clone(), name: name.clone() }, object)
-            })
-        })
+        let names = self.objects.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
+        names
+            .filter_map(|place| self.entry(*place))
+            .filter_map(|entry| Some((Key::clone(&entry.key), self.read(entry)?)))
     }
 
     /// Everything in a namespace, sorted by resource and name.
     pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = (Key, &'a Arc<Object>)> {
-        let mut resources: Vec<_> = self.objects.keys().copied().collect();
-        resources.sort_unstable();
-        resources.into_iter().flat_map(move |resource| {
-            self.list(resource, Some(namespace)).map(move |object| {
-                (Key { resource, namespace: namespace.to_owned(), name: object.name().to_owned() }, object)
-            })
-        })
+        let names = self.objects.values().filter_map(move |namespaces| namespaces.get(namespace));
+        let places = names.flat_map(BTreeMap::values);
+        places
+            .filter_map(|place| self.entry(*place))
+            .filter_map(|entry| Some((Key::clone(&entry.key), self.read(entry)?)))
     }
 
     /// The objects of a resource that have an owner reference with this UID.
     pub fn owned_by<'a>(&'a self, resource: &'a str, uid: &str) -> impl Iterator<Item = &'a Arc<Object>> {
-        let keys = self.by_owner.get(uid).into_iter().flatten();
-        keys.filter(move |key| key.resource == resource).filter_map(|key| self.at(key))
+        let places = self.by_owner.get(uid).into_iter().flatten();
+        places.filter(move |(key, _)| key.resource == resource).filter_map(|(_, place)| self.object(*place))
     }
 
     /// The keys of everything that has an owner reference with this UID.
     pub fn dependents(&self, uid: &str) -> impl Iterator<Item = &Key> {
-        self.by_owner.get(uid).into_iter().flatten()
+        self.by_owner.get(uid).into_iter().flatten().map(|(key, _)| &**key)
+    }
+
+    /// The pods or replica sets in a namespace that no controller owns, by name.
+    pub fn orphans<'a>(&'a self, resource: &str, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
+        let places = self.orphans.get(resource).into_iter().flatten();
+        places.filter(move |(key, _)| key.namespace == namespace).filter_map(|(_, place)| self.object(*place))
     }
 
     /// The pods that are bound to a node.
     pub fn pods_on(&self, node: &str) -> impl Iterator<Item = &Arc<Object>> {
-        self.by_node.get(node).into_iter().flatten().filter_map(|key| self.at(key))
+        self.by_node.get(node).into_iter().flatten().filter_map(|(_, place)| self.object(*place))
+    }
+
+    /// Whether a container on a node was started from an image, by the image's full name.
+    pub fn has_image(&self, node: &str, image: &str) -> bool {
+        self.on_nodes.get(node).is_some_and(|on| on.images.contains_key(image))
+    }
+
+    /// How many pods on a node that have not ended have an address.
+    pub fn count_address(&self, node: &str, address: &str) -> usize {
+        self.on_nodes.get(node).and_then(|on| on.addresses.get(address)).copied().unwrap_or(0)
+    }
+
+    /// The pods without a node that say that none was found, by namespace and name.
+    pub fn refused(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.refused.values().filter_map(|place| self.object(*place))
     }
 
     /// Replaces, adds (`Some`) or removes (`None`) an object.
     pub fn set(&mut self, key: Key, object: Option<Arc<Object>>) {
-        let place = (key.namespace.clone(), key.name.clone());
-        let objects = self.objects.entry(key.resource).or_default();
-        let old = match &object {
-            Some(new) => objects.insert(place, Arc::clone(new)),
-            None => objects.remove(&place),
+        if key.resource == UNSEEN {
+            return;
+        }
+        let known = self.objects.get(key.resource).and_then(|all| all.get(&key.namespace)?.get(&key.name)).copied();
+        let mut old = None;
+        if let Some(place) = known {
+            let entry = self.entries.get_mut(place).and_then(Option::take);
+            old = entry.as_ref().and_then(|entry| self.read(entry)).cloned();
+            if let Some(entry) = entry {
+                if key.resource == "pods" {
+                    let warm = self.warm.get_mut();
+                    *warm = warm.saturating_sub(1);
+                }
+                return self.replace(place, entry, old, object);
+            }
+        }
+        debug_assert!(old.is_none(), "a place that is known holds an entry");
+        let Some(object) = object else { return };
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            self.entries.len() - 1
+        });
+        let names = self.objects.entry(key.resource).or_default().entry(key.namespace.clone()).or_default();
+        names.insert(key.name.clone(), place);
+        let empty = Entry {
+            key: Arc::new(key),
+            object: OnceLock::new(),
+            text: Box::default(),
+            touched: AtomicBool::new(true),
+            load: None,
         };
-        if let Some(old) = old {
-            for (index, value) in Self::indexed(&key, &old) {
-                let index = if index == Index::Owner { &mut self.by_owner } else { &mut self.by_node };
-                if let Some(keys) = index.get_mut(value) {
-                    keys.remove(&key);
-                    if keys.is_empty() {
-                        index.remove(value);
+        self.replace(place, empty, None, Some(object));
+    }
+
+    /// Puts an entry back with another object, or gives its place up.
+    fn replace(&mut self, place: usize, entry: Entry, old: Option<Arc<Object>>, new: Option<Arc<Object>>) {
+        let Entry { key, load: before, .. } = entry;
+        let load = new.as_ref().filter(|_| key.resource == "pods").map(|new| match (&old, &before) {
+            (Some(old), Some(before)) if !PodLoad::differs(old, new) => before.clone(),
+            _ => self.loads.of_pod(new),
+        });
+        self.index(&key, place, old.as_deref(), new.as_deref());
+        match key.resource {
+            "pods" => self.loads.change_pod(before.as_ref(), load.as_ref()),
+            "nodes" => self.loads.change_node(&key.name, new.as_deref()),
+            _ => {}
+        }
+        let Some(new) = new else {
+            if let Some(names) = self.objects.get_mut(key.resource).and_then(|all| all.get_mut(&key.namespace)) {
+                names.remove(&key.name);
+            }
+            return self.free.push(place);
+        };
+        if key.resource == "pods" {
+            *self.warm.get_mut() += 1;
+        }
+        let entry =
+            Entry { key, object: OnceLock::from(new), text: Box::default(), touched: AtomicBool::new(true), load };
+        if let Some(slot) = self.entries.get_mut(place) {
+            *slot = Some(entry);
+        }
+    }
+
+    fn index(&mut self, key: &Arc<Key>, place: usize, old: Option<&Object>, new: Option<&Object>) {
+        let (before, after) = (Index::all(key, old), Index::all(key, new));
+        for index in before.iter().filter(|index| !after.contains(index)) {
+            match index {
+                Index::Owner(uid) => remove(&mut self.by_owner, *uid, key),
+                Index::Node(node) => remove(&mut self.by_node, *node, key),
+                Index::Orphan => remove(&mut self.orphans, key.resource, key),
+                Index::Refused => drop(self.refused.remove(key)),
+                Index::Image(node, _) | Index::Address(node, _) => {
+                    if let Some((counts, value)) = self.on_nodes.get_mut(*node).and_then(|on| on.of(*index))
+                        && let Some(count) = counts.get_mut(&value)
+                    {
+                        *count -= 1;
+                        if *count == 0 {
+                            counts.remove(&value);
+                        }
                     }
                 }
             }
         }
-        if let Some(new) = object {
-            for (index, value) in Self::indexed(&key, &new) {
-                let index = if index == Index::Owner { &mut self.by_owner } else { &mut self.by_node };
-                index.entry(value.to_owned()).or_default().insert(key.clone());
+        for index in after.iter().filter(|index| !before.contains(index)) {
+            if let Index::Image(node, _) | Index::Address(node, _) = index {
+                if let Some((counts, value)) = self.on_nodes.entry((*node).to_owned()).or_default().of(*index) {
+                    *counts.entry(value).or_default() += 1;
+                }
+                continue;
             }
+            let key = Arc::clone(key);
+            match index {
+                Index::Owner(uid) => self.by_owner.entry((*uid).to_owned()).or_default().insert(key, place),
+                Index::Node(node) => self.by_node.entry((*node).to_owned()).or_default().insert(key, place),
+                Index::Orphan => self.orphans.entry(key.resource).or_default().insert(key, place),
+                Index::Refused => self.refused.insert(key, place),
+                Index::Image(..) | Index::Address(..) => None,
+            };
         }
-    }
-
-    fn indexed<'a>(key: &Key, object: &'a Object) -> Vec<(Index, &'a str)> {
-        let owners = object.list_at(&["metadata", "ownerReferences"]);
-        let mut values: Vec<_> = owners.iter().map(|owner| (Index::Owner, owner.str_at(&["uid"]))).collect();
-        if key.resource == "pods" && !object.str_at(&["spec", "nodeName"]).is_empty() {
-            values.push((Index::Node, object.str_at(&["spec", "nodeName"])));
-        }
-        values
     }
 }
 
+fn remove<K: std::hash::Hash + Eq + std::borrow::Borrow<Q>, Q: std::hash::Hash + Eq + ?Sized>(
+    index: &mut HashMap<K, Places>,
+    value: &Q,
+    key: &Key,
+) {
+    if let Some(places) = index.get_mut(value) {
+        places.remove(key);
+        if places.is_empty() {
+            index.remove(value);
+        }
+    }
+}
+
+/// Where an object is found beside its name.
 #[derive(PartialEq, Clone, Copy)]
-enum Index {
-    Owner,
-    Node,
+enum Index<'a> {
+    Owner(&'a str),
+    Node(&'a str),
+    Orphan,
+    Refused,
+    Image(&'a str, &'a str),
+    Address(&'a str, &'a str),
+}
+
+impl<'a> Index<'a> {
+    fn all(key: &Key, object: Option<&'a Object>) -> Vec<Self> {
+        let Some(object) = object else { return Vec::new() };
+        let owners = object.list_at(&["metadata", "ownerReferences"]);
+        let mut indexes: Vec<_> = owners.iter().map(|owner| Index::Owner(owner.str_at(&["uid"]))).collect();
+        if CLAIMED.contains(&key.resource) && object.controller_ref().is_none() {
+            indexes.push(Index::Orphan);
+        }
+        if key.resource == "pods" {
+            let node = object.str_at(&["spec", "nodeName"]);
+            let says_no = |condition: &Object| {
+                condition.str_at(&["type"]) == "PodScheduled" && condition.str_at(&["status"]) == "False"
+            };
+            if !node.is_empty() {
+                indexes.push(Index::Node(node));
+                for own in STATUSES.iter().flat_map(|field| object.list_at(&["status", field])) {
+                    let image = Index::Image(node, own.str_at(&["image"]));
+                    if !own.str_at(&["imageID"]).is_empty() && !indexes.contains(&image) {
+                        indexes.push(image);
+                    }
+                }
+                let address = object.str_at(&["status", "podIP"]);
+                if !address.is_empty() && !matches!(object.str_at(&["status", "phase"]), "Succeeded" | "Failed") {
+                    indexes.push(Index::Address(node, address));
+                }
+            } else if object.list_at(&["status", "conditions"]).iter().any(says_no) {
+                indexes.push(Index::Refused);
+            }
+        }
+        indexes
+    }
+}
+
+/// A view that the engine changes and the API reads while the engine writes.
+#[derive(Clone, Debug, Default)]
+pub struct SharedView(Arc<RwLock<View>>);
+
+impl SharedView {
+    /// The view, to look at.
+    pub fn read(&self) -> RwLockReadGuard<'_, View> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The view, to change.
+    pub fn write(&self) -> RwLockWriteGuard<'_, View> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mirror for SharedView {
+    fn has(&self, resource: &str) -> bool {
+        resource != UNSEEN
+    }
+
+    fn object(&self, resource: &str, namespace: &str, name: &str) -> Option<(Arc<Object>, u64)> {
+        let object = Arc::clone(self.read().get(resource, namespace, name)?);
+        let revision = object.resource_version().parse().ok()?;
+        Some((object, revision))
+    }
+
+    fn exists(&self, resource: &str, namespace: &str, name: &str) -> bool {
+        self.read().get(resource, namespace, name).is_some()
+    }
+
+    fn each(&self, resource: &str, namespace: Option<&str>, prefix: &str, visit: &mut dyn FnMut(&Object)) {
+        let view = self.read();
+        match namespace.filter(|_| !prefix.is_empty()) {
+            Some(namespace) => view.list_named(resource, namespace, prefix).for_each(|object| visit(object)),
+            None => view.list(resource, namespace).for_each(|object| visit(object)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -160,6 +461,7 @@ mod tests {
         assert_eq!(names(view.list("pods", None).collect()), ["a/1", "b/1", "b/2"]);
         assert_eq!(names(view.pods_on("n1").collect()), ["a/1", "b/2"]);
         assert_eq!(view.owned_by("pods", "u1").count(), 3);
+        assert_eq!(names(view.orphans("pods", "b").collect()), ["b/1", "b/2"]);
         view.set(Key { resource: "pods", namespace: "a".into(), name: "1".into() }, None);
         assert_eq!(names(view.pods_on("n1").collect()), ["b/2"]);
         assert_eq!(view.dependents("u1").count(), 2);

@@ -61,6 +61,9 @@ use super::controllers::{Change, Controller, Key, Outcome, View};
 use super::faults;
 use crate::object::{Meta, Object, Timestamp};
 
+/// The fields of a pod's status with the states of its containers.
+const STATUSES: [&str; 3] = ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"];
+
 /// The kubelets of all nodes.
 pub struct Kubelet {
     images: &'static Images,
@@ -123,8 +126,10 @@ impl Controller for Kubelet {
                 match &change.new {
                     Some(pod) if !pod.str_at(&["spec", "nodeName"]).is_empty() => {
                         keys.push(change.key.clone());
-                        if has_new_image(change.old.as_deref(), pod) {
-                            let node = pod.str_at(&["spec", "nodeName"]).to_owned();
+                        let node = pod.str_at(&["spec", "nodeName"]);
+                        let listed = view.get("nodes", "", node).map(|node| node.list_at(&["status", "images"]));
+                        if has_new_image(change.old.as_deref(), pod, listed.unwrap_or_default()) {
+                            let node = node.to_owned();
                             keys.push(Key { resource: "nodes", namespace: String::new(), name: node });
                         }
                     }
@@ -183,10 +188,19 @@ impl Controller for Kubelet {
     }
 }
 
-/// Whether the pod has a container from an image that it had none of before.
-fn has_new_image(old: Option<&Object>, new: &Object) -> bool {
+/// Whether the pod has a container from an image that it had none of before, and that is not listed as its
+/// node's.
+fn has_new_image(old: Option<&Object>, new: &Object, listed: &[Object]) -> bool {
+    let statuses = || STATUSES.iter().flat_map(|field| new.list_at(&["status", field]));
+    let is_listed = |own: &Object| {
+        let names = listed.iter().flat_map(|image| image.list_at(&["names"]));
+        names.filter_map(Object::as_str).any(|name| name == own.str_at(&["image"]))
+    };
+    if statuses().all(|own| own.str_at(&["imageID"]).is_empty() || is_listed(own)) {
+        return false;
+    }
     let ids = |pod: &Object| -> Vec<String> {
-        ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"]
+        STATUSES
             .iter()
             .flat_map(|field| pod.list_at(&["status", field]))
             .map(|own| own.str_at(&["imageID"]).to_owned())

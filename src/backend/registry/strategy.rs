@@ -1,5 +1,7 @@
 //! What a kind may have of its own: defaults, what a client may set, validation, deletion.
 
+use std::sync::Arc;
+
 use super::field_error::FieldErrors;
 use super::plugins::Plugin;
 use crate::object::{Object, Status, Timestamp};
@@ -59,6 +61,10 @@ pub trait Strategy: Sync {
 pub trait Cluster {
     /// The object of that name.
     fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Object>;
+    /// The same, shared with whoever has it already.
+    fn shared(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Object>> {
+        self.get(resource, namespace, name).map(Arc::new)
+    }
     /// All objects of a resource, in one namespace or in all (`None`).
     fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Object>;
     /// The moment at which the write happens.

@@ -107,7 +107,7 @@ fn or<'a>(fallback: &'a str, text: &'a str) -> &'a str {
 }
 
 /// Protocol, address and number of the ports that a pod takes on its node.
-fn host_ports(pod: &Object) -> Vec<(&str, &str, i64)> {
+pub(super) fn host_ports(pod: &Object) -> Vec<(&str, &str, i64)> {
     let containers = pod.list_at(&["spec", "containers"]).iter().chain(
         pod.list_at(&["spec", "initContainers"]).iter().filter(|init| init.str_at(&["restartPolicy"]) == "Always"),
     );

@@ -5,7 +5,9 @@
 
 mod affinity;
 mod filters;
+mod loads;
 mod node;
+mod plain;
 mod resources;
 mod scores;
 mod spread;
@@ -22,6 +24,7 @@ use serde_json::json;
 use super::controllers::support::{conditions, owners, pods};
 use super::controllers::{Change, Controller, Event, Key, Outcome, View, Write};
 use crate::object::{Meta, Object, time::rfc3339};
+pub use loads::{Loads, PodLoad};
 use node::Node;
 pub use resources::Resources;
 use verdict::Failures;
@@ -76,7 +79,8 @@ fn is_waiting(pod: &Object) -> bool {
 }
 
 fn waiting(view: &View) -> impl Iterator<Item = Key> {
-    view.list("pods", None).filter(|pod| is_waiting(pod)).map(|pod| owners::key_of("pods", pod))
+    // Those that were never looked at are due anyway.
+    view.refused().filter(|pod| is_waiting(pod)).map(|pod| owners::key_of("pods", pod))
 }
 
 /// Whether a pod's change may make room, or a place to be near to, for others.
@@ -102,6 +106,10 @@ fn node_matters(change: &Change) -> bool {
 
 /// The best node for a pod, or why there is none.
 fn find_node(pod: &Object, view: &View) -> Result<String, String> {
+    plain::find_node(pod, view).map_or_else(|| find_node_by_all_rules(pod, view), Ok)
+}
+
+fn find_node_by_all_rules(pod: &Object, view: &View) -> Result<String, String> {
     let nodes: Vec<Node> = view.list("nodes", None).map(|node| Node::of(node, view)).collect();
     if nodes.is_empty() {
         return Err("no nodes available to schedule pods".to_owned());

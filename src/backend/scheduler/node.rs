@@ -25,12 +25,8 @@ impl<'a> Node<'a> {
     /// The node with the pods bound to it.
     pub fn of(object: &'a Arc<Object>, view: &'a View) -> Self {
         let pods: Vec<_> = view.pods_on(object.name()).filter(|pod| !pods::is_finished(pod)).collect();
-        let mut requested = Resources::default();
-        let mut weighed = Resources::default();
-        for pod in &pods {
-            requested.add(&Resources::of_pod(pod));
-            weighed.add(&Resources::of_pod_for_weighing(pod));
-        }
+        let load = view.loads().node(object.name());
+        let (requested, weighed) = load.map(|load| (load.requested.clone(), load.weighed.clone())).unwrap_or_default();
         Self { object, pods, allocatable: Resources::of(object.at(&["status", "allocatable"])), requested, weighed }
     }
 

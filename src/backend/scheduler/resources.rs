@@ -43,6 +43,17 @@ impl Resources {
         }
     }
 
+    /// Adds other amounts so many times, which may be negative.
+    pub fn add_times(&mut self, other: &Self, times: i64) {
+        for (name, amount) in other.iter() {
+            let amount = amount.saturating_mul(times);
+            match self.0.get_mut(name) {
+                Some(sum) => *sum = sum.saturating_add(amount),
+                None => drop(self.0.insert(name.to_owned(), amount)),
+            }
+        }
+    }
+
     /// Raises each amount to another's, where that is larger.
     fn raise(&mut self, other: &Self) {
         for (name, amount) in other.iter() {

@@ -9,7 +9,7 @@ use crate::backend::controllers::support::selector;
 use crate::object::{Meta, Object};
 
 /// The best that a score can be.
-const MOST: i64 = 100;
+pub(super) const MOST: i64 = 100;
 
 /// Scores every node, from 0 to [`MOST`].
 type Score = fn(&Asked, &[&Node]) -> Vec<i64>;
@@ -81,8 +81,18 @@ fn shares(node: &Node, with: Option<&super::Resources>) -> [f64; 2] {
     ["cpu", "memory"].map(|name| {
         let all = node.allocatable.get(name);
         let used = node.weighed.get(name).saturating_add(with.map_or(0, |more| more.get(name)));
-        if all <= 0 { 0.0 } else { (used as f64 / all as f64).min(1.0) }
+        share(used, all)
     })
+}
+
+/// The share of something that is in use.
+pub(super) fn share(used: i64, all: i64) -> f64 {
+    if all <= 0 { 0.0 } else { (used as f64 / all as f64).min(1.0) }
+}
+
+/// How even the shares of CPU and memory are.
+pub(super) fn balance([cpu, memory]: [f64; 2]) -> i64 {
+    ((1.0 - (cpu - memory).abs() / 2.0) * MOST as f64) as i64
 }
 
 fn least_allocated(asked: &Asked, nodes: &[&Node]) -> Vec<i64> {
@@ -94,7 +104,6 @@ fn least_allocated(asked: &Asked, nodes: &[&Node]) -> Vec<i64> {
 }
 
 fn balanced(asked: &Asked, nodes: &[&Node]) -> Vec<i64> {
-    let balance = |[cpu, memory]: [f64; 2]| ((1.0 - (cpu - memory).abs() / 2.0) * MOST as f64) as i64;
     let points = |node: &&Node| {
         let gain = balance(shares(node, Some(&asked.weighed))) - balance(shares(node, None));
         MOST / 2 + (MOST / 2 + gain) / 2

@@ -187,3 +187,49 @@ fn what_a_pod_asks_for() {
         assert_eq!(Resources::of_pod(&json!({"spec": spec})).get("cpu"), want, "{spec}");
     }
 }
+
+#[test]
+fn the_short_way_leads_to_the_same_node() {
+    let mut rng = fastrand::Rng::with_seed(11);
+    let mut found = 0;
+    for _ in 0..200 {
+        let sizes = ["1", "2", "3500m"];
+        let memory = ["1Gi", "3Gi", "700Mi"];
+        let nodes: Vec<Object> = (0..rng.usize(1..6))
+            .map(|number| node(&format!("n{number}"), sizes[rng.usize(..3)], memory[rng.usize(..3)]))
+            .collect();
+        let owned = |mut pod: Object, owner: usize| {
+            let uid = format!("u{owner}");
+            pod.set_at(
+                &["metadata", "ownerReferences"],
+                json!([{"uid": uid, "controller": true, "kind": "ReplicaSet"}]),
+            );
+            pod
+        };
+        let asks = |rng: &mut fastrand::Rng| match rng.usize(..4) {
+            0 => json!({}),
+            _ => requests(["100m", "250m", "1"][rng.usize(..3)], ["16Mi", "200Mi", "900Mi"][rng.usize(..3)]),
+        };
+        let mut objects: Vec<(&str, Object)> = nodes.iter().map(|node| ("nodes", node.clone())).collect();
+        for number in 0..rng.usize(..12) {
+            let on = format!("n{}", rng.usize(..nodes.len()));
+            let mut other = owned(running(&format!("p{number}"), &on, asks(&mut rng)), rng.usize(..3));
+            if rng.usize(..5) == 0 {
+                other.set_at(&["status", "phase"], "Succeeded");
+            }
+            if rng.usize(..5) == 0 {
+                other.set_at(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:00Z");
+            }
+            objects.push(("pods", other));
+        }
+        let view = View::of(objects, Timestamp::UNIX_EPOCH);
+        let pod = owned(pod(asks(&mut rng)), rng.usize(..3));
+        if let Some(node) = plain::find_node(&pod, &view) {
+            found += 1;
+            assert_eq!(find_node_by_all_rules(&pod, &view), Ok(node));
+        } else {
+            assert!(find_node_by_all_rules(&pod, &view).is_err());
+        }
+    }
+    assert!(found > 100, "{found}");
+}

@@ -12,7 +12,7 @@ use super::StoreError;
 /// Marks a file as a store of this program (`kctl`).
 const APPLICATION_ID: i64 = 0x6b63_746c;
 /// The layout of the tables below.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 /// How long a write waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -29,10 +29,13 @@ const TABLES: &str = "
     CREATE TABLE log (
         revision INTEGER PRIMARY KEY,
         resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
-        value BLOB, previous BLOB
+        value BLOB, previous BLOB, before INTEGER
     );
     INSERT INTO meta VALUES ('compacted', '0');
 ";
+
+/// From the layout before: a line of the log may name the line that holds what was before.
+const UPGRADE: &str = "ALTER TABLE log ADD COLUMN before INTEGER;";
 
 /// Opens or makes the store in a file.
 pub fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -119,9 +122,13 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
     let layout = layout(&transaction)?;
     drop(transaction);
-    if let Layout::Empty = layout {
-        make_file(connection)?;
-        make_tables(connection)?;
+    match layout {
+        Layout::Empty => {
+            make_file(connection)?;
+            make_tables(connection)?;
+        }
+        Layout::Earlier => upgrade(connection)?,
+        Layout::Current => {}
     }
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -130,6 +137,7 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
 
 enum Layout {
     Empty,
+    Earlier,
     Current,
 }
 
@@ -140,6 +148,7 @@ fn layout(connection: &Connection) -> Result<Layout, StoreError> {
     let foreign = |why: String| Err(StoreError::Foreign { path: PathBuf::new(), why });
     match (application, version) {
         (APPLICATION_ID, LAYOUT) => Ok(Layout::Current),
+        (APPLICATION_ID, 1) => Ok(Layout::Earlier),
         (APPLICATION_ID, _) => foreign(format!("its layout is {version}, this program knows {LAYOUT}")),
         (0, 0) => {
             let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -169,6 +178,15 @@ fn make_tables(connection: &mut Connection) -> Result<(), StoreError> {
     if let Layout::Empty = layout(&transaction)? {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", LAYOUT)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn upgrade(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if let Layout::Earlier = layout(&transaction)? {
+        transaction.execute_batch(UPGRADE)?;
         transaction.pragma_update(None, "user_version", LAYOUT)?;
     }
     Ok(transaction.commit()?)

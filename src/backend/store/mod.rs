@@ -1,28 +1,33 @@
 //! The store: a revisioned log in one SQLite file.
 //!
-//! One counter, the revision. Every write appends to `log` (what the object was, what it became) and
-//! updates `object`, the table of what is there now, in the same transaction: lists are one index
+//! One counter, the revision. Every write appends to `log` (what the object became, and where it says
+//! what it was) and updates `object`, the table of what is there now, in the same transaction: lists are one index
 //! scan, watches replay the log. The revision is written into the stored bytes as the object's
 //! `resourceVersion`, so they can be sent as they are. Compaction drops the oldest part of the log;
 //! who wants to replay from before gets [`StoreError::Compacted`].
 //!
 //! Several processes may share a file. A write that returned survives the end of the process.
 
+mod batch;
 mod database;
 mod error;
 mod feed;
 mod known;
 mod past;
+mod pending;
 mod read;
 mod readers;
+mod slot;
 mod transaction;
 mod watch;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use batch::Batch;
+pub use batch::Mirror;
 pub use error::StoreError;
 pub use feed::{Feed, Happened};
 pub use read::{ListOptions, Logged, Page, Stored};
@@ -31,6 +36,8 @@ pub use watch::Subscription;
 
 use super::controllers::Change;
 use crate::object::builtin;
+use pending::Pending;
+use slot::{Lease, Slot, Taken};
 
 /// Revisions that compaction keeps.
 const KEPT_REVISIONS: u64 = 5_000;
@@ -41,10 +48,12 @@ const COMPACTION_STEP: u64 = 500;
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
+    /// The batch of those who write in batches.
+    batch: Option<Arc<Mutex<Option<Batch>>>>,
 }
 
 struct Shared {
-    connection: Mutex<Connection>,
+    slot: Slot,
     /// `None` for a store in memory, which no other process writes to.
     path: Option<PathBuf>,
     readers: readers::Readers,
@@ -75,7 +84,7 @@ impl Store {
     fn with(connection: Connection, path: Option<PathBuf>, kept_revisions: u64) -> Self {
         Self {
             shared: Arc::new(Shared {
-                connection: Mutex::new(connection),
+                slot: Slot::new(connection),
                 path,
                 readers: readers::Readers::default(),
                 watch: watch::Shared::default(),
@@ -83,11 +92,15 @@ impl Store {
                 known: known::Known::default(),
                 kept_revisions,
             }),
+            batch: None,
         }
     }
 
     /// The revision of the last write; 1 in a store without any.
     pub fn revision(&self) -> Result<u64, StoreError> {
+        if let Some(revision) = self.batch().and_then(|cell| cell.as_ref().map(|batch| batch.pending.revision())) {
+            return Ok(revision);
+        }
         self.read(|connection| Ok(read::revision(connection)?))
     }
 
@@ -119,8 +132,8 @@ impl Store {
         visit: impl FnMut(&str, &str, u64, &[u8]),
     ) -> Result<Page, StoreError> {
         self.read(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-            Ok(read::scan(&transaction, resource, options, visit)?)
+            let _snapshot = slot::snapshot(connection)?;
+            Ok(read::scan(connection, resource, options, visit)?)
         })
     }
 
@@ -130,29 +143,36 @@ impl Store {
     /// [`StoreError::Compacted`] where the log does not reach back that far.
     pub fn list_at(&self, resource: &str, options: &ListOptions<'_>, revision: u64) -> Result<Page, StoreError> {
         self.read(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-            past::list(&transaction, resource, options, revision)
+            let _snapshot = slot::snapshot(connection)?;
+            past::list(connection, resource, options, revision)
         })
     }
 
-    /// Everything that happened after a revision, oldest first.
+    /// Everything that happened after a revision, oldest first. In a batch, what was handed on once is not
+    /// read again.
     pub fn changes_since(&self, revision: u64) -> Result<Vec<Change>, StoreError> {
+        if let Some(mut cell) = self.batch()
+            && let Some(batch) = &mut *cell
+            && let Some(changes) = batch.pending.hand_on(revision)
+        {
+            return Ok(changes);
+        }
         self.log_since(revision, None)?.into_iter().map(Change::try_from).collect()
     }
 
     /// Like [`Store::changes_since`], unparsed, and of one resource only where one is named.
     pub fn log_since(&self, revision: u64, resource: Option<&str>) -> Result<Vec<Logged>, StoreError> {
         self.read(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-            read::log_since(&transaction, revision, resource)
+            let _snapshot = slot::snapshot(connection)?;
+            read::log_since(connection, revision, resource)
         })
     }
 
     /// The first `most` of them, and the revision up to which they are all.
     fn log_page(&self, revision: u64, resource: Option<&str>, most: usize) -> Result<(Vec<Logged>, u64), StoreError> {
         self.read(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-            read::log_page(&transaction, revision, resource, most)
+            let _snapshot = slot::snapshot(connection)?;
+            read::log_page(connection, revision, resource, most)
         })
     }
 
@@ -167,16 +187,31 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.lock();
-        let raw = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
-        let mut transaction = Transaction::begin(raw, &self.shared.known).map_err(StoreError::from)?;
-        let begun = transaction.revision();
-        let result = work(&mut transaction).inspect_err(|_| self.shared.known.forget())?;
-        let written = transaction.commit(self.shared.kept_revisions).inspect_err(|_| self.shared.known.forget())?;
-        self.shared.known.done(written.unwrap_or(begun));
-        drop(connection);
-        if let Some(revision) = written {
-            self.shared.watch.notify(revision);
+        let known = &self.shared.known;
+        if let Some(mut cell) = self.batch()
+            && let Some(Batch { connection: Some(connection), pending, mirror, .. }) = &mut *cell
+        {
+            let mark = pending.mark();
+            let result = work(&mut Transaction::new(connection, pending, known, Some(&**mirror)));
+            if result.is_err() {
+                pending.rewind(mark);
+                known.forget();
+            }
+            return result;
+        }
+        let mut lease = self.lock();
+        let raw = lease.connection_mut()?.transaction_with_behavior(TransactionBehavior::Immediate);
+        let raw = raw.map_err(StoreError::from)?;
+        let mut pending = Pending::begin(&raw).map_err(StoreError::from)?;
+        let before = pending.revision();
+        known.begin(before);
+        let result = work(&mut Transaction::new(&raw, &mut pending, known, None)).inspect_err(|_| known.forget())?;
+        let written = pending.flush(&raw).and_then(|()| pending.compact(&raw, self.shared.kept_revisions));
+        written.and_then(|()| Ok(raw.commit()?)).inspect_err(|_| known.forget())?;
+        known.done(pending.revision());
+        drop(lease);
+        if pending.revision() != before {
+            self.shared.watch.notify(pending.revision());
         }
         Ok(result)
     }
@@ -191,7 +226,8 @@ impl Store {
 
     /// Keeps a value beside the objects. Watchers do not see it and the revision stays.
     pub fn meta_set(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        let connection = self.lock();
+        let lease = self.flushed()?;
+        let connection = lease.connection()?;
         connection
             .prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
             .execute([key, value])?;
@@ -237,21 +273,33 @@ impl Store {
 
     /// Moves what the write-ahead log holds into the file itself. For processes that live long.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        self.lock().query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        self.flushed()?.connection()?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(())
     }
 
-    /// Reads what is committed.
+    /// Reads: what is committed, and, within a batch, what that wrote.
     fn read<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         match &self.shared.path {
-            Some(path) if self.shared.readers.are_wanted() => self.shared.readers.with(path, work),
-            _ => work(&mut self.lock()),
+            Some(path) if self.shared.readers.are_wanted() && !self.is_in_batch() => {
+                self.shared.readers.with(path, work)
+            }
+            _ => work(self.flushed()?.connection_mut()?),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        // A panic under the lock has rolled its transaction back: the connection is still good.
-        self.shared.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The connection. Within a batch it does not know of the writes that are pending.
+    fn lock(&self) -> Lease<'_> {
+        match self.batch() {
+            Some(cell) if cell.is_some() => Lease::Batch(cell),
+            _ => Lease::Taken(Taken::from(&self.shared.slot)),
+        }
+    }
+
+    /// The connection, which knows everything.
+    fn flushed(&self) -> Result<Lease<'_>, StoreError> {
+        let mut lease = self.lock();
+        lease.flush()?;
+        Ok(lease)
     }
 }
 

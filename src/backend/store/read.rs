@@ -115,6 +115,24 @@ pub fn get(connection: &Connection, resource: &str, namespace: &str, name: &str)
         .optional()
 }
 
+/// The revision of an object's last write.
+pub fn revision_of(
+    connection: &Connection,
+    resource: &str,
+    namespace: &str,
+    name: &str,
+) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached("SELECT revision FROM object WHERE resource = ?1 AND namespace = ?2 AND name = ?3")?
+        .query_row([resource, namespace, name], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
+        .optional()
+}
+
+/// Whether there is an object of that name.
+pub fn exists(connection: &Connection, resource: &str, namespace: &str, name: &str) -> rusqlite::Result<bool> {
+    Ok(revision_of(connection, resource, namespace, name)?.is_some())
+}
+
 /// Whether there is any object of a resource.
 pub fn any(connection: &Connection, resource: &str) -> rusqlite::Result<bool> {
     connection.prepare_cached("SELECT 1 FROM object WHERE resource = ?1 LIMIT 1")?.exists([resource])
@@ -187,9 +205,11 @@ pub fn log_page(
     if since > current {
         return Err(StoreError::Future { requested: since, current });
     }
+    // What an object was is in the line of its write before, or, where that is gone, in this one.
     let mut statement = connection.prepare_cached(
-        "SELECT revision, resource, namespace, name, previous, value FROM log
-         WHERE revision > ?1 AND (?2 IS NULL OR resource = ?2) ORDER BY revision LIMIT ?3",
+        "SELECT log.revision, log.resource, log.namespace, log.name, coalesce(log.previous, earlier.value), log.value
+         FROM log LEFT JOIN log AS earlier ON earlier.revision = log.before
+         WHERE log.revision > ?1 AND (?2 IS NULL OR log.resource = ?2) ORDER BY log.revision LIMIT ?3",
     )?;
     let since = i64::try_from(since).unwrap_or(i64::MAX);
     let logged = |row: &Row<'_>| {

@@ -19,7 +19,7 @@ fn update(store: &Store, namespace: &str, name: &str, value: &str, at: Option<u6
     store.transact(|tx| tx.update("configmaps", &mut object(namespace, name, value), at))
 }
 
-fn delete(store: &Store, namespace: &str, name: &str, at: Option<u64>) -> Result<Stored, StoreError> {
+fn delete(store: &Store, namespace: &str, name: &str, at: Option<u64>) -> Result<(), StoreError> {
     store.transact(|tx| tx.delete("configmaps", namespace, name, at))
 }
 
@@ -111,20 +111,18 @@ fn update_and_delete_need_the_expected_revision() {
     let store = Store::memory().expect("a store");
     let first = create(&store, "configmaps", "a", "x", "1").expect("created");
     let second = update(&store, "a", "x", "2", Some(first)).expect("updated");
-    for result in
-        [update(&store, "a", "x", "3", Some(first)).map(drop), delete(&store, "a", "x", Some(first)).map(drop)]
-    {
+    for result in [update(&store, "a", "x", "3", Some(first)).map(drop), delete(&store, "a", "x", Some(first))] {
         assert!(matches!(result, Err(StoreError::Conflict { .. })), "{result:?}");
     }
     assert_eq!(value(&store, "a", "x").as_deref(), Some("2"));
-    let old = delete(&store, "a", "x", Some(second)).expect("deleted");
-    assert_eq!(old.parse().expect("JSON").str_at(&["data", "v"]), "2");
+    delete(&store, "a", "x", Some(second)).expect("deleted");
+    assert_eq!(value(&store, "a", "x"), None);
 }
 
 #[test]
 fn update_and_delete_of_what_is_not_there_fail() {
     let store = Store::memory().expect("a store");
-    for result in [update(&store, "a", "x", "1", None).map(drop), delete(&store, "a", "x", None).map(drop)] {
+    for result in [update(&store, "a", "x", "1", None).map(drop), delete(&store, "a", "x", None)] {
         assert!(matches!(result, Err(StoreError::NotFound { .. })), "{result:?}");
     }
     assert_eq!(store.revision().expect("a revision"), 1);
@@ -268,6 +266,12 @@ fn compaction_keeps_the_last_revisions_and_all_objects() {
     let current = store.revision().expect("a revision");
     let changes = store.changes_since(oldest).expect("a log");
     assert_eq!(changes.len() as u64, current - oldest);
+    for change in changes {
+        // Also where the line that says so is gone.
+        let number = |object: &Object| object.str_at(&["data", "v"]).parse::<u32>().expect("a number");
+        let (old, new) = (change.old.expect("was there"), change.new.expect("is there"));
+        assert_eq!(number(&old) + 1, number(&new));
+    }
     assert_eq!(value(&store, "a", "old").as_deref(), Some("1"));
     assert_eq!(value(&store, "a", "x").as_deref(), Some("39"));
     assert_eq!(crate::object::Status::from(StoreError::Compacted { requested: 1, oldest: 2 }).code, 410);
@@ -441,8 +445,107 @@ fn acknowledged_writes_survive_the_end_of_their_process() {
     for name in &acknowledged {
         assert_eq!(value(&store, "a", name).as_deref(), Some("x"), "{name}");
     }
-    let check: String = store.lock().query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
+    let lease = store.lock();
+    let connection = lease.connection().expect("a connection");
+    let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
+    drop(lease);
     assert_eq!(check, "ok");
     let log = store.log_since(store.compacted().expect("a revision").max(1), None).expect("a log");
     assert!(log.windows(2).all(|pair| pair[1].revision == pair[0].revision + 1), "no revision is missing");
+}
+
+/// A mirror that is kept by hand.
+#[derive(Default)]
+struct Copy(Mutex<std::collections::BTreeMap<(String, String, String), (Arc<Object>, u64)>>);
+
+impl Copy {
+    fn take_over(&self, changes: &[Change]) {
+        let mut all = self.0.lock().expect("no panic");
+        for change in changes {
+            let key = (change.key.resource.to_owned(), change.key.namespace.clone(), change.key.name.clone());
+            match &change.new {
+                Some(object) => drop(all.insert(key, (Arc::clone(object), change.revision))),
+                None => drop(all.remove(&key)),
+            }
+        }
+    }
+}
+
+impl Mirror for Copy {
+    fn has(&self, resource: &str) -> bool {
+        resource != "events"
+    }
+
+    fn object(&self, resource: &str, namespace: &str, name: &str) -> Option<(Arc<Object>, u64)> {
+        self.0.lock().expect("no panic").get(&(resource.into(), namespace.into(), name.into())).cloned()
+    }
+
+    fn exists(&self, resource: &str, namespace: &str, name: &str) -> bool {
+        self.object(resource, namespace, name).is_some()
+    }
+
+    fn each(&self, resource: &str, namespace: Option<&str>, prefix: &str, visit: &mut dyn FnMut(&Object)) {
+        for ((_, own, name), (object, _)) in
+            self.0.lock().expect("no panic").iter().filter(|((own, ..), _)| own == resource)
+        {
+            if namespace.is_none_or(|namespace| namespace == own) && name.starts_with(prefix) {
+                visit(object);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_happens_whole_and_its_transactions_one_by_one() {
+    let folder = Folder::new("batch");
+    let store = Store::open(&folder.file()).expect("a store");
+    let batches = store.in_batches();
+    let copy = Arc::new(Copy::default());
+    let other = Store::open(&folder.file()).expect("a store");
+    batches.begin(copy.clone()).expect("begun");
+    create(&batches, "configmaps", "a", "x", "1").expect("created");
+    assert!(matches!(create(&batches, "configmaps", "a", "x", "1"), Err(StoreError::AlreadyExists { .. })));
+    let undone: Result<(), StoreError> = batches.transact(|tx| {
+        tx.create("configmaps", &mut object("a", "y", "1"))?;
+        assert_eq!(tx.list("configmaps", Some("a"))?.len(), 2, "it reads its own writes");
+        assert_eq!(tx.list_named("configmaps", "a", "y")?.len(), 1);
+        Err(StoreError::NotFound { resource: "configmaps".into(), name: "z".into() })
+    });
+    assert!(undone.is_err());
+    copy.take_over(&batches.changes_since(1).expect("changes"));
+    assert_eq!(update(&batches, "a", "x", "2", Some(2)).expect("updated"), 3);
+    assert!(matches!(update(&batches, "a", "x", "3", Some(2)), Err(StoreError::Conflict { .. })));
+    assert_eq!(batches.revision().expect("a revision"), 3);
+    assert_eq!(other.revision().expect("a revision"), 1, "nobody else sees it yet");
+    let changes = batches.changes_since(2).expect("changes");
+    let [change] = changes.as_slice() else { panic!("{changes:?}") };
+    assert_eq!(change.old.as_ref().map(|old| old.str_at(&["data", "v"]).to_owned()).as_deref(), Some("1"));
+    copy.take_over(&changes);
+    assert!(batches.changes_since(3).expect("changes").is_empty());
+    // Reading past the mirror sees it all the same.
+    assert_eq!(value(&batches, "a", "x").as_deref(), Some("2"));
+    batches.commit().expect("committed");
+    assert_eq!(value(&other, "a", "x").as_deref(), Some("2"));
+    assert_eq!(other.changes_since(1).expect("a log").len(), 2);
+    batches.begin(copy).expect("begun");
+    delete(&batches, "a", "x", None).expect("deleted");
+    batches.abandon();
+    assert_eq!(value(&store, "a", "x").as_deref(), Some("2"), "what is abandoned did not happen");
+    assert_eq!(create(&store, "configmaps", "a", "z", "1").expect("created"), 4);
+}
+
+#[test]
+fn a_file_of_the_layout_before_is_brought_up_to_date() {
+    let folder = Folder::new("upgrade");
+    let store = Store::open(&folder.file()).expect("a store");
+    create(&store, "configmaps", "a", "x", "1").expect("created");
+    drop(store);
+    let raw = Connection::open(folder.file()).expect("a database");
+    raw.execute_batch("ALTER TABLE log DROP COLUMN before; PRAGMA user_version = 1").expect("as it was");
+    drop(raw);
+    let store = Store::open(&folder.file()).expect("a store");
+    update(&store, "a", "x", "2", None).expect("updated");
+    let changes = store.changes_since(2).expect("a log");
+    let [change] = changes.as_slice() else { panic!("{changes:?}") };
+    assert_eq!(change.old.as_ref().map(|old| old.str_at(&["data", "v"]).to_owned()).as_deref(), Some("1"));
 }

@@ -1,35 +1,90 @@
 //! Writing: optimistic, several writes at once or none.
 
-use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::known::Known;
-use super::{COMPACTION_STEP, ListOptions, StoreError, Stored, read};
+use super::pending::{Entry, Pending};
+use super::{ListOptions, Mirror, StoreError, Stored, intern, read};
+use crate::backend::controllers::Key;
 use crate::object::{Meta, Object};
 
 /// A transaction in progress. It reads its own writes.
 pub struct Transaction<'a> {
-    raw: rusqlite::Transaction<'a>,
+    connection: &'a Connection,
+    pending: &'a mut Pending,
     known: &'a Known,
-    /// Of the last write, in this transaction or before it.
-    revision: u64,
-    wrote: bool,
+    mirror: Option<&'a dyn Mirror>,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn begin(raw: rusqlite::Transaction<'a>, known: &'a Known) -> rusqlite::Result<Self> {
-        let revision = read::revision(&raw)?;
-        known.begin(revision);
-        Ok(Self { raw, known, revision, wrote: false })
+    pub(super) fn new(
+        connection: &'a Connection,
+        pending: &'a mut Pending,
+        known: &'a Known,
+        mirror: Option<&'a dyn Mirror>,
+    ) -> Self {
+        Self { connection, pending, known, mirror }
+    }
+
+    fn mirror_of(&self, resource: &str) -> Option<&'a dyn Mirror> {
+        self.mirror.filter(|mirror| mirror.has(resource))
     }
 
     /// The revision of the last write, in this transaction or before it.
     pub fn revision(&self) -> u64 {
-        self.revision
+        self.pending.revision()
     }
 
-    /// The object of that name, or `None`.
+    /// The object of that name as it is stored, or `None`.
     pub fn get(&self, resource: &str, namespace: &str, name: &str) -> Result<Option<Stored>, StoreError> {
-        Ok(read::get(&self.raw, resource, namespace, name)?)
+        match self.pending.find(resource, namespace, name) {
+            Some(entry) => Ok(entry.bytes.as_ref().map(|bytes| Stored {
+                namespace: namespace.into(),
+                name: name.into(),
+                revision: entry.revision,
+                bytes: bytes.clone(),
+            })),
+            None => Ok(read::get(self.connection, resource, namespace, name)?),
+        }
+    }
+
+    /// The object of that name and its revision, or `None`.
+    pub fn object(
+        &self,
+        resource: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<(Arc<Object>, u64)>, StoreError> {
+        if let Some(entry) = self.pending.find(resource, namespace, name) {
+            return match (&entry.new, &entry.bytes) {
+                (Some(object), _) => Ok(Some((Arc::clone(object), entry.revision))),
+                (None, Some(bytes)) => {
+                    match self.mirror_of(resource).and_then(|mirror| mirror.object(resource, namespace, name)) {
+                        // What was handed on is there, without being read again.
+                        Some((object, revision)) if revision == entry.revision => Ok(Some((object, revision))),
+                        _ => Ok(Some((Arc::new(serde_json::from_slice(bytes)?), entry.revision))),
+                    }
+                }
+                (None, None) => Ok(None),
+            };
+        }
+        if let Some(mirror) = self.mirror_of(resource) {
+            return Ok(mirror.object(resource, namespace, name));
+        }
+        let stored = read::get(self.connection, resource, namespace, name)?;
+        stored.map(|stored| Ok((Arc::new(stored.parse()?), stored.revision))).transpose()
+    }
+
+    /// Whether there is an object of that name.
+    pub fn exists(&self, resource: &str, namespace: &str, name: &str) -> Result<bool, StoreError> {
+        match (self.pending.find(resource, namespace, name), self.mirror_of(resource)) {
+            (Some(entry), _) => Ok(entry.bytes.is_some()),
+            (None, Some(mirror)) => Ok(mirror.exists(resource, namespace, name)),
+            (None, None) => Ok(read::exists(self.connection, resource, namespace, name)?),
+        }
     }
 
     /// Objects of a resource, sorted by namespace and name.
@@ -37,46 +92,89 @@ impl<'a> Transaction<'a> {
         if self.known.is_empty(resource) {
             return Ok(Vec::new());
         }
-        let mut objects = Vec::new();
-        let options = ListOptions { namespace, ..ListOptions::default() };
-        read::scan(&self.raw, resource, &options, |_, _, _, bytes| {
-            objects.push(serde_json::from_slice::<Object>(bytes));
-        })?;
-        if objects.is_empty() && (namespace.is_none() || !read::any(&self.raw, resource)?) {
-            self.known.found_empty(resource);
+        let mut objects: Vec<Object> = Vec::new();
+        if let Some(mirror) = self.mirror_of(resource) {
+            mirror.each(resource, namespace, "", &mut |object| objects.push(object.clone()));
+        } else {
+            let mut failed = None;
+            let options = ListOptions { namespace, ..ListOptions::default() };
+            read::scan(self.connection, resource, &options, |_, _, _, bytes| match serde_json::from_slice(bytes) {
+                Ok(object) => objects.push(object),
+                Err(error) => failed = Some(error),
+            })?;
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+            let untouched = objects.is_empty() && self.pending.all(resource).next().is_none();
+            if untouched && (namespace.is_none() || !read::any(self.connection, resource)?) {
+                self.known.found_empty(resource);
+            }
         }
-        Ok(objects.into_iter().collect::<Result<_, _>>()?)
+        self.overlay(resource, objects, |key| namespace.is_none_or(|namespace| key.namespace == namespace))
     }
 
     /// Objects of a resource in a namespace whose names start with `prefix`.
     pub fn list_named(&self, resource: &str, namespace: &str, prefix: &str) -> Result<Vec<Object>, StoreError> {
-        let mut statement = self.raw.prepare_cached(
-            "SELECT value FROM object WHERE resource = ?1 AND namespace = ?2 AND name >= ?3 AND name < ?3 || ?4",
-        )?;
-        let mut rows = statement.query(params![resource, namespace, prefix, char::MAX.to_string()])?;
         let mut objects = Vec::new();
-        while let Some(row) = rows.next()? {
-            objects.push(serde_json::from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
+        if let Some(mirror) = self.mirror_of(resource) {
+            mirror.each(resource, Some(namespace), prefix, &mut |object| objects.push(object.clone()));
+        } else {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT value FROM object WHERE resource = ?1 AND namespace = ?2 AND name >= ?3 AND name < ?3 || ?4",
+            )?;
+            let mut rows = statement.query(params![resource, namespace, prefix, char::MAX.to_string()])?;
+            while let Some(row) = rows.next()? {
+                objects.push(serde_json::from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
+            }
         }
-        Ok(objects)
+        self.overlay(resource, objects, |key| key.namespace == namespace && key.name.starts_with(prefix))
+    }
+
+    /// A list with the writes that it does not know of.
+    fn overlay(
+        &self,
+        resource: &str,
+        objects: Vec<Object>,
+        concerns: impl Fn(&Key) -> bool,
+    ) -> Result<Vec<Object>, StoreError> {
+        let fresh: Vec<&Entry> = match self.mirror_of(resource) {
+            Some(_) => self.pending.fresh(resource).filter(|entry| concerns(&entry.key)).collect(),
+            None => self.pending.all(resource).filter(|entry| concerns(&entry.key)).collect(),
+        };
+        if fresh.is_empty() {
+            return Ok(objects);
+        }
+        let place = |object: &Object| (object.namespace().to_owned(), object.name().to_owned());
+        let mut all: BTreeMap<_, _> = objects.into_iter().map(|object| (place(&object), object)).collect();
+        for entry in fresh {
+            let place = (entry.key.namespace.clone(), entry.key.name.clone());
+            match &entry.bytes {
+                Some(bytes) => drop(all.insert(place, serde_json::from_slice(bytes)?)),
+                None => drop(all.remove(&place)),
+            }
+        }
+        Ok(all.into_values().collect())
     }
 
     /// Adds an object under the namespace and name that its metadata has, and sets its
     /// `resourceVersion`. Returns the revision.
+    ///
+    /// In a batch the object goes on to who reads the changes: nothing but its name and
+    /// `resourceVersion` is left behind.
     pub fn create(&mut self, resource: &str, object: &mut Object) -> Result<u64, StoreError> {
         let (namespace, name) = (object.namespace().to_owned(), object.name().to_owned());
-        if self.get(resource, &namespace, &name)?.is_some() {
+        if self.exists(resource, &namespace, &name)? {
             return Err(StoreError::AlreadyExists { resource: resource.into(), name });
         }
-        self.put(resource, &namespace, &name, object, None)
+        self.put(Key { resource: intern(resource), namespace, name }, object, None)
     }
 
     /// Replaces an object and sets its `resourceVersion`. Returns the revision. With `expected`, the
-    /// object must be at that revision.
+    /// object must be at that revision. In a batch, as with [`Self::create`].
     pub fn update(&mut self, resource: &str, object: &mut Object, expected: Option<u64>) -> Result<u64, StoreError> {
         let (namespace, name) = (object.namespace().to_owned(), object.name().to_owned());
         let old = self.expect(resource, &namespace, &name, expected)?;
-        self.put(resource, &namespace, &name, object, Some(&old.bytes))
+        self.put(Key { resource: intern(resource), namespace, name }, object, Some(old))
     }
 
     /// Removes an object and returns what it was. With `expected`, it must be at that revision.
@@ -86,14 +184,13 @@ impl<'a> Transaction<'a> {
         namespace: &str,
         name: &str,
         expected: Option<u64>,
-    ) -> Result<Stored, StoreError> {
-        let old = self.expect(resource, namespace, name, expected)?;
-        let revision = self.next();
-        self.raw
-            .prepare_cached("DELETE FROM object WHERE resource = ?1 AND namespace = ?2 AND name = ?3")?
-            .execute([resource, namespace, name])?;
-        self.log(revision, resource, namespace, name, None, Some(&old.bytes))?;
-        Ok(old)
+    ) -> Result<(), StoreError> {
+        let (old, before) = self.expect(resource, namespace, name, expected)?;
+        let revision = self.pending.next();
+        let key = Key { resource: intern(resource), namespace: namespace.to_owned(), name: name.to_owned() };
+        self.known.write(key.resource);
+        self.pending.push(Entry { key, revision, before, bytes: None, old, new: None });
+        Ok(())
     }
 
     /// Puts an object into an empty store as it is, under the revision that its `resourceVersion`
@@ -101,13 +198,9 @@ impl<'a> Transaction<'a> {
     pub fn restore(&mut self, resource: &str, object: &Object) -> Result<(), StoreError> {
         let revision: i64 = object.resource_version().parse().unwrap_or(0);
         self.known.write(resource);
-        self.raw.prepare_cached("INSERT OR REPLACE INTO object VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-            resource,
-            object.namespace(),
-            object.name(),
-            revision,
-            serde_json::to_vec(object)?
-        ])?;
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO object VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![resource, object.namespace(), object.name(), revision, serde_json::to_vec(object)?])?;
         Ok(())
     }
 
@@ -115,99 +208,67 @@ impl<'a> Transaction<'a> {
     /// is not known.
     pub fn restored(&mut self, revision: u64) -> Result<(), StoreError> {
         let last: Option<(String, String, String, Vec<u8>)> = self
-            .raw
+            .connection
             .prepare_cached("SELECT resource, namespace, name, value FROM object WHERE revision = ?1")?
             .query_row([revision as i64], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()?;
         if let Some((resource, namespace, name, value)) = last {
-            (self.revision, self.wrote) = (revision, true);
-            self.log(revision, &resource, &namespace, &name, Some(&value), None)?;
+            self.connection
+                .prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL)")?
+                .execute(params![revision as i64, resource, namespace, name, value])?;
         }
-        self.raw
+        self.connection
             .prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'compacted'")?
             .execute([revision.to_string()])?;
+        self.pending.restored(revision);
         Ok(())
     }
 
-    fn expect(&self, resource: &str, namespace: &str, name: &str, expected: Option<u64>) -> Result<Stored, StoreError> {
-        let gone = || StoreError::NotFound { resource: resource.into(), name: name.into() };
-        let old = self.get(resource, namespace, name)?.ok_or_else(gone)?;
+    /// What is there, where somebody will ask what it was, and its revision.
+    fn expect(
+        &self,
+        resource: &str,
+        namespace: &str,
+        name: &str,
+        expected: Option<u64>,
+    ) -> Result<(Option<Arc<Object>>, u64), StoreError> {
+        let found = if self.mirror_of(resource).is_some() {
+            self.object(resource, namespace, name)?.map(|(object, revision)| (Some(object), revision))
+        } else {
+            let pending = self.pending.find(resource, namespace, name);
+            let revision = match pending {
+                Some(entry) => entry.bytes.is_some().then_some(entry.revision),
+                None => read::revision_of(self.connection, resource, namespace, name)?,
+            };
+            revision.map(|revision| (None, revision))
+        };
+        let found = found.ok_or_else(|| StoreError::NotFound { resource: resource.into(), name: name.into() })?;
         match expected {
-            Some(expected) if expected != old.revision => {
+            Some(expected) if expected != found.1 => {
                 Err(StoreError::Conflict { resource: resource.into(), name: name.into() })
             }
-            _ => Ok(old),
+            _ => Ok(found),
         }
     }
 
     fn put(
         &mut self,
-        resource: &str,
-        namespace: &str,
-        name: &str,
+        key: Key,
         object: &mut Object,
-        previous: Option<&[u8]>,
+        old: Option<(Option<Arc<Object>>, u64)>,
     ) -> Result<u64, StoreError> {
-        let revision = self.next();
-        object.set_at(&["metadata", "resourceVersion"], revision.to_string());
-        let bytes = serde_json::to_vec(object)?;
-        self.raw
-            .prepare_cached(
-                "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (resource, namespace, name) DO UPDATE SET revision = ?4, value = ?5",
-            )?
-            .execute(params![resource, namespace, name, revision as i64, bytes])?;
-        self.log(revision, resource, namespace, name, Some(&bytes), previous)?;
+        let revision = self.pending.next();
+        let version = revision.to_string();
+        object.set_at(&["metadata", "resourceVersion"], version.as_str());
+        let bytes = Some(serde_json::to_vec(object)?);
+        let new = self.mirror.map(|_| {
+            let left = serde_json::json!({"metadata": {
+                "namespace": key.namespace, "name": key.name, "resourceVersion": version}});
+            Arc::new(std::mem::replace(object, left))
+        });
+        let (old, before) = old.unwrap_or((None, 0));
+        self.known.write(key.resource);
+        self.pending.push(Entry { key, revision, before, bytes, old, new });
         Ok(revision)
-    }
-
-    fn log(
-        &self,
-        revision: u64,
-        resource: &str,
-        namespace: &str,
-        name: &str,
-        value: Option<&[u8]>,
-        previous: Option<&[u8]>,
-    ) -> Result<(), StoreError> {
-        self.known.write(resource);
-        self.raw.prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
-            revision as i64,
-            resource,
-            namespace,
-            name,
-            value,
-            previous
-        ])?;
-        Ok(())
-    }
-
-    fn next(&mut self) -> u64 {
-        self.revision += 1;
-        self.wrote = true;
-        self.revision
-    }
-
-    /// Makes the writes last. Returns the revision if there were any.
-    pub(super) fn commit(self, kept: u64) -> Result<Option<u64>, StoreError> {
-        if !self.wrote {
-            return Ok(None);
-        }
-        self.compact(kept)?;
-        let revision = self.revision;
-        self.raw.commit()?;
-        Ok(Some(revision))
-    }
-
-    /// Drops what is older than the last `kept` revisions, once in a while.
-    fn compact(&self, kept: u64) -> Result<(), StoreError> {
-        let target = self.revision.saturating_sub(kept);
-        let step = COMPACTION_STEP.min(kept.max(1));
-        if target < read::compacted(&self.raw)? + step {
-            return Ok(());
-        }
-        self.raw.prepare_cached("DELETE FROM log WHERE revision <= ?1")?.execute([target as i64])?;
-        self.raw.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'compacted'")?.execute([target.to_string()])?;
-        Ok(())
     }
 }

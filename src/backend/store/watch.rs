@@ -97,14 +97,15 @@ impl Store {
             return Ok(());
         }
         poll.last = Some(Instant::now());
-        let connection = self.lock();
+        let lease = self.lock();
+        let connection = lease.connection()?;
         let version = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if poll.data_version.replace(version) == Some(version) {
             return Ok(());
         }
-        let revision = read::revision(&connection)?;
+        let revision = read::revision(connection)?;
         self.shared.known.see(revision);
-        drop(connection);
+        drop(lease);
         self.shared.watch.notify(revision);
         Ok(())
     }

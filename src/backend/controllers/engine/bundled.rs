@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::io::{Compacted, DeleteOptions, LogSink, Reviewer, Source, Writer};
 use super::{Engine, EngineLock, Parts};
 use crate::backend::api::{self, Api, Session, WayToWebhooks};
+use crate::backend::controllers::view::{SharedView, UNSEEN};
 use crate::backend::controllers::{Change, Controller, Event};
 use crate::backend::registry::DisabledPlugins;
 use crate::backend::store::{ListOptions, Store, StoreError, intern};
@@ -67,14 +68,15 @@ pub struct Bundle {
 pub fn engine(bundle: Bundle, folder: Option<&Path>) -> Engine {
     // Its writes are dated by a clock of its own, which starts as early as there is time.
     let moment = Clock::manual(Timestamp::UNIX_EPOCH);
-    let writer = Api::without(bundle.disabled, bundle.store.clone(), moment.clone(), bundle.seed);
+    let store = bundle.store.in_batches();
+    let writer = Api::without(bundle.disabled, store.clone(), moment.clone(), bundle.seed);
     let writer = writer.with_way_to_webhooks(bundle.way_to_webhooks);
     let session = Session::of_components(&writer);
     let writer = writer.in_session(Arc::clone(&session));
     Engine::new(Parts {
         controllers: bundle.controllers,
         writer: Box::new(writer),
-        source: Arc::new(StoreSource { store: bundle.store, waiting: bundle.waiting }),
+        source: Arc::new(StoreSource { store, waiting: bundle.waiting }),
         reviewer: session,
         logs: bundle.logs,
         clock: bundle.clock,
@@ -167,7 +169,7 @@ impl Source for StoreSource {
         let mut objects = Vec::new();
         let resources: BTreeSet<&'static str> =
             builtin::resources().iter().map(builtin::Resource::group_resource).collect();
-        for resource in resources {
+        for resource in resources.into_iter().filter(|resource| *resource != UNSEEN) {
             self.list(resource, &mut objects)?;
         }
         let definitions: Vec<&'static str> = objects
@@ -184,7 +186,8 @@ impl Source for StoreSource {
     fn changes_since(&self, revision: u64) -> anyhow::Result<Result<Vec<Change>, Compacted>> {
         match self.store.changes_since(revision) {
             Ok(changes) => Ok(Ok(changes)),
-            Err(StoreError::Compacted { .. }) => Ok(Err(Compacted)),
+            // What is not there any longer, or never came to be.
+            Err(StoreError::Compacted { .. } | StoreError::Future { .. }) => Ok(Err(Compacted)),
             Err(error) => Err(error.into()),
         }
     }
@@ -195,6 +198,26 @@ impl Source for StoreSource {
 
     fn meta_set(&self, key: &str, value: &str) -> anyhow::Result<()> {
         Ok(self.store.meta_set(key, value)?)
+    }
+
+    fn begin(&self, view: &SharedView) -> anyhow::Result<()> {
+        Ok(self.store.begin(Arc::new(view.clone()))?)
+    }
+
+    fn is_in_batch(&self) -> bool {
+        self.store.is_in_batch()
+    }
+
+    fn load(&self) -> (usize, bool) {
+        self.store.batch_load()
+    }
+
+    fn commit(&self) -> anyhow::Result<()> {
+        Ok(self.store.commit()?)
+    }
+
+    fn abandon(&self) {
+        self.store.abandon();
     }
 
     fn changed<'a>(&'a self, revision: u64) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::backend::controllers::view::SharedView;
 use crate::backend::controllers::{Change, Event};
 use crate::object::{Object, Status, Timestamp};
 
@@ -64,6 +65,17 @@ pub trait Source: Send + Sync {
     fn meta_get(&self, key: &str) -> anyhow::Result<Option<String>>;
     /// Keeps a small text. This is not a write that moves the revision.
     fn meta_set(&self, key: &str, value: &str) -> anyhow::Result<()>;
+    /// Begins a batch: what is written through the engine's [`Writer`] and read here belongs to it until
+    /// [`Self::commit`]. `view` is as new as the changes that were read here. Nothing where one is under way.
+    fn begin(&self, view: &SharedView) -> anyhow::Result<()>;
+    /// Whether a batch is under way.
+    fn is_in_batch(&self) -> bool;
+    /// The bytes that the batch wrote so far, and whether others wait for it to end.
+    fn load(&self) -> (usize, bool);
+    /// Ends the batch: what was written lasts. An error means that none of it happened.
+    fn commit(&self) -> anyhow::Result<()>;
+    /// Ends a batch that is still under way: none of it happened.
+    fn abandon(&self);
     /// Returns when something was written after `revision`, by whomever.
     fn changed<'a>(&'a self, revision: u64) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
     /// Whether someone waits for things to happen (a watch is open). Only asked with a manual clock.

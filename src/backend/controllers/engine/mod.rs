@@ -19,15 +19,17 @@ mod writes;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 
 pub use io::{Compacted, DeleteOptions, LogSink, Reviewer, Source, Writer};
 pub use lock::EngineLock;
 
+use super::view::{SharedView, UNSEEN};
 use super::{Change, Controller, Key, View};
 use crate::object::Timestamp;
 use crate::object::clock::Clock;
@@ -62,6 +64,12 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(60);
 const PAUSED_POLL: Duration = Duration::from_millis(100);
 /// So often it looks whether somebody else has asked what it waits for.
 const ASKING_POLL: Duration = Duration::from_millis(5);
+/// So much is written in one batch: bytes …
+const BATCH_BYTES: usize = 8 << 20;
+/// … and time, where nobody waits for the store, …
+const BATCH_TIME: Duration = Duration::from_millis(50);
+/// … and where somebody does.
+const BATCH_WHILE_WANTED: Duration = Duration::from_millis(2);
 /// So long a short command waits for another process to settle the cluster.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -162,9 +170,18 @@ struct State {
     exact: bool,
 }
 
+/// Gives the store back, whatever happened.
+struct Unfinished(Arc<dyn Source>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 /// The cluster in memory.
 struct Loaded {
-    view: View,
+    view: SharedView,
     revision: u64,
     queue: Queue,
     failures: HashMap<Item, u32>,
@@ -337,7 +354,15 @@ impl State {
             Some(_) => self.pull(now)?,
         }
         let mut report = Report::default();
+        // A panic of a controller ends a batch as an error does.
+        let unfinished = Unfinished(Arc::clone(&self.source));
         let result = self.work(before, now, exact, &mut report);
+        if let Err(error) = self.source.commit() {
+            // What the view has seen did not happen.
+            (self.loaded, self.settled) = (None, None);
+            return Err(error.into());
+        }
+        drop(unfinished);
         report.waits = self.pending.is_some();
         let Some(loaded) = self.loaded.as_ref().filter(|_| !report.waits) else { return result.map(|()| report) };
         let settled = Settled::new(now.max(self.moment.now()), loaded.revision, loaded.queue.next_due());
@@ -353,8 +378,10 @@ impl State {
         let exact = before.checked_add(CAUGHT_UP).ok().filter(|_| !exact).unwrap_or(Timestamp::MAX);
         let resumed = now.checked_sub(RESUMED_BEFORE_NOW).unwrap_or(Timestamp::MIN);
         let mut moment = self.moment.now();
-        let mut looks: HashMap<Item, u32> = HashMap::new();
+        let mut begun = Instant::now();
+        let mut looks: HashMap<u64, u32> = HashMap::new();
         if let Some(pending) = self.pending.take() {
+            self.begin(moment)?;
             report.writes += self.carry_out(pending, moment)?;
         }
         while self.pending.is_none()
@@ -371,23 +398,49 @@ impl State {
             if report.looks > LOOKS_PER_SETTLE {
                 return Err(EngineError::Endless { controller, key });
             }
-            let count = looks.entry(item.clone()).or_default();
+            let count = looks.entry(hash(&item)).or_default();
             *count += 1;
             if *count > LOOKS_PER_MOMENT {
                 report.parked.push((controller, key));
                 self.push(item, moment.checked_add(PARKED).unwrap_or(Timestamp::MAX));
                 continue;
             }
+            if self.begin(moment)? {
+                begun = Instant::now();
+            }
             report.writes += self.look(item, moment)?;
+            if self.is_batch_full(begun.elapsed()) {
+                self.source.commit()?;
+                if let Some(loaded) = &self.loaded {
+                    loaded.view.write().cool();
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Begins a batch, where none is under way, with what others wrote meanwhile. Whether it did.
+    fn begin(&mut self, moment: Timestamp) -> Result<bool, EngineError> {
+        if self.source.is_in_batch() {
+            return Ok(false);
+        }
+        let Some(loaded) = &self.loaded else { return Ok(false) };
+        self.source.begin(&loaded.view)?;
+        self.pull(moment)?;
+        Ok(true)
+    }
+
+    /// Whether a batch has gone on for long enough.
+    fn is_batch_full(&self, elapsed: Duration) -> bool {
+        let (size, wanted) = self.source.load();
+        size > BATCH_BYTES || elapsed > if wanted { BATCH_WHILE_WANTED } else { BATCH_TIME }
     }
 
     /// One look of one controller at one object. Returns how many writes were applied.
     fn look(&mut self, item: Item, moment: Timestamp) -> Result<u64, EngineError> {
         let (Some(controller), Some(loaded)) = (self.controllers.get(item.0), &mut self.loaded) else { return Ok(0) };
-        loaded.view.set_now(moment);
-        let outcome = controller.reconcile(&item.1, &loaded.view);
+        loaded.view.write().set_now(moment);
+        let outcome = controller.reconcile(&item.1, &loaded.view.read());
         if let Some(again) = outcome.requeue_at {
             let soonest = moment.checked_add(SignedDuration::from_millis(1)).unwrap_or(moment);
             loaded.queue.push(item.clone(), again.max(soonest));
@@ -426,7 +479,7 @@ impl State {
                         if status.is_conflict() && *failures < 4 { SignedDuration::ZERO } else { backoff(*failures) };
                     let again = moment.checked_add(delay).unwrap_or(Timestamp::MAX);
                     loaded.queue.push(writes.item.clone(), again);
-                    writes.rest = controller.refused(&writes.item.1, &write, &status, &loaded.view).into();
+                    writes.rest = controller.refused(&writes.item.1, &write, &status, &loaded.view.read()).into();
                     writes.answers = true;
                 }
             }
@@ -449,12 +502,12 @@ impl State {
         };
         let mut changed = HashSet::new();
         for change in news.iter().flatten().filter(|change| change.revision <= revision) {
-            changed.extend(self.items(change, &view));
+            changed.extend(items(&self.controllers, &self.interested, change, &view));
         }
         let mut queue = Queue::default();
         for (key, object) in view.all() {
             let change = Change { key, revision: 0, old: None, new: Some(Arc::clone(object)) };
-            for item in self.items(&change, &view) {
+            for item in items(&self.controllers, &self.interested, &change, &view) {
                 if !changed.contains(&item) {
                     queue.push(item, before);
                 }
@@ -465,34 +518,34 @@ impl State {
         for item in changed {
             queue.push(item, now);
         }
-        self.loaded = Some(Loaded { view, revision, queue, failures: HashMap::new() });
+        // A batch that is under way reads through the same view.
+        let shared = self.loaded.take().map(|loaded| loaded.view).unwrap_or_default();
+        *shared.write() = view;
+        self.loaded = Some(Loaded { view: shared, revision, queue, failures: HashMap::new() });
         Ok(())
     }
 
     /// Takes over what changed in the store; the keys concerned are due at `due`.
     fn pull(&mut self, due: Timestamp) -> Result<(), EngineError> {
-        let Some(mut loaded) = self.loaded.take() else { return Ok(()) };
+        let Some(loaded) = &self.loaded else { return Ok(()) };
         let Ok(changes) = self.source.changes_since(loaded.revision)? else {
             return self.load(due, due);
         };
         for change in changes {
+            let Some(loaded) = &mut self.loaded else { return Ok(()) };
             loaded.revision = loaded.revision.max(change.revision);
-            loaded.view.set(change.key.clone(), change.new.clone());
-            for item in self.items(&change, &loaded.view) {
-                loaded.queue.push(item, due);
+            if change.key.resource == UNSEEN {
+                continue;
+            }
+            let mut view = loaded.view.write();
+            view.set(change.key.clone(), change.new.clone());
+            for item in items(&self.controllers, &self.interested, &change, &view) {
+                let controller = self.controllers.get(item.0);
+                let patience = controller.map_or(SignedDuration::ZERO, |it| it.patience(&item.1, &change, &view));
+                loaded.queue.push(item, due.checked_add(patience).unwrap_or(due));
             }
         }
-        self.loaded = Some(loaded);
         Ok(())
-    }
-
-    fn items(&self, change: &Change, view: &View) -> Vec<Item> {
-        let own = self.interested.get(change.key.resource).into_iter().flatten();
-        let every = self.interested.get("*").into_iter().flatten();
-        own.chain(every)
-            .filter_map(|index| Some((*index, self.controllers.get(*index)?)))
-            .flat_map(|(index, controller)| controller.keys(change, view).into_iter().map(move |key| (index, key)))
-            .collect()
     }
 
     fn push(&mut self, item: Item, due: Timestamp) {
@@ -504,6 +557,27 @@ impl State {
     fn name_of(&self, item: &Item) -> &'static str {
         self.controllers.get(item.0).map_or("", |controller| controller.name())
     }
+}
+
+/// What is to be looked at after a change.
+fn items(
+    controllers: &[Box<dyn Controller>],
+    interested: &HashMap<&'static str, Vec<usize>>,
+    change: &Change,
+    view: &View,
+) -> Vec<Item> {
+    let own = interested.get(change.key.resource).into_iter().flatten();
+    let every = interested.get("*").into_iter().flatten();
+    own.chain(every)
+        .filter_map(|index| Some((*index, controllers.get(*index)?)))
+        .flat_map(|(index, controller)| controller.keys(change, view).into_iter().map(move |key| (index, key)))
+        .collect()
+}
+
+fn hash(item: &Item) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    item.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn until(now: Timestamp, then: Timestamp) -> Duration {

@@ -33,10 +33,10 @@ pub(super) fn apply(
             Err(status) => Err(status),
         },
         Write::Update { resource, object } => {
-            replace(resource, object, versions, |object| writer.update(resource, object))
+            replace(resource, object, object.clone(), versions, |object| writer.update(resource, object))
         }
         Write::UpdateStatus { resource, object } => {
-            replace(resource, object, versions, |object| writer.update_status(resource, object))
+            replace(resource, object, status_of(object), versions, |object| writer.update_status(resource, object))
         }
         Write::Bind { pod, node } => writer.bind(&pod.namespace, &pod.name, node),
         Write::Delete { key, uid, grace_period_seconds, propagation } => {
@@ -65,21 +65,42 @@ pub(super) fn apply(
 fn replace(
     resource: &'static str,
     object: &Object,
+    mut written: Object,
     versions: &mut Versions,
     write: impl FnOnce(Object) -> Result<Object, Status>,
 ) -> Result<(), Status> {
     let resource = if resource == NAMESPACE_FINALIZERS { "namespaces" } else { resource };
     let key = Key { resource, namespace: object.namespace().to_owned(), name: object.name().to_owned() };
     let seen = object.resource_version().to_owned();
-    let mut object = object.clone();
     let earlier = versions.iter().position(|(other, before, _)| *other == key && *before == seen);
     if let Some((_, _, after)) = earlier.and_then(|index| versions.get(index)) {
-        object.set_at(&["metadata", "resourceVersion"], after.clone());
+        written.set_at(&["metadata", "resourceVersion"], after.clone());
     }
-    let written = write(object)?.resource_version().to_owned();
+    let written = write(written)?.resource_version().to_owned();
     match earlier.and_then(|index| versions.get_mut(index)) {
         Some(entry) => entry.2 = written,
         None => versions.push((key, seen, written)),
     }
     Ok(())
+}
+
+/// What counts of an object whose status is written.
+fn status_of(object: &Object) -> Object {
+    let mut part = serde_json::json!({"metadata": {}});
+    for path in [
+        &["apiVersion"][..],
+        &["kind"],
+        &["metadata", "name"],
+        &["metadata", "namespace"],
+        &["metadata", "uid"],
+        &["metadata", "resourceVersion"],
+        &["metadata", "annotations"],
+        &["metadata", "finalizers"],
+        &["status"],
+    ] {
+        if let Some(value) = object.at(path) {
+            part.set_at(path, value.clone());
+        }
+    }
+    part
 }

@@ -24,7 +24,11 @@ impl Controller for TaintEvictionController {
 
     fn keys(&self, change: &Change, view: &View) -> Vec<Key> {
         if change.key.resource == "pods" {
-            let bound = change.new.as_ref().filter(|pod| !pod.str_at(&["spec", "nodeName"]).is_empty());
+            let tainted = |pod: &Object| {
+                let node = view.get("nodes", "", pod.str_at(&["spec", "nodeName"]));
+                node.is_some_and(|node| !node.list_at(&["spec", "taints"]).is_empty())
+            };
+            let bound = change.new.as_ref().filter(|pod| tainted(pod));
             return bound.map(|_| change.key.clone()).into_iter().collect();
         }
         let taints = |side: &Option<std::sync::Arc<Object>>| {

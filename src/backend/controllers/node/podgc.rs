@@ -24,7 +24,11 @@ impl Controller for PodGarbageCollector {
 
     fn keys(&self, change: &Change, view: &View) -> Vec<Key> {
         if change.key.resource == "pods" {
-            return change.new.is_some().then(|| change.key.clone()).into_iter().collect();
+            let lost = |pod: &Object| {
+                let node = pod.str_at(&["spec", "nodeName"]);
+                pod.deletion_timestamp().is_some() || !node.is_empty() && view.get("nodes", "", node).is_none()
+            };
+            return change.new.as_ref().filter(|pod| lost(pod)).map(|_| change.key.clone()).into_iter().collect();
         }
         view.pods_on(&change.key.name).map(|pod| owners::key_of("pods", pod)).collect()
     }

@@ -9,6 +9,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use super::support::{conditions, owners, pods, put_count, selector};
 use super::{Change, Controller, Event, Key, Outcome, View, Write};
 use crate::object::{Meta, Object, Status, Timestamp};
@@ -65,6 +67,9 @@ impl Controller for ReplicaSetController {
         if change.key.resource == self.0.resource {
             return vec![change.key.clone()];
         }
+        if !pods::matters(change) {
+            return Vec::new();
+        }
         let sides = [&change.old, &change.new].into_iter().flatten();
         let mut keys: Vec<Key> =
             sides.filter_map(|pod| owners::controller_key(pod, self.0.kind, self.0.resource)).collect();
@@ -73,6 +78,12 @@ impl Controller for ReplicaSetController {
             keys.extend(owners::adopters(view, self.0.resource, pod));
         }
         keys
+    }
+
+    fn patience(&self, key: &Key, change: &Change, view: &View) -> SignedDuration {
+        let wanted =
+            view.at(key).filter(|_| change.key.resource == "pods").and_then(|set| set.int_at(&["spec", "replicas"]));
+        pods::patience(wanted.and_then(|wanted| usize::try_from(wanted).ok()).unwrap_or(0))
     }
 
     fn reconcile(&self, key: &Key, view: &View) -> Outcome {

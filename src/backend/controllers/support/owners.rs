@@ -80,7 +80,10 @@ pub fn claim(view: &View, resource: &str, owner: &Object, wanted: impl Fn(&Objec
     let mut claim = Claim::default();
     let selector = selector::of(owner.at(&["spec", "selector"]));
     let deleting = owner.deletion_timestamp().is_some();
-    for object in view.list(resource, Some(owner.namespace())).filter(|object| wanted(object)) {
+    // What belongs to others is not even looked at.
+    let own = view.owned_by(resource, owner.uid()).filter(|object| object.namespace() == owner.namespace());
+    let own = own.filter(|object| object.controller_ref().is_some());
+    for object in own.chain(view.orphans(resource, owner.namespace())).filter(|object| wanted(object)) {
         let matching = selector.matches(object);
         match object.controller_ref() {
             Some(reference) if reference.str_at(&["uid"]) != owner.uid() => {}

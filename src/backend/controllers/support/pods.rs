@@ -3,8 +3,13 @@
 use serde_json::json;
 
 use super::{conditions, names, owners};
-use crate::backend::controllers::View;
+use crate::backend::controllers::{Change, View};
 use crate::object::{Meta, Object, Timestamp};
+
+/// So few pods are looked after at once.
+const FEW: usize = 40;
+/// The longest that many pods wait to be looked at, in milliseconds.
+const MOST_PATIENCE: i64 = 500;
 
 /// `status.phase` is `Succeeded` or `Failed`: the pod will not run again.
 pub fn is_finished(pod: &Object) -> bool {
@@ -24,6 +29,32 @@ pub fn is_terminating(pod: &Object) -> bool {
 /// The condition `Ready` is true.
 pub fn is_ready(pod: &Object) -> bool {
     conditions::is_true(pod, "Ready")
+}
+
+/// Whether a pod's change is one for those who count pods or send to them: it came or went, became
+/// ready or not, ended, is to go, has another owner, other labels or another address. What a kubelet
+/// writes on the way there is not.
+pub fn matters(change: &Change) -> bool {
+    let (Some(old), Some(new)) = (&change.old, &change.new) else { return true };
+    let differ = |path: &[&str]| old.at(path) != new.at(path);
+    let ready =
+        |pod: &Object| -> Option<Object> { conditions::find(pod.list_at(&["status", "conditions"]), "Ready").cloned() };
+    differ(&["metadata", "deletionTimestamp"])
+        || differ(&["metadata", "labels"])
+        || differ(&["metadata", "ownerReferences"])
+        || differ(&["status", "podIPs"])
+        || differ(&["status", "podIP"])
+        || is_finished(old) != is_finished(new)
+        || ready(old) != ready(new)
+}
+
+/// How long who looks after many pods may wait before it looks again: then it sees the changes of
+/// several at once, as on a cluster that takes its time.
+pub fn patience(count: usize) -> jiff::SignedDuration {
+    if count < FEW {
+        return jiff::SignedDuration::ZERO;
+    }
+    jiff::SignedDuration::from_millis(i64::try_from(count).unwrap_or(i64::MAX).min(MOST_PATIENCE))
 }
 
 /// Since when the pod is ready.

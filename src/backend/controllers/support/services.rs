@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde_json::json;
 
-use super::{owners, pods, selector};
+use super::{owners, pods};
 use crate::backend::controllers::{Change, Key, View};
 use crate::object::{Meta, Object, Timestamp, time::rfc3339};
 
@@ -18,12 +19,27 @@ pub fn keys_of_pod(change: &Change, view: &View) -> Vec<Key> {
     let sides: Vec<&Arc<Object>> = [&change.old, &change.new].into_iter().flatten().collect();
     let services = view.list("services", Some(&change.key.namespace));
     services
-        .filter(|service| {
-            let selector = selector::of(service.at(&["spec", "selector"]));
-            sides.iter().any(|pod| selector.matches(pod))
-        })
+        .filter(|service| sides.iter().any(|pod| selects(service, pod)))
         .map(|service| owners::key_of("services", service))
         .collect()
+}
+
+/// Whether a service is about a pod.
+fn selects(service: &Object, pod: &Object) -> bool {
+    let labels = service.at(&["spec", "selector"]).and_then(Object::as_object);
+    labels.is_some_and(|labels| {
+        !labels.is_empty() && labels.iter().all(|(key, value)| pod.label(key).is_some_and(|own| value == own))
+    })
+}
+
+/// How long a service's endpoints may wait after a pod's change: the longer, the more there are.
+pub fn patience(key: &Key, change: &Change, view: &View) -> SignedDuration {
+    if change.key.resource != "pods" {
+        return SignedDuration::ZERO;
+    }
+    let subsets = view.get("endpoints", &key.namespace, &key.name).map(|known| known.list_at(&["subsets"]));
+    let sides = |subset: &Object| subset.list_at(&["addresses"]).len() + subset.list_at(&["notReadyAddresses"]).len();
+    pods::patience(subsets.unwrap_or_default().iter().map(sides).sum())
 }
 
 /// Whether the endpoints of a service are made here: it has a selector and is no mere name.
@@ -34,9 +50,8 @@ pub fn has_endpoints(service: &Object) -> bool {
 
 /// The pods of a service that have an address and are not finished, by name.
 pub fn pods_of<'a>(service: &'a Object, view: &'a View) -> Vec<&'a Arc<Object>> {
-    let selector = selector::of(service.at(&["spec", "selector"]));
     let all = view.list("pods", Some(service.namespace()));
-    all.filter(|pod| selector.matches(pod) && !pods::is_finished(pod) && !addresses(pod).is_empty()).collect()
+    all.filter(|pod| selects(service, pod) && !pods::is_finished(pod) && !addresses(pod).is_empty()).collect()
 }
 
 /// A pod's addresses.

@@ -28,7 +28,7 @@ impl<'a> Sync<'a> {
     pub(super) fn start(&mut self, kind: Kind, container: &'a Object, own: &Object, restart: bool) -> Step {
         let image = container.str_at(&["image"]);
         let reason = own.str_at(&["state", "waiting", "reason"]);
-        let present = addresses::has_image(self.pod, &self.status, self.node, self.view, image);
+        let present = addresses::has_image(&self.status, self.node, self.view, image);
         let policy = container.str_at(&["imagePullPolicy"]);
         let faults = Arc::clone(&self.faults);
         let fault = faults.image(image, self.pod);

@@ -95,7 +95,8 @@ pub fn topology_labels(pod: &mut Object, cluster: &dyn Cluster) {
     if !cluster.admits(Plugin::PodTopologyLabels) {
         return;
     }
-    let Some(node) = cluster.get("nodes", "", pod.str_at(&["spec", "nodeName"])) else { return };
+    let name = pod.str_at(&["spec", "nodeName"]);
+    let Some(node) = (if name.is_empty() { None } else { cluster.shared("nodes", "", name) }) else { return };
     for label in ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"] {
         if let Some(value) = node.label(label) {
             pod.set_at(&["metadata", "labels", label], value);
@@ -120,7 +121,7 @@ fn service_account(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Status
     }
     let namespace = pod.namespace().to_owned();
     let name = pod.str_at(&["spec", "serviceAccountName"]).to_owned();
-    let Some(account) = cluster.get("serviceaccounts", &namespace, &name) else {
+    let Some(account) = cluster.shared("serviceaccounts", &namespace, &name) else {
         let why = format!("error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found");
         return Err(forbidden(pod, &why));
     };
