@@ -23,14 +23,15 @@ mod world;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use world::World;
 
 /// Seeds that are run at the same time.
 const AT_ONCE: usize = 2;
 
-/// Runs a day, or its first hours; what is wrong with it, and when.
-fn day(seed: u64, hours: f64, tell: bool) -> Vec<String> {
+/// Runs a day, or its first hours; what is wrong with it, and when, and how many things were done.
+fn day(seed: u64, hours: f64, tell: bool) -> (Vec<String>, usize) {
     let mut world = World::new(seed, tell);
     let mut wrong = Vec::new();
     while world.hours() < hours && wrong.is_empty() {
@@ -43,7 +44,11 @@ fn day(seed: u64, hours: f64, tell: bool) -> Vec<String> {
         wrong.extend(checks::always(&world));
         wrong.extend(checks::at_rest(&world));
     }
-    if wrong.is_empty() { wrong } else { wrong.into_iter().chain(world.last_words()).collect() }
+    let steps = world.steps();
+    if !wrong.is_empty() {
+        wrong.extend(world.last_words());
+    }
+    (wrong, steps)
 }
 
 #[test]
@@ -56,15 +61,19 @@ fn a_day_ends_as_the_objects_ask() {
     let tell = seeds.len() == 1;
     let hours = if seeds.len() == 2 { 4.0 } else { 24.0 };
     let failures = Mutex::new(Vec::new());
-    let next = AtomicU64::new(0);
+    let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
+    let began = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(seed) = seeds.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).expect("small"))
                 {
-                    let wrong = day(*seed, hours, tell);
+                    let (wrong, steps) = day(*seed, hours, tell);
                     if seeds.len() > 2 {
-                        eprintln!("seed {seed} is done");
+                        let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+                        let so_far = began.elapsed().as_secs();
+                        let how = if wrong.is_empty() { "as asked" } else { "WRONG" };
+                        eprintln!("seed {seed}: {how} after {steps} steps ({count} of {}, {so_far} s)", seeds.len());
                     }
                     if !wrong.is_empty() {
                         let text = format!("seed {seed}:\n  {}", wrong.join("\n  "));

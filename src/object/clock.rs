@@ -93,7 +93,7 @@ impl Clock {
     #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
     pub fn now(&self) -> Timestamp {
         let micros = match self {
-            Self::System => return Timestamp::now(),
+            Self::System => Timestamp::now().as_microsecond(),
             Self::Manual(micros) => micros.load(Ordering::Relaxed),
             Self::Scaled(clock) => clock.read(&mut clock.state()),
         };

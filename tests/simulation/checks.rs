@@ -9,6 +9,7 @@ use crate::objects::{self, HISTORY};
 use crate::world::{CRON_JOBS, DEPLOYMENTS, JOBS, NODES_PATH, PODS, STATEFUL_SETS, World, image_of};
 
 const CORE: &str = "/api/v1/namespaces/default";
+pub const SERVICES: &str = "/api/v1/namespaces/default/services";
 const REPLICA_SETS: &str = "/apis/apps/v1/namespaces/default/replicasets";
 /// How long events are kept, and some time for the one who removes them.
 const EVENT_SECONDS: i64 = 3600 + 600;
@@ -71,6 +72,9 @@ pub fn always(world: &World) -> Vec<String> {
             (!ip.is_empty()).then(|| ip.to_owned())
         }),
     );
+    wrong.0.extend(world.wrong.iter().cloned());
+    node_ports(&mut wrong, world);
+    quota(&mut wrong, world, &pods);
     fits(&mut wrong, &pods, &nodes);
     let mut ordinals = BTreeSet::new();
     for pod in labelled(&pods, "db") {
@@ -99,6 +103,76 @@ fn unique(what: &str, wrong: &mut Wrong, all: impl Iterator<Item = String>) {
     for one in all {
         wrong.check(seen.insert(one.clone()), || format!("{what} {one} twice"));
     }
+}
+
+/// Every service that needs a port of the nodes has one to itself.
+fn node_ports(wrong: &mut Wrong, world: &World) {
+    let services = world.list(SERVICES);
+    let ports: Vec<i64> = services
+        .iter()
+        .filter(|service| matches!(service.str_at(&["spec", "type"]), "NodePort" | "LoadBalancer"))
+        .flat_map(|service| service.list_at(&["spec", "ports"]))
+        .map(|port| port.int_at(&["nodePort"]).unwrap_or(0))
+        .collect();
+    for port in &ports {
+        wrong.check((30_000..=32_767).contains(port), || format!("node port {port}"));
+    }
+    unique("node port", wrong, ports.iter().map(i64::to_string));
+}
+
+/// The quota says what there is.
+fn quota(wrong: &mut Wrong, world: &World, pods: &[Object]) {
+    let now = world.cluster.now();
+    let milli = |text: &str| Quantity::parse(text).map_or(0, Quantity::milli_value);
+    let counts = |pod: &&Object| {
+        let grace = pod.int_at(&["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0);
+        !over(pod) && pod.deletion_timestamp().is_none_or(|end| now.duration_since(end).as_secs() <= grace)
+    };
+    let counted: Vec<&Object> = pods.iter().filter(counts).collect();
+    let cpu = counted.iter().flat_map(|pod| pod.list_at(&["spec", "containers"]));
+    let cpu: i64 = cpu.map(|it| milli(it.str_at(&["resources", "requests", "cpu"]))).sum();
+    let services = world.list(SERVICES);
+    let ports = services.iter().flat_map(|service| service.list_at(&["spec", "ports"]));
+    let ports = ports.filter(|port| port.int_at(&["nodePort"]).unwrap_or(0) > 0).count();
+    let claims = world.list(&format!("{CORE}/persistentvolumeclaims"));
+    let storage: i64 =
+        claims.iter().map(|claim| milli(claim.str_at(&["spec", "resources", "requests", "storage"]))).sum();
+    let of = |count: usize| 1000 * i64::try_from(count).expect("few");
+    for quota in world.list(&format!("{CORE}/resourcequotas")) {
+        for (resource, right) in [
+            ("pods", of(counted.len())),
+            ("requests.cpu", cpu),
+            ("services", of(services.len())),
+            ("services.nodeports", of(ports)),
+            ("persistentvolumeclaims", of(claims.len())),
+            ("requests.storage", storage),
+            ("count/jobs.batch", of(world.list(JOBS).len())),
+        ] {
+            let used = milli(quota.str_at(&["status", "used", resource]));
+            wrong.check(used == right, || format!("quota: {used} m {resource} used, not {right} m"));
+        }
+    }
+}
+
+/// What is wrong if a pod is evicted now, as the budgets want it.
+pub fn would_be_too_many(world: &World, name: &str) -> Option<String> {
+    let pods = world.list(PODS);
+    let pod = pods.iter().find(|pod| pod.name() == name)?;
+    let app = pod.str_at(&["metadata", "labels", "app"]);
+    if pod.deletion_timestamp().is_some() || pod.str_at(&["status", "phase"]) == "Pending" || over(pod) {
+        return None;
+    }
+    let wanted = match app {
+        "db" => 1,
+        "web" => {
+            let deployment = world.cluster.get(&format!("{DEPLOYMENTS}/web")).expect("is there");
+            deployment.int_at(&["spec", "replicas"]).unwrap_or(1) - 1
+        }
+        _ => return None,
+    };
+    let healthy = labelled(&pods, app).filter(|pod| ready(pod) && pod.deletion_timestamp().is_none()).count() as i64;
+    let left = healthy - i64::from(ready(pod));
+    (left < wanted).then(|| format!("{name} was evicted: {left} of {app} are left, {wanted} are wanted"))
 }
 
 /// What is asked for on a node is there.
@@ -246,6 +320,9 @@ fn daemon_set(wrong: &mut Wrong, world: &World, pods: &[Object]) {
 }
 
 fn every_pod(wrong: &mut Wrong, world: &World, pods: &[Object]) {
+    /// A pod comes and goes within so many seconds.
+    const MOTION: i64 = 60;
+    let now = world.cluster.now();
     let nodes = world.list(NODES_PATH);
     for node in &nodes {
         wrong.check(ready(node), || format!("node {} is not ready", node.name()));
@@ -258,14 +335,19 @@ fn every_pod(wrong: &mut Wrong, world: &World, pods: &[Object]) {
     }
     for pod in pods {
         let name = pod.name();
-        wrong.check(pod.deletion_timestamp().is_none(), || format!("{name} is terminating for ever"));
+        let since = |moment: Option<Timestamp>| moment.map_or(i64::MAX, |moment| now.duration_since(moment).as_secs());
+        if pod.deletion_timestamp().is_some() {
+            // Cron jobs go on: one may just have replaced its job.
+            wrong.check(since(pod.deletion_timestamp()) <= MOTION, || format!("{name} is terminating for ever"));
+            continue;
+        }
         if let Some(owner) = owner(pod) {
             let uid = owner.str_at(&["uid"]);
             wrong.check(owners.contains(uid), || {
                 format!("{name}: its {} {} is gone", owner.kind(), owner.str_at(&["name"]))
             });
         }
-        if over(pod) {
+        if over(pod) || since(pod.creation_timestamp()) <= MOTION {
             continue;
         }
         let phase = pod.str_at(&["status", "phase"]);
@@ -289,6 +371,10 @@ fn jobs(wrong: &mut Wrong, world: &World, pods: &[Object]) {
         let live =
             pods.iter().filter(|pod| owner(pod).is_some_and(|it| it.str_at(&["uid"]) == job.uid()) && !over(pod));
         let live = live.count();
+        let tracked = pods.iter().filter(|pod| owner(pod).is_some_and(|it| it.str_at(&["uid"]) == job.uid()));
+        for pod in tracked.filter(|pod| !pod.list_at(&["metadata", "finalizers"]).is_empty()) {
+            wrong.0.push(format!("job {name} is over, and {} is held: {}", pod.name(), pod["metadata"]["finalizers"]));
+        }
         wrong.check(live == 0, || format!("job {name} is over, and {live} pods are there"));
         if complete {
             let wanted = job.int_at(&["spec", "completions"]).unwrap_or(1);

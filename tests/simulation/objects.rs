@@ -49,7 +49,7 @@ pub fn deployment(name: &str, replicas: i64, strategy: &Object) -> Object {
     })
 }
 
-fn service(name: &str, kind: &str) -> Object {
+pub fn service(name: &str, kind: &str) -> Object {
     json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "default"},
         "spec": {"type": kind, "selector": {"app": name}, "ports": [{"port": 80, "targetPort": 80}]},
@@ -142,6 +142,7 @@ pub fn claim_and_pod(name: &str) -> [Object; 2] {
                 "restartPolicy": "Never",
                 "containers": [{
                     "name": "main", "image": "busybox:1.36", "command": ["sh", "-c", "sleep 600"],
+                    "resources": {"requests": {"cpu": "10m"}},
                     "volumeMounts": [{"name": "data", "mountPath": "/data"}],
                 }],
                 "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": name}}],
@@ -170,6 +171,14 @@ pub fn beginning() -> Vec<Object> {
         }),
         stateful_set(),
         daemon_set(),
+        // It is wide enough for everything: what counts is that it counts.
+        json!({
+            "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "all", "namespace": "default"},
+            "spec": {"hard": {
+                "pods": "500", "requests.cpu": "200", "services": "200", "services.nodeports": "200",
+                "persistentvolumeclaims": "200", "requests.storage": "1000Gi", "count/jobs.batch": "500",
+            }},
+        }),
         json!({
             "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "web", "namespace": "default"},
             "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "web"}}},

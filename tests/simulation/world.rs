@@ -8,6 +8,7 @@ use kctl::backend::{TestCluster, TestOptions};
 use kctl::object::{Meta, Object, Status, Timestamp};
 use serde_json::json;
 
+use crate::checks;
 use crate::objects::{self, IMAGES, NO_IMAGE};
 
 /// Nodes of the cluster.
@@ -47,6 +48,8 @@ const ACTIONS: &[(u32, Action)] = &[
     (1, World::autoscale),
     (2, World::suspend_or_resume),
     (1, World::come_and_go),
+    (2, World::make_service),
+    (1, World::delete_service),
     (4, World::nothing),
 ];
 
@@ -59,6 +62,8 @@ pub struct World {
     closed: BTreeSet<String>,
     log: Vec<String>,
     made: u32,
+    /// What was wrong with what was done.
+    pub wrong: Vec<String>,
 }
 
 impl World {
@@ -78,6 +83,7 @@ impl World {
             closed: BTreeSet::new(),
             log: Vec::new(),
             made: 0,
+            wrong: Vec::new(),
         }
     }
 
@@ -96,6 +102,11 @@ impl World {
             .flat_map(|path| self.list(path))
             .map(|object| object.to_string())
             .collect()
+    }
+
+    /// How many things were done.
+    pub fn steps(&self) -> usize {
+        self.log.len()
     }
 
     /// What was done last.
@@ -252,8 +263,9 @@ impl World {
                 continue;
             }
             let body = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod.name(), "namespace": "default"}});
+            let too_many = checks::would_be_too_many(self, pod.name());
             match self.cluster.send(Method::POST, &format!("{PODS}/{}/eviction", pod.name()), &body) {
-                Ok(_) => {}
+                Ok(_) => self.wrong.extend(too_many),
                 Err(error) => match error.downcast_ref::<Status>().map(|status| status.code) {
                     Some(429) => refused += 1,
                     Some(404) => {}
@@ -375,6 +387,23 @@ impl World {
         let path = format!("{DEPLOYMENTS}/{name}?propagationPolicy={policy}");
         self.cluster.delete(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         format!("{name} for {seconds} s, then {policy}")
+    }
+
+    fn make_service(&mut self) -> String {
+        self.made += 1;
+        let name = format!("port-{}", self.made);
+        let kind = *self.one_of(&["NodePort", "LoadBalancer"]).expect("two");
+        self.cluster.apply(&objects::service(&name, kind)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        format!("service {name} {kind}")
+    }
+
+    fn delete_service(&mut self) -> String {
+        let mut services = self.list(checks::SERVICES);
+        services.retain(|service| service.name().starts_with("port-"));
+        let Some(service) = self.one_of(&services) else { return "no service".to_owned() };
+        let path = format!("{}/{}", checks::SERVICES, service.name());
+        self.cluster.delete(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        format!("delete service {}", service.name())
     }
 
     fn nothing(&mut self) -> String {

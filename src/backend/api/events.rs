@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::{Api, WriteOptions};
 use crate::backend::controllers::Event;
-use crate::object::{Meta, Object, Status, names, time};
+use crate::backend::controllers::expiry;
+use crate::backend::store::{ListOptions, StoreError};
+use crate::object::{Meta, Object, Status, Timestamp, names, time};
 
 /// Creates an event, or raises the count of the one that differs in nothing but its times.
 pub(super) fn record(api: &Api, event: &Event) -> Result<(), Status> {
@@ -68,6 +70,29 @@ pub(super) fn record(api: &Api, event: &Event) -> Result<(), Status> {
             return inside.create_own(resource, object);
         }
         inside.create(resource, object, &WriteOptions::default()).map(drop)
+    })
+}
+
+/// Removes the events that end until then.
+pub(super) fn drop_over(api: &Api, until: Timestamp) -> Result<(), Status> {
+    let mut over = Vec::new();
+    api.store().scan("events", &ListOptions::default(), |namespace, name, revision, bytes| {
+        if expiry::end_of(bytes).is_some_and(|end| end <= until.as_second()) {
+            over.push((namespace.to_owned(), name.to_owned(), revision));
+        }
+    })?;
+    if over.is_empty() {
+        return Ok(());
+    }
+    api.write(|inside| {
+        for (namespace, name, revision) in &over {
+            match inside.transaction.delete("events", namespace, name, Some(*revision)) {
+                // Somebody was faster, or wrote it again.
+                Ok(()) | Err(StoreError::NotFound { .. } | StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     })
 }
 

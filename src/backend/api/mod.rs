@@ -257,6 +257,11 @@ impl Api {
     pub fn record_event(&self, event: &controllers::Event) -> Result<(), Status> {
         events::record(self, event)
     }
+
+    /// Removes the events that end until then.
+    pub fn drop_events(&self, until: Timestamp) -> Result<(), Status> {
+        events::drop_over(self, until)
+    }
 }
 
 #[cfg(test)]

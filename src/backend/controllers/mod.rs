@@ -93,6 +93,11 @@ pub enum Write {
     },
     /// Record an event, merged into an equal earlier one by raising its count.
     Event(Event),
+    /// Remove the events that are over.
+    DropEvents {
+        /// Those are over that end until then.
+        until: Timestamp,
+    },
     /// Append a line to a container's log.
     Log {
         /// The pod's UID.
@@ -160,6 +165,13 @@ pub trait Controller: Send {
     /// The objects to look at after a change of a watched resource: mostly the object itself, or its
     /// controlling owner. The view is already the one after the change.
     fn keys(&self, change: &Change, view: &View) -> Vec<Key>;
+
+    /// The objects to look at because of an object (as JSON) that no view holds: asked for each of them
+    /// when the engine begins.
+    fn keys_of_unseen(&self, text: &[u8]) -> Vec<Key> {
+        let _ = text;
+        Vec::new()
+    }
 
     /// How long the look at `key` may wait that this change asks for.
     fn patience(&self, key: &Key, change: &Change, view: &View) -> SignedDuration {

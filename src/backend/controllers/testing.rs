@@ -27,6 +27,20 @@ pub struct Lab {
     pub waiting: Waiting,
 }
 
+fn engine_of(api: &Api, clock: &Clock, waiting: &Waiting, seed: u64, controllers: Vec<Box<dyn Controller>>) -> Engine {
+    let bundle = Bundle {
+        disabled: Default::default(),
+        store: api.store().clone(),
+        clock: clock.clone(),
+        seed: Some(seed),
+        controllers,
+        logs: Box::new(()),
+        waiting: waiting.clone(),
+        way_to_webhooks: Arc::clone(api.way_to_webhooks()),
+    };
+    engine(bundle, None)
+}
+
 impl Lab {
     /// A cluster with the namespace `default` and three nodes.
     pub fn new(controllers: Vec<Box<dyn Controller>>) -> Self {
@@ -37,25 +51,21 @@ impl Lab {
     pub fn seeded(controllers: Vec<Box<dyn Controller>>, seed: u64) -> Self {
         let store = Store::memory().expect("a store");
         let clock = Clock::manual(time::parse_rfc3339(START).expect("a time"));
-        let api = Api::new(store.clone(), clock.clone(), Some(seed));
+        let api = Api::new(store, clock.clone(), Some(seed));
         let waiting = Waiting::default();
-        let bundle = Bundle {
-            disabled: Default::default(),
-            store,
-            clock: clock.clone(),
-            seed: Some(seed),
-            controllers,
-            logs: Box::new(()),
-            waiting: waiting.clone(),
-            way_to_webhooks: Arc::clone(api.way_to_webhooks()),
-        };
-        let lab = Self { api, engine: Arc::new(engine(bundle, None)), clock, waiting };
+        let engine = Arc::new(engine_of(&api, &clock, &waiting, seed, controllers));
+        let lab = Self { api, engine, clock, waiting };
         lab.create("namespaces", json!({"metadata": {"name": "default"}, "spec": {"finalizers": ["kubernetes"]}}));
         lab.create("serviceaccounts", json!({"metadata": {"name": "default", "namespace": "default"}}));
         for number in 1..=3 {
             lab.create("nodes", node(&format!("n{number}"), "4", "8Gi"));
         }
         lab
+    }
+
+    /// Another process takes over, with these controllers.
+    pub fn restart(&mut self, controllers: Vec<Box<dyn Controller>>) {
+        self.engine = Arc::new(engine_of(&self.api, &self.clock, &self.waiting, 7, controllers));
     }
 
     pub fn create(&self, resource: &str, object: Object) -> Object {

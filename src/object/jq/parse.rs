@@ -12,7 +12,7 @@ enum Token {
 }
 
 /// Longer ones first.
-const SIGNS: &[&str] = &["==", "!=", "<=", ">=", "//", ".", "[", "]", "(", ")", "|", ",", "?", "<", ">"];
+const SIGNS: &[&str] = &["==", "!=", "<=", ">=", "//", ".", "[", "]", "{", "}", "(", ")", "|", ",", "?", "<", ">"];
 
 pub(super) fn parse(text: &str) -> Result<Expr, String> {
     let tokens = tokens(text)?;
@@ -242,6 +242,10 @@ impl Parser<'_> {
             Token::Sign("[") => {
                 self.needs("]")?;
                 Ok(Expr::Literal(Object::Array(Vec::new())))
+            }
+            Token::Sign("{") => {
+                self.needs("}")?;
+                Ok(Expr::Literal(Object::Object(serde_json::Map::new())))
             }
             Token::Sign(".") => match self.tokens.first() {
                 Some(Token::Word(_) | Token::Text(_) | Token::Sign("[")) => self.after_dot(Expr::Identity),

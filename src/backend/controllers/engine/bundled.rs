@@ -140,6 +140,10 @@ impl Writer for Api {
     fn record_event(&self, event: &Event) -> Result<(), Status> {
         Api::record_event(self, event)
     }
+
+    fn drop_events(&self, until: Timestamp) -> Result<(), Status> {
+        Api::drop_events(self, until)
+    }
 }
 
 struct StoreSource {
@@ -181,6 +185,11 @@ impl Source for StoreSource {
             self.list(resource, &mut objects)?;
         }
         Ok((revision, objects))
+    }
+
+    fn each_unseen(&self, visit: &mut dyn FnMut(&[u8])) -> anyhow::Result<()> {
+        self.store.scan(UNSEEN, &ListOptions::default(), |_, _, _, bytes| visit(bytes))?;
+        Ok(())
     }
 
     fn changes_since(&self, revision: u64) -> anyhow::Result<Result<Vec<Change>, Compacted>> {

@@ -33,6 +33,8 @@ pub trait Writer: Send {
     fn delete(&self, resource: &str, namespace: &str, name: &str, options: &DeleteOptions) -> Result<(), Status>;
     /// Records an event.
     fn record_event(&self, event: &Event) -> Result<(), Status>;
+    /// Removes events that are over: see [`Write::DropEvents`](crate::backend::controllers::Write::DropEvents).
+    fn drop_events(&self, until: Timestamp) -> Result<(), Status>;
 }
 
 /// Those whose word a write may wait for, as webhooks are.
@@ -57,8 +59,10 @@ pub struct Compacted;
 pub trait Source: Send + Sync {
     /// The revision of the newest write.
     fn revision(&self) -> anyhow::Result<u64>;
-    /// Everything there is, with its resource, and the revision at which it was so.
+    /// Everything there is but what views do not hold, with its resource, and the revision at which it was so.
     fn snapshot(&self) -> anyhow::Result<(u64, Vec<(&'static str, Object)>)>;
+    /// The objects that views do not hold, each as JSON.
+    fn each_unseen(&self, visit: &mut dyn FnMut(&[u8])) -> anyhow::Result<()>;
     /// The changes after a revision, in order.
     fn changes_since(&self, revision: u64) -> anyhow::Result<Result<Vec<Change>, Compacted>>;
     /// A small text that outlives the process.

@@ -513,6 +513,15 @@ impl State {
                 }
             }
         }
+        let unseen = self.interested.get(UNSEEN).into_iter().flatten();
+        let unseen: Vec<_> = unseen.filter_map(|index| Some((*index, self.controllers.get(*index)?))).collect();
+        if !unseen.is_empty() {
+            self.source.each_unseen(&mut |text| {
+                for (index, controller) in &unseen {
+                    changed.extend(controller.keys_of_unseen(text).into_iter().map(|key| (*index, key)));
+                }
+            })?;
+        }
         let mut changed: Vec<_> = changed.into_iter().collect();
         changed.sort();
         for item in changed {
@@ -534,10 +543,8 @@ impl State {
         for change in changes {
             let Some(loaded) = &mut self.loaded else { return Ok(()) };
             loaded.revision = loaded.revision.max(change.revision);
-            if change.key.resource == UNSEEN {
-                continue;
-            }
             let mut view = loaded.view.write();
+            view.set_now(due);
             view.set(change.key.clone(), change.new.clone());
             for item in items(&self.controllers, &self.interested, &change, &view) {
                 let controller = self.controllers.get(item.0);

@@ -55,6 +55,7 @@ pub(super) fn apply(
             let _ = writer.record_event(event);
             Ok(())
         }
+        Write::DropEvents { until } => writer.drop_events(*until),
         Write::Log { pod_uid, container, restart, time, line } => {
             logs.append(pod_uid, container, *restart, *time, line);
             Ok(())

@@ -112,22 +112,24 @@ impl Lifecycle {
         Self { stages, since: Mutex::default() }
     }
 
-    /// Since when an object is as it is. Who has not seen it change goes by what it says of its writers.
+    /// Since when an object is as it is. Who has not seen it before goes by the times that it holds.
     fn since(&self, object: &Object, now: Timestamp) -> Timestamp {
         let mut all = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((version, since)) = all.get(object.uid())
-            && version == object.resource_version()
-        {
-            return *since;
-        }
-        let told = object
-            .list_at(&["metadata", "managedFields"])
-            .iter()
-            .filter_map(|entry| entry.time_at(&["time"]))
-            .chain(object.creation_timestamp())
-            .max();
-        let just_now = |told: &Timestamp| now.duration_since(*told) < SignedDuration::from_secs(1);
-        let since = told.filter(|told| !just_now(told)).unwrap_or(now).min(now);
+        let since = match all.get(object.uid()) {
+            Some((version, since)) if version == object.resource_version() => return *since,
+            Some(_) => now,
+            None => {
+                let times = |list: &'static [&str], field: &'static str| {
+                    object.list_at(list).iter().filter_map(move |entry| entry.time_at(&[field]))
+                };
+                let told = times(&["metadata", "managedFields"], "time")
+                    .chain(times(&["status", "conditions"], "lastTransitionTime"))
+                    .chain(object.creation_timestamp())
+                    .max();
+                let just_now = |told: &Timestamp| now.duration_since(*told) < SignedDuration::from_secs(1);
+                told.filter(|told| !just_now(told)).unwrap_or(now).min(now)
+            }
+        };
         all.insert(object.uid().to_owned(), (object.resource_version().to_owned(), since));
         since
     }
