@@ -8,6 +8,8 @@ use crate::object::{Object, json_kind};
 
 /// The most operations that the API server takes in one patch.
 const MOST_OPERATIONS: usize = 10_000;
+/// The most bytes of JSON that the copies of one patch may add.
+const MOST_COPIED: usize = 3 * 1024 * 1024;
 
 /// Reads and applies a patch; the object is unchanged where that fails.
 pub fn apply(target: &mut Object, patch: &[u8]) -> Result<(), PatchError> {
@@ -38,15 +40,16 @@ pub fn apply_operations(target: &mut Object, operations: &[Object]) -> Result<()
         )));
     }
     let mut result = target.clone();
+    let mut copied = 0;
     for operation in operations {
-        run(&mut result, operation).map_err(PatchError::Unprocessable)?;
+        run(&mut result, operation, &mut copied).map_err(PatchError::Unprocessable)?;
     }
     *target = result;
     Ok(())
 }
 
-/// Makes one operation.
-fn run(document: &mut Object, operation: &Object) -> Result<(), String> {
+/// Makes one operation. What copies have added so far is counted in `copied`, in bytes.
+fn run(document: &mut Object, operation: &Object, copied: &mut usize) -> Result<(), String> {
     let kind = operation.get("op").and_then(Object::as_str).unwrap_or("unknown");
     let pointer = |field: &str| operation.get(field).and_then(Object::as_str);
     // The original reads an absent value as null.
@@ -101,15 +104,21 @@ fn run(document: &mut Object, operation: &Object) -> Result<(), String> {
             let Some((parent, key)) = find(document, from) else {
                 return Err(format!("copy operation does not apply: doc is missing from path: {from}: missing value"));
             };
-            let copied = get(parent, &key).map_err(|why| format!("error in copy for from: '{from}': {why}"))?;
-            let copied = copied.cloned().unwrap_or_default();
+            let source = get(parent, &key).map_err(|why| format!("error in copy for from: '{from}': {why}"))?;
+            *copied += serde_json::to_vec(&source).map_or(0, |text| text.len());
+            if *copied > MOST_COPIED {
+                return Err(format!(
+                    "Unable to complete the copy, the accumulated size increase of copy is {copied}, exceeding the limit {MOST_COPIED}"
+                ));
+            }
+            let value = source.cloned().unwrap_or_default();
             let path = pointer("path").ok_or("copy operation failed to decode path: missing value")?;
             let Some((parent, key)) = find(document, path) else {
                 return Err(format!(
                     "copy operation does not apply: doc is missing destination path: {path}: missing value"
                 ));
             };
-            add(parent, &key, copied).map_err(|why| format!("error while adding value during copy: {why}"))
+            add(parent, &key, value).map_err(|why| format!("error while adding value during copy: {why}"))
         }
         "test" => {
             let path = pointer("path")
