@@ -112,6 +112,31 @@ async fn ask(cluster: &Handle, method: &str, path: &str, kind: &str, body: impl 
     (status, serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
+/// JSON patches of very many steps (CVE-2019-1002100), and ones that double a document with each step.
+#[tokio::test]
+async fn cve_2019_1002100_patches_have_a_limit() {
+    let cluster = cluster();
+    let map = json!({"metadata": {"name": "a"}, "data": {"x": "0123456789"}}).to_string();
+    let maps = "/api/v1/namespaces/default/configmaps";
+    assert_eq!(ask(&cluster, "POST", maps, "application/json", map).await.0, 201);
+    let kind = "application/json-patch+json";
+    let step = json!({"op": "test", "path": "/data/x", "value": "0123456789"});
+    let path = format!("{maps}/a");
+    let many = serde_json::to_vec(&vec![step.clone(); 10_001]).expect("JSON");
+    let (status, body) = ask(&cluster, "PATCH", &path, kind, many).await;
+    assert_eq!(status, 413, "{body}");
+    let enough = serde_json::to_vec(&vec![step; 10_000]).expect("JSON");
+    assert_eq!(ask(&cluster, "PATCH", &path, kind, enough).await.0, 200);
+    let mut doubling = vec![json!({"op": "add", "path": "/data/y", "value": {"z": "0123456789"}})];
+    for number in 0..60 {
+        doubling.push(json!({"op": "copy", "from": "/data", "path": format!("/data/n{number}")}));
+    }
+    let started = Instant::now();
+    let (status, body) = ask(&cluster, "PATCH", &path, kind, serde_json::to_vec(&doubling).expect("JSON")).await;
+    assert!((400..500).contains(&status), "{status} {body}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
 /// Names that lead elsewhere in a path (NCC, 2022).
 #[tokio::test]
 async fn paths_lead_nowhere_else() {

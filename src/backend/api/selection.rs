@@ -51,6 +51,23 @@ const FIELDS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Fields of `events.k8s.io` that can be selected by, and what they are in an event as it is stored.
+const EVENTS: (&str, &[(&str, &str)]) = (
+    "events.events.k8s.io",
+    &[
+        ("reason", "reason"),
+        ("type", "type"),
+        ("reportingController", "reportingComponent"),
+        ("regarding.kind", "involvedObject.kind"),
+        ("regarding.namespace", "involvedObject.namespace"),
+        ("regarding.name", "involvedObject.name"),
+        ("regarding.uid", "involvedObject.uid"),
+        ("regarding.apiVersion", "involvedObject.apiVersion"),
+        ("regarding.resourceVersion", "involvedObject.resourceVersion"),
+        ("regarding.fieldPath", "involvedObject.fieldPath"),
+    ],
+);
+
 /// How the complaints end about what stands at the wrong place of a label selector.
 const PLACES: &[&str] = &[
     "expected: !, identifier, or 'end of string'",
@@ -78,8 +95,17 @@ impl Selection {
                 Status::bad_request(if plain { text } else { format!("unable to parse requirement: {text}") })
             })?),
         };
-        let fields =
+        let mut fields =
             FieldSelector::parse(query.get("fieldSelector")).map_err(|error| Status::bad_request(error.to_string()))?;
+        if resource.group_resource() == EVENTS.0 {
+            for term in fields.0.iter_mut().filter(|term| !term.field.starts_with("metadata.")) {
+                let stored = EVENTS.1.iter().find(|(field, _)| *field == term.field);
+                let (_, stored) =
+                    stored.ok_or_else(|| Status::bad_request(format!("field label not supported: {}", term.field)))?;
+                term.field = (*stored).to_owned();
+            }
+            return Ok(Self { labels, fields });
+        }
         let known = FIELDS.iter().find(|(name, _)| *name == resource.group_resource()).map(|(_, fields)| *fields);
         let is_custom = custom::of(resource).is_some();
         for term in &fields.0 {

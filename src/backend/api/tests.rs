@@ -600,6 +600,16 @@ async fn events_are_shown_in_both_groups_and_counted() {
     assert_eq!(shown["apiVersion"], "events.k8s.io/v1");
     assert_eq!(shown["items"][0].get("apiVersion"), None);
     assert_eq!(shown["items"][0]["regarding"]["name"], "a");
+    let of = async |selector: &str| {
+        get(&handle, &format!("/apis/events.k8s.io/v1/namespaces/default/events?fieldSelector={selector}")).await
+    };
+    for (selector, many) in [
+        ("reason=Started,regarding.name=a,reportingController=kubelet", Some(2)),
+        ("regarding.kind=Pod,type=Warning", Some(0)),
+        ("involvedObject.name=a", None),
+    ] {
+        assert_eq!(of(selector).await["items"].as_array().map(Vec::len), many, "{selector}");
+    }
 }
 
 #[tokio::test]

@@ -126,8 +126,11 @@ fn finalizers(object: &Object, faults: &mut Faults) {
     for name in texts(object, "finalizers") {
         faults.complaints(field, name, names::qualified_name(name));
     }
+    // Groups that are not of the core's making take any name, and have one that is not qualified.
+    let group = object.str_at(&["apiVersion"]).split_once('/').map_or("", |(group, _)| group);
+    let strict = !matches!(group, "apiextensions.k8s.io" | "admissionregistration.k8s.io");
     for (at, name) in texts(object, "finalizers").enumerate() {
-        if !name.contains('/') && !STANDARD_FINALIZERS.contains(&name) {
+        if strict && !name.contains('/') && !STANDARD_FINALIZERS.contains(&name) {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
             faults.invalid(format!("{field}[{at}]"), name, why);
         }
@@ -170,6 +173,15 @@ mod tests {
                 "metadata.finalizers[0]: Invalid value: \"a b\": name is neithe",
             ]
         );
+    }
+
+    #[test]
+    fn definitions_have_a_finalizer_of_their_own() {
+        let metadata =
+            json!({"name": "a", "namespace": "b", "finalizers": ["customresourcecleanup.apiextensions.k8s.io"]});
+        let of = |version: &str| faults(&json!({"apiVersion": version, "metadata": metadata}));
+        assert!(of("apiextensions.k8s.io/v1").is_empty());
+        assert_eq!(of("apps/v1").len(), 1);
     }
 
     #[test]
