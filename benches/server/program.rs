@@ -89,7 +89,7 @@ impl Program {
         let mut answer = Vec::new();
         match stream.read_to_end(&mut answer) {
             // Who closes a connection does not always say so first.
-            Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => return Err(error.into()),
+            Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => Err(error.into()),
             _ => Ok(String::from_utf8_lossy(&answer).into_owned()),
         }
     }

@@ -30,10 +30,11 @@ pub async fn stop(ctx: &Context, _: StopArgs) -> anyhow::Result<()> {
         }
     }
     let mut out = ctx.streams.out();
-    Ok(match stopped {
+    match stopped {
         Some(serving) => writeln!(out, "The server at {} has ended.", serving.server)?,
         None => writeln!(out, "No server runs.")?,
-    })
+    }
+    Ok(())
 }
 
 /// The folder of the server that the kubeconfig leads to, if it is one of ours.
