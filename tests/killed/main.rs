@@ -8,6 +8,7 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::unwrap_used,
     clippy::disallowed_methods,
     reason = "a test fails by panicking, and is told how long to go on"

@@ -38,6 +38,7 @@ pub async fn cluster(
         net = Some(network);
         vec![Box::new(proxy)]
     })?;
+    server.judge_by(handle.api().clock());
     if let Some(webhooks) = webhooks {
         handle.set_webhooks(webhooks);
     }

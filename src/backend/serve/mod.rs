@@ -35,6 +35,7 @@ pub use tls::Identity;
 use super::api::{User, Webhooks};
 use super::trust::Trust;
 use crate::object::Timestamp;
+use crate::object::clock::Clock;
 
 /// The file by which other processes find a server.
 pub const FILE: &str = "serve.json";
@@ -68,7 +69,7 @@ pub struct Options {
     pub webhooks: Option<Arc<dyn Webhooks>>,
     /// To end once nobody has asked for so long.
     pub idle_timeout: Option<Duration>,
-    /// What time it is: certificates hold from the day before on.
+    /// What time it is for clients: the server's certificate holds from the day before on.
     pub now: Timestamp,
 }
 
@@ -164,6 +165,11 @@ impl Server {
     /// How to reach it.
     pub fn running(&self) -> &Running {
         &self.running
+    }
+
+    /// Judges the certificates of clients by this clock from now on.
+    pub fn judge_by(&self, clock: &Clock) {
+        self.identity.judge.set(clock);
     }
 
     /// What its user should know: that it can be reached from other machines.

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use super::*;
 use crate::backend::api::Caller;
 use crate::backend::kubelet::access::{Body, respond};
+use crate::backend::trust::{Order, Subject};
 
 fn options(name: &str) -> Options {
     let dir = std::env::temp_dir().join(format!("kctl-serve-{name}-{}", std::process::id()));
@@ -80,6 +81,7 @@ async fn serves_those_who_may_ask() {
         client_key_pem: server.identity.client_key_pem.clone(),
         token: String::new(),
         config: Arc::clone(&server.identity.config),
+        judge: server.identity.judge.clone(),
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(hello, async { stopped.await.unwrap_or(()) }));
@@ -111,6 +113,49 @@ async fn serves_those_who_may_ask() {
     serving.await.expect("served");
     assert_eq!(find(&dir), None);
     assert!(!running.kubeconfig.exists() && !dir.join(FILE).exists());
+    std::fs::remove_dir_all(dir).expect("removed");
+}
+
+#[tokio::test]
+async fn certificates_are_judged_by_the_clock_of_the_cluster() {
+    let options = options("clock");
+    let dir = options.dir.clone();
+    let server = Server::bind(options).await.expect("a server");
+    let running = server.running().clone();
+    let start = crate::object::time::parse_rfc3339("2031-01-01T00:00:00Z").expect("a time");
+    let clock = Clock::manual(start);
+    server.judge_by(&clock);
+    let order = Order {
+        subject: Subject { common_name: "vera".to_owned(), organizations: Vec::new() },
+        names: Vec::new(),
+        usages: vec!["client auth".to_owned()],
+        from: start,
+        duration: jiff::SignedDuration::from_hours(1),
+    };
+    let issued = Trust::new(Some(&dir)).authority().and_then(|authority| authority.issue(&order)).expect("issued");
+    let identity = |pem: String, key: String| Identity {
+        ca_pem: String::new(),
+        client_pem: pem,
+        client_key_pem: key,
+        token: String::new(),
+        config: Arc::clone(&server.identity.config),
+        judge: server.identity.judge.clone(),
+    };
+    let vera = identity(issued.0.pem(), issued.1.serialize_pem());
+    let admin = identity(server.identity.client_pem.clone(), server.identity.client_key_pem.clone());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(server.run(hello, async { stopped.await.unwrap_or(()) }));
+    let url = format!("{}/api", running.server);
+    let who = |identity: &Identity| {
+        let asked = client(&running, Some(identity)).get(&url).send();
+        async { asked.await.ok()?.text().await.ok() }
+    };
+    assert_eq!(who(&vera).await.as_deref(), Some("vera"));
+    clock.advance_to(start + std::time::Duration::from_secs(3700));
+    assert_eq!(who(&vera).await, None);
+    assert_eq!(who(&admin).await.as_deref(), Some("admin"));
+    stop.send(()).expect("running");
+    serving.await.expect("served");
     std::fs::remove_dir_all(dir).expect("removed");
 }
 
