@@ -183,12 +183,7 @@ impl<'a> Look<'a> {
     }
 
     fn delete(&mut self, pod: &Object) {
-        self.writes.push(Write::Delete {
-            key: owners::key_of("pods", pod),
-            uid: pod.uid().to_owned(),
-            grace_period_seconds: None,
-            propagation: None,
-        });
+        self.writes.push(Write::delete("pods", pod));
         self.event("Normal", "SuccessfulDelete", format!("Deleted pod: {}", pod.name()));
     }
 

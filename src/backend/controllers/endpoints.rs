@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::support::services::{self, HEADLESS, TRIGGER_TIME};
-use super::support::{owners, pods, same};
+use super::support::{pods, same};
 use super::{Change, Controller, Key, Outcome, View, Write};
 use crate::object::{Meta, Object};
 
@@ -92,14 +92,7 @@ impl Controller for EndpointsController {
 /// Endpoints outlive their service only if someone else made them.
 fn orphaned(existing: Option<&std::sync::Arc<Object>>) -> Vec<Write> {
     let ours = existing.filter(|object| object.label(MANAGED_BY) == Some(NAME));
-    ours.map(|object| Write::Delete {
-        key: owners::key_of("endpoints", object),
-        uid: object.uid().to_owned(),
-        grace_period_seconds: None,
-        propagation: None,
-    })
-    .into_iter()
-    .collect()
+    ours.map(|object| Write::delete("endpoints", object)).into_iter().collect()
 }
 
 type Port = (String, i64, String, String);

@@ -78,12 +78,7 @@ impl Controller for EndpointSliceController {
 }
 
 fn delete(slice: &Object) -> Write {
-    Write::Delete {
-        key: owners::key_of(SLICES, slice),
-        uid: slice.uid().to_owned(),
-        grace_period_seconds: None,
-        propagation: None,
-    }
+    Write::delete(SLICES, slice)
 }
 
 /// The ports in the order of the service, as text: slices hold endpoints with the same ports.

@@ -85,12 +85,7 @@ impl Controller for MirroringController {
                 writes.push(Write::Update { resource: SLICES, object });
             }
         }
-        writes.extend(left.into_iter().map(|slice| Write::Delete {
-            key: owners::key_of(SLICES, slice),
-            uid: slice.uid().to_owned(),
-            grace_period_seconds: None,
-            propagation: None,
-        }));
+        writes.extend(left.into_iter().map(|slice| Write::delete(SLICES, slice)));
         Outcome { writes, requeue_at: None }
     }
 }

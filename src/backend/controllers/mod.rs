@@ -36,7 +36,7 @@ use jiff::SignedDuration;
 pub use view::View;
 
 use super::trust::Trust;
-use crate::object::{Object, Status, Timestamp};
+use crate::object::{Meta, Object, Status, Timestamp};
 
 /// Names an object: a resource (`pods`, `deployments.apps`), its namespace (empty for none), its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,6 +111,14 @@ pub enum Write {
         /// The line, without its end.
         line: String,
     },
+}
+
+impl Write {
+    /// Deletes an object, and no other of its name, as its type is deleted.
+    pub fn delete(resource: &'static str, object: &Object) -> Self {
+        let (key, uid) = (support::owners::key_of(resource, object), object.uid().to_owned());
+        Self::Delete { key, uid, grace_period_seconds: None, propagation: None }
+    }
 }
 
 /// An event as a component reports it (`v1.Event`).

@@ -13,7 +13,7 @@ use super::counts::{
 use super::policy::{self, Failure};
 use super::{COMPONENT, JOBS, pods, untrack};
 use crate::backend::controllers::support::pods::{after, is_ready};
-use crate::backend::controllers::support::{conditions, owners, put_count};
+use crate::backend::controllers::support::{conditions, put_count};
 use crate::backend::controllers::{Event, Outcome, View, Write};
 use crate::object::{Meta, Object, Timestamp, time::rfc3339};
 
@@ -253,12 +253,7 @@ impl<'a> Look<'a> {
     }
 
     fn stop(&mut self, pod: &Object) {
-        self.stops.push(Write::Delete {
-            key: owners::key_of("pods", pod),
-            uid: pod.uid().to_owned(),
-            grace_period_seconds: None,
-            propagation: None,
-        });
+        self.stops.push(Write::delete("pods", pod));
         let message = format!("Deleted pod: {}", pod.name());
         self.stops.push(made_event(self.job, "Normal", "SuccessfulDelete", message));
         self.active -= 1;

@@ -158,12 +158,7 @@ impl ReplicaSetController {
             return;
         }
         for pod in victims::order(active, &related(set, view), view.now()).into_iter().take(surplus) {
-            writes.push(Write::Delete {
-                key: owners::key_of("pods", pod),
-                uid: pod.uid().to_owned(),
-                grace_period_seconds: None,
-                propagation: None,
-            });
+            writes.push(Write::delete("pods", pod));
             writes.push(self.event(set, "Normal", "SuccessfulDelete", format!("Deleted pod: {}", pod.name())));
         }
     }

@@ -244,12 +244,7 @@ impl Look<'_> {
     }
 
     fn delete(&mut self, pod: &Object) {
-        self.writes.push(Write::Delete {
-            key: owners::key_of("pods", pod),
-            uid: pod.uid().to_owned(),
-            grace_period_seconds: None,
-            propagation: None,
-        });
+        self.writes.push(Write::delete("pods", pod));
         self.event(
             "SuccessfulDelete",
             format!("Delete Pod {} in StatefulSet {} successful", pod.name(), self.set.name()),

@@ -72,12 +72,7 @@ impl History {
         let unused: Vec<&Arc<Object>> = self.older.iter().filter(|revision| !live(revision)).collect();
         let surplus = unused.len().saturating_sub(usize::try_from(limit).unwrap_or(0));
         for revision in unused.into_iter().take(surplus) {
-            self.writes.push(Write::Delete {
-                key: owners::key_of(REVISIONS, revision),
-                uid: revision.uid().to_owned(),
-                grace_period_seconds: None,
-                propagation: None,
-            });
+            self.writes.push(Write::delete(REVISIONS, revision));
         }
     }
 }
