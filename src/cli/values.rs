@@ -1,8 +1,8 @@
 //! Values of flags as Go's `strconv`, `time` and `encoding/csv` read them, with their words for
 //! what is wrong.
 
+pub use crate::go::duration::parse as parse_duration;
 use crate::go::quote::quote;
-use jiff::SignedDuration;
 
 /// `strconv.ParseBool`.
 pub fn parse_bool(text: &str) -> Result<bool, String> {
@@ -81,55 +81,6 @@ fn parse_digits(text: &str) -> Result<u64, Digits> {
     if overflow { Err(Digits::Range) } else { Ok(value) }
 }
 
-/// `time.ParseDuration`: `300ms`, `-1.5h`, `2h45m`; units `ns`, `us`, `µs`, `ms`, `s`, `m`, `h`.
-pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
-    let invalid = || format!("time: invalid duration {}", quote(text));
-    let (negative, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Ok(SignedDuration::ZERO);
-    }
-    if rest.is_empty() {
-        return Err(invalid());
-    }
-    let mut total: i128 = 0;
-    while !rest.is_empty() {
-        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let (number, tail) = rest.split_at(number_end);
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') || whole.len() > 19 {
-            return Err(invalid());
-        }
-        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
-        let (unit, after) = tail.split_at(unit_end);
-        let scale: i128 = match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            "" => return Err(format!("time: missing unit in duration {}", quote(text))),
-            _ => return Err(format!("time: unknown unit {} in duration {}", quote(unit), quote(text))),
-        };
-        total += whole.parse::<i128>().unwrap_or(0) * scale;
-        // Digits beyond the nanosecond cannot count: fifteen are enough for hours.
-        let fraction: String = fraction.chars().take(15).collect();
-        if !fraction.is_empty() {
-            let power = 10i128.pow(u32::try_from(fraction.len()).unwrap_or(15));
-            total += fraction.parse::<i128>().unwrap_or(0) * scale / power;
-        }
-        if total > i128::from(i64::MAX) {
-            return Err(invalid());
-        }
-        rest = after;
-    }
-    let nanos = i64::try_from(if negative { -total } else { total }).map_err(|_| invalid())?;
-    Ok(SignedDuration::from_nanos(nanos))
-}
-
 /// The elements of one value of a list flag: a single CSV record, as pflag's `StringSlice` reads it.
 pub fn parse_csv(text: &str) -> Result<Vec<String>, String> {
     let mut fields = Vec::new();
@@ -202,6 +153,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use jiff::SignedDuration;
 
     #[test]
     fn reads_integers_as_go_does() {

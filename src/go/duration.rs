@@ -2,6 +2,8 @@
 
 use jiff::SignedDuration;
 
+use super::quote::quote;
+
 /// A duration as Go writes it: `1m30s`, `500ms`.
 pub fn text(duration: SignedDuration) -> String {
     let nanos = duration.as_nanos().unsigned_abs();
@@ -32,43 +34,53 @@ pub fn text(duration: SignedDuration) -> String {
     format!("{sign}{text}")
 }
 
-/// Reads a duration as Go's `time.ParseDuration` does: `300ms`, `-1.5h`, `1h30m`. Nothing for anything else.
-pub fn parse(text: &str) -> Option<SignedDuration> {
+/// Reads a duration as Go's `time.ParseDuration` does, with its words where it is none: `300ms`, `-1.5h`, `2h45m`; units `ns`, `us`, `µs`, `ms`, `s`, `m`, `h`.
+pub fn parse(text: &str) -> Result<SignedDuration, String> {
+    let invalid = || format!("time: invalid duration {}", quote(text));
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     if rest == "0" {
-        return Some(SignedDuration::ZERO);
+        return Ok(SignedDuration::ZERO);
     }
-    let mut nanos: i128 = 0;
+    if rest.is_empty() {
+        return Err(invalid());
+    }
+    let mut total: i128 = 0;
     while !rest.is_empty() {
-        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
-        let (number, after) = rest.split_at_checked(end)?;
+        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, tail) = rest.split_at(number_end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if whole.is_empty() && fraction.is_empty() || fraction.contains('.') || whole.len() > 18 {
-            return None;
+        if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') || whole.len() > 19 {
+            return Err(invalid());
         }
-        let end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
-        let (unit, after) = after.split_at_checked(end)?;
-        let unit: i128 = match unit {
+        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let (unit, after) = tail.split_at(unit_end);
+        let scale: i128 = match unit {
             "ns" => 1,
             "us" | "µs" | "μs" => 1_000,
             "ms" => 1_000_000,
             "s" => 1_000_000_000,
             "m" => 60_000_000_000,
             "h" => 3_600_000_000_000,
-            _ => return None,
+            "" => return Err(format!("time: missing unit in duration {}", quote(text))),
+            _ => return Err(format!("time: unknown unit {} in duration {}", quote(unit), quote(text))),
         };
-        let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-        let digits = fraction.get(..fraction.len().min(15))?;
-        let part: i128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
-        let scale = 10_i128.checked_pow(u32::try_from(digits.len()).ok()?)?;
-        nanos = nanos.checked_add(whole.checked_mul(unit)?)?.checked_add(part.checked_mul(unit)? / scale)?;
+        total += whole.parse::<i128>().unwrap_or(0) * scale;
+        // Digits beyond the nanosecond cannot count: fifteen are enough for hours.
+        let fraction: String = fraction.chars().take(15).collect();
+        if !fraction.is_empty() {
+            let power = 10i128.pow(u32::try_from(fraction.len()).unwrap_or(15));
+            total += fraction.parse::<i128>().unwrap_or(0) * scale / power;
+        }
+        if total > i128::from(i64::MAX) {
+            return Err(invalid());
+        }
         rest = after;
     }
-    let nanos = i64::try_from(if negative { -nanos } else { nanos }).ok()?;
-    (!text.is_empty() && text != "-" && text != "+").then(|| SignedDuration::from_nanos(nanos))
+    let nanos = i64::try_from(if negative { -total } else { total }).map_err(|_| invalid())?;
+    Ok(SignedDuration::from_nanos(nanos))
 }
 
 #[cfg(test)]
@@ -89,10 +101,10 @@ mod tests {
         for (text, millis) in
             [("0", 0), ("500ms", 500), ("1.5s", 1500), ("-1m", -60_000), ("1h1m30s", 3_690_000), (".5s", 500)]
         {
-            assert_eq!(parse(text), Some(SignedDuration::from_millis(millis)), "{text}");
+            assert_eq!(parse(text), Ok(SignedDuration::from_millis(millis)), "{text}");
         }
         for text in ["", "-", "1", "s", "1x", "1..2s", "1 s", "9999999999999h", "."] {
-            assert_eq!(parse(text), None, "{text}");
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 }

@@ -136,7 +136,7 @@ fn why<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Why>, D::Err
 /// Reads a duration in Go's form.
 fn go_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let parsed = duration::parse(&text).and_then(|duration| Duration::try_from(duration).ok());
+    let parsed = duration::parse(&text).ok().and_then(|duration| Duration::try_from(duration).ok());
     parsed.ok_or_else(|| serde::de::Error::custom(format!("not a duration like 1m30s: {text:?}")))
 }
 

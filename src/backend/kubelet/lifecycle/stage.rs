@@ -359,7 +359,7 @@ impl Stage {
             let text = from.as_ref().and_then(Object::as_str);
             let parsed = text.and_then(|text| {
                 let until = time::parse_rfc3339(text).map(|time| time.duration_since(since));
-                until.or_else(|| duration::parse(text))
+                until.or_else(|| duration::parse(text).ok())
             });
             parsed.or_else(|| own.map(|own| SignedDuration::from_millis(i64::try_from(own).unwrap_or(i64::MAX))))
         };
