@@ -45,3 +45,16 @@ pub fn json_kind(value: &Object) -> &'static str {
         Object::Object(_) => "object",
     }
 }
+
+/// The type that Go has a value in once it has read it from JSON, as `%T` writes it.
+pub fn go_type(value: &Object) -> &'static str {
+    match value {
+        Object::Null => "<nil>",
+        Object::Bool(_) => "bool",
+        Object::Number(number) if number.is_f64() => "float64",
+        Object::Number(_) => "int64",
+        Object::String(_) => "string",
+        Object::Array(_) => "[]interface {}",
+        Object::Object(_) => "map[string]interface {}",
+    }
+}

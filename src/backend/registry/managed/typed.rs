@@ -5,7 +5,7 @@ use super::node::{Kind, Node};
 use super::set::shown;
 use crate::object::patch::go_text;
 use crate::object::schema::Shape;
-use crate::object::{Meta, Object};
+use crate::object::{Meta, Object, go_type};
 
 /// What a value has to be.
 enum Form {
@@ -65,7 +65,7 @@ impl Walk {
                 }
             }
             (Form::List, Object::Array(items)) => self.items(node, value, items),
-            (Form::Number, _) => self.fault(format!("expected numeric (int or float), got {}", type_name(value))),
+            (Form::Number, _) => self.fault(format!("expected numeric (int or float), got {}", go_type(value))),
             (Form::Text, _) => {
                 self.fault(format!("expected string, got &value.valueUnstructured{{Value:{}}}", go_syntax(value)))
             }
@@ -152,19 +152,6 @@ fn form(node: Node) -> Form {
             _ => Form::Anything,
         },
         Node::Deduced => Form::Anything,
-    }
-}
-
-/// The name of a value's type in Go.
-fn type_name(value: &Object) -> &'static str {
-    match value {
-        Object::Null => "<nil>",
-        Object::Bool(_) => "bool",
-        Object::Number(number) if number.is_f64() => "float64",
-        Object::Number(_) => "int64",
-        Object::String(_) => "string",
-        Object::Array(_) => "[]interface {}",
-        Object::Object(_) => "map[string]interface {}",
     }
 }
 

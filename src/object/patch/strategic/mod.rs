@@ -16,8 +16,8 @@ mod diff;
 mod lists;
 
 use super::{Map, PatchError, go_map, go_text};
-use crate::object::Object;
 use crate::object::schema::{Field, Shape, Strategy, Type};
+use crate::object::{Object, go_type};
 
 pub use apply::apply;
 pub use diff::{create_three_way, create_two_way};
@@ -105,15 +105,8 @@ fn bad_directive(directive: &Object, map: &Map) -> PatchError {
 }
 
 fn bad_argument(expected: &str, got: &Object) -> PatchError {
-    let got = match got {
-        Object::Null => "%!s(<nil>)",
-        Object::Bool(_) => "bool",
-        Object::Number(number) if number.is_f64() => "float64",
-        Object::Number(_) => "int64",
-        Object::String(_) => "string",
-        Object::Array(_) => "[]interface {}",
-        Object::Object(_) => "map[string]interface {}",
-    };
+    // A type that is none is no text to Go.
+    let got = if got.is_null() { "%!s(<nil>)" } else { go_type(got) };
     PatchError::Other(format!("expected a {expected}, but received a {got}"))
 }
 
