@@ -317,7 +317,7 @@ fn discovery(path: &str) -> Object {
 fn run(case: &Object, folder: &Path, kubeconfig: &Path) -> (String, String, i64) {
     let (streams, out, err) = Streams::buffers(b"");
     let env = Environment::new([
-        ("HOME", "/nonexistent"),
+        ("HOME", folder.to_str().expect("a path")),
         ("KUBECONFIG", kubeconfig.to_str().expect("a path")),
         ("KCTL_NOW", case.str_at(&["now"])),
         ("TZ", "UTC"),
