@@ -158,23 +158,6 @@ impl Inside<'_, '_> {
         self.hooks.is_empty() && POLICY_BINDINGS.iter().all(|bindings| none(bindings))
     }
 
-    /// Creates an object with a name that the cluster made itself, so that nothing is wrong with it.
-    pub(super) fn create_own(&mut self, resource: &'static Resource, mut object: Object) -> Result<(), Status> {
-        let strategy = strategy_of(resource);
-        object.set_at(&["apiVersion"], resource.group_version().to_string());
-        object.set_at(&["kind"], resource.kind);
-        self.check_namespace(resource, &mut object)?;
-        strategy.default(&mut object);
-        object.set_at(&["metadata", "creationTimestamp"], time::rfc3339(self.now));
-        object.set_at(&["metadata", "uid"], random::uuid(self.rng.get_mut()));
-        strategy.prepare_for_create(&mut object, self)?;
-        if self.admits(Plugin::ResourceQuota) {
-            quota::check(resource.group_resource(), &object, None, self)?;
-        }
-        self.transaction.create(resource.group_resource(), &mut object)?;
-        Ok(())
-    }
-
     fn generate_name(&mut self, key: &str, base: &str, object: &mut Object) -> Result<(), Status> {
         let base: String = base.chars().take(LONGEST_BASE).collect();
         for _ in 0..NAME_ATTEMPTS {
@@ -195,15 +178,19 @@ impl Inside<'_, '_> {
             object.remove_at(&["metadata", "namespace"]);
             return Ok(());
         }
-        let namespace = object.namespace().to_owned();
-        let Some((found, _)) = self.transaction.object("namespaces", "", &namespace)? else {
-            return Err(Status::not_found("namespaces", &namespace));
+        self.check_open(key, object.namespace(), object.name())
+    }
+
+    /// Whether a namespace takes new objects.
+    pub(super) fn check_open(&self, key: &str, namespace: &str, name: &str) -> Result<(), Status> {
+        let Some((found, _)) = self.transaction.object("namespaces", "", namespace)? else {
+            return Err(Status::not_found("namespaces", namespace));
         };
         if found.deletion_timestamp().is_none() && found.str_at(&["status", "phase"]) != "Terminating" {
             return Ok(());
         }
         let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
-        let mut status = Status::forbidden(key, object.name(), &why);
+        let mut status = Status::forbidden(key, name, &why);
         status.details.get_or_insert_default().causes.push(StatusCause {
             reason: "NamespaceTerminating".into(),
             message: format!("namespace {namespace} is being terminated"),

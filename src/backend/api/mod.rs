@@ -44,7 +44,7 @@ mod webhooks;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ::http::{Request, Response};
 use bytes::Bytes;
@@ -120,6 +120,7 @@ struct Shared {
     disabled: DisabledPlugins,
     access: access::Cache,
     metrics: metrics::Metrics,
+    recent_events: Mutex<events::recent::Recent>,
 }
 
 impl Api {
@@ -147,6 +148,7 @@ impl Api {
                 disabled,
                 access: access::Cache::default(),
                 metrics: metrics::Metrics::default(),
+                recent_events: Mutex::default(),
             }),
             way_to_webhooks,
             session: None,
@@ -178,6 +180,10 @@ impl Api {
     /// The admission plugins that this cluster goes without.
     pub fn disabled(&self) -> DisabledPlugins {
         self.shared.disabled
+    }
+
+    fn recent_events(&self) -> MutexGuard<'_, events::recent::Recent> {
+        self.shared.recent_events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn metrics(&self) -> &metrics::Metrics {

@@ -21,6 +21,9 @@ use crate::object::{Meta, Object, Status};
 const SYSTEM_METADATA: &[&str] =
     &["creationTimestamp", "uid", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"];
 
+/// Metadata that may come with a status.
+const REPORTED_METADATA: [&str; 2] = ["annotations", "finalizers"];
+
 /// Which part of an object a write is about; the rest stays as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -81,7 +84,7 @@ impl Part {
         }
         if self == Self::Status {
             // Whoever reports a status may annotate, or let go of, the object with the same write.
-            for field in ["annotations", "finalizers"] {
+            for field in REPORTED_METADATA {
                 match new.remove_at(&["metadata", field]) {
                     Some(value) => result.set_at(&["metadata", field], value),
                     None => drop(result.remove_at(&["metadata", field])),
@@ -180,6 +183,9 @@ impl Inside<'_, '_> {
         let (old, revision) = self.find(key, namespace, name)?;
         let new = edit(&old)?;
         check_identity(key, &new, &old)?;
+        if part == Part::Status && self.is_own_report(resource, &old, options) {
+            return self.report(resource, new, old, revision);
+        }
         let applied_fields = new.at(&["metadata", "managedFields"]).cloned();
         let given_fields = applied_fields.clone().filter(|given| Some(given) != old.at(&["metadata", "managedFields"]));
         let mut new = part.take(new, &old);
@@ -280,6 +286,61 @@ impl Inside<'_, '_> {
             self.transaction.update(key, &mut new, Some(revision))?;
         }
         Ok(Written { object: new, warnings })
+    }
+}
+
+impl Inside<'_, '_> {
+    /// Whether the status of an object is written by the cluster itself, and nobody else has a say in it.
+    fn is_own_report(&self, resource: &'static Resource, old: &Object, options: &WriteOptions) -> bool {
+        let WriteOptions { dry_run, version, manager, user } = options;
+        !dry_run
+            && version.is_none()
+            && manager.is_none()
+            && user.is_none()
+            && old.deletion_timestamp().is_none()
+            && resource.group_resource() != approval::REQUESTS
+            && custom::of(resource).is_none()
+            && self.is_admitted_by_itself()
+    }
+
+    /// Writes such a status: nothing but that and what may come with it is looked at.
+    fn report(
+        &mut self,
+        resource: &'static Resource,
+        mut new: Object,
+        old: Arc<Object>,
+        revision: u64,
+    ) -> Result<Written, Status> {
+        let mut part =
+            json!({"apiVersion": resource.group_version().to_string(), "kind": resource.kind, "metadata": {}});
+        if let Some(status) = new.remove_at(&["status"]) {
+            part.set_at(&["status"], status);
+        }
+        for field in REPORTED_METADATA {
+            if let Some(value) = new.remove_at(&["metadata", field]) {
+                part.set_at(&["metadata", field], value);
+            }
+        }
+        strategy_of(resource).prepare_for_status_update(&mut part, &old);
+        let is_same =
+            REPORTED_METADATA.iter().map(|field| ["metadata", field]).all(|path| part.at(&path) == old.at(&path))
+                && part.at(&["status"]) == old.at(&["status"]);
+        if is_same {
+            return Ok(Written { object: Arc::unwrap_or_clone(old), warnings: Vec::new() });
+        }
+        let rest = old.as_object().into_iter().flatten().filter(|(field, _)| *field != "status");
+        let mut object = Object::Object(rest.map(|(field, value)| (field.clone(), value.clone())).collect());
+        if let Some(status) = part.remove_at(&["status"]) {
+            object.set_at(&["status"], status);
+        }
+        for field in REPORTED_METADATA {
+            match part.remove_at(&["metadata", field]) {
+                Some(value) => object.set_at(&["metadata", field], value),
+                None => drop(object.remove_at(&["metadata", field])),
+            }
+        }
+        self.transaction.replace(resource.group_resource(), &mut object, (old, revision))?;
+        Ok(Written { object, warnings: Vec::new() })
     }
 }
 

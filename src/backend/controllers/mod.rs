@@ -20,6 +20,7 @@ pub mod job;
 pub mod mirroring;
 pub mod namespace;
 pub mod node;
+mod packed;
 pub mod quota;
 pub mod replicaset;
 pub mod serviceaccount;
@@ -32,11 +33,12 @@ pub mod volume;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::SignedDuration;
 pub use view::View;
 
 use super::trust::Trust;
-use crate::object::{Meta, Object, Status, Timestamp};
+use crate::object::{Meta, Object, Status, Timestamp, builtin};
 
 /// Names an object: a resource (`pods`, `deployments.apps`), its namespace (empty for none), its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,6 +116,16 @@ pub enum Write {
 }
 
 impl Write {
+    /// Whether it is about objects that no webhook converts.
+    fn is_built_in(&self) -> bool {
+        match self {
+            Self::Create { resource, .. } | Self::Update { resource, .. } | Self::UpdateStatus { resource, .. } => {
+                builtin::by_group_resource(resource).is_some()
+            }
+            _ => true,
+        }
+    }
+
     /// Deletes an object, and no other of its name, as its type is deleted.
     pub fn delete(resource: &'static str, object: &Object) -> Self {
         let (key, uid) = (support::owners::key_of(resource, object), object.uid().to_owned());
@@ -160,6 +172,8 @@ pub struct Change {
     pub old: Option<Arc<Object>>,
     /// The object after.
     pub new: Option<Arc<Object>>,
+    /// The same as it is stored, where that is at hand.
+    pub text: Option<Bytes>,
 }
 
 /// One controller (or the scheduler, or the kubelet): see the module's text.

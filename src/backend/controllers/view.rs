@@ -4,11 +4,18 @@
 //! look costs what its object is worth and not what the cluster holds. Pods that nobody looked at for
 //! a while are kept as text: there may be very many of them. Events are not here at all.
 
+use std::collections::hash_map::Entry as Entries;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use bytes::Bytes;
+
 use super::Key;
+use super::packed::Packed;
+use super::support::standing::{Membership, Standing};
 use crate::backend::scheduler::{Loads, PodLoad};
 use crate::backend::store::Mirror;
 use crate::object::{Meta, Object, Timestamp};
@@ -17,6 +24,11 @@ use crate::object::{Meta, Object, Timestamp};
 const STATUSES: [&str; 3] = ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"];
 /// What no controller looks at.
 pub const UNSEEN: &str = "events";
+/// What asks others about writes.
+const WEBHOOKS: [&str; 2] = [
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "validatingwebhookconfigurations.admissionregistration.k8s.io",
+];
 /// So many pods are kept ready to be read.
 const WARM: usize = 4096;
 /// Resources whose objects controllers claim by a selector.
@@ -38,6 +50,8 @@ pub struct View {
     refused: Places,
     loads: Loads,
     on_nodes: HashMap<String, OnNode>,
+    /// Whose the last pod was: the next is often the same one's.
+    last: Arc<Membership>,
     /// How many pods are ready to be read.
     warm: AtomicUsize,
     /// Where [`Self::cool`] goes on.
@@ -49,17 +63,32 @@ pub struct View {
 struct OnNode {
     /// By the image's full name, for containers that were started from it.
     images: HashMap<String, usize>,
-    /// Of pods that have not ended.
-    addresses: HashMap<String, usize>,
+    /// Of pods that have not ended; those of the fourth version only.
+    addresses: HashMap<Ipv4Addr, usize>,
 }
 
 impl OnNode {
-    fn of(&mut self, index: Index<'_>) -> Option<(&mut HashMap<String, usize>, String)> {
+    /// One more, or one less, of what an index counts.
+    fn count(&mut self, index: Index<'_>, more: bool) {
         match index {
-            Index::Image(_, image) => Some((&mut self.images, image.to_owned())),
-            Index::Address(_, address) => Some((&mut self.addresses, address.to_owned())),
-            _ => None,
+            Index::Image(_, image) => count(&mut self.images, image.to_owned(), more),
+            Index::Address(_, address) => {
+                if let Ok(address) = address.parse() {
+                    count(&mut self.addresses, address, more);
+                }
+            }
+            _ => {}
         }
+    }
+}
+
+fn count<T: Eq + Hash>(counts: &mut HashMap<T, usize>, value: T, more: bool) {
+    match counts.entry(value) {
+        Entries::Occupied(mut known) if more => *known.get_mut() += 1,
+        Entries::Occupied(known) if *known.get() <= 1 => drop(known.remove()),
+        Entries::Occupied(mut known) => *known.get_mut() -= 1,
+        Entries::Vacant(free) if more => drop(free.insert(1)),
+        Entries::Vacant(_) => {}
     }
 }
 
@@ -71,12 +100,44 @@ struct Entry {
     key: Arc<Key>,
     /// The object, where it is ready to be read.
     object: OnceLock<Arc<Object>>,
-    /// The object as JSON, where it is not.
-    text: Box<[u8]>,
+    /// The object as JSON, where somebody made that.
+    text: Text,
     /// Whether it was read since the last time that somebody asked.
     touched: AtomicBool,
     /// What a pod takes from its node.
     load: Option<PodLoad>,
+    /// How a pod stands.
+    standing: Option<Standing>,
+}
+
+#[derive(Debug, Default)]
+enum Text {
+    #[default]
+    None,
+    Whole(Bytes),
+    Packed(Packed),
+}
+
+impl Text {
+    fn parse(&self) -> Option<Object> {
+        match self {
+            Self::None => None,
+            Self::Whole(text) => serde_json::from_slice(text).ok(),
+            Self::Packed(packed) => serde_json::from_slice(&packed.text()).ok(),
+        }
+    }
+
+    /// The same in little space, by what others of the same controller are like.
+    fn packed(self, standing: Option<&Standing>) -> Self {
+        let membership = standing.map(|standing| &standing.membership);
+        let (Self::Whole(text), Some(membership)) = (&self, membership.filter(|it| !it.controller.is_empty())) else {
+            return self;
+        };
+        let mut base = membership.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let packed = base.as_ref().and_then(|base| Packed::new(text, base));
+        let packed = packed.or_else(|| Packed::new(text, base.insert(text.as_ref().into())));
+        packed.map_or_else(|| Self::Whole(Bytes::copy_from_slice(text)), Self::Packed)
+    }
 }
 
 impl View {
@@ -100,6 +161,11 @@ impl View {
         self.now = now;
     }
 
+    /// Whether no webhook has a say in writes.
+    pub fn is_admitted_by_itself(&self) -> bool {
+        WEBHOOKS.iter().all(|resource| self.list(resource, None).next().is_none())
+    }
+
     /// What pods take from each node.
     pub fn loads(&self) -> &Loads {
         &self.loads
@@ -118,7 +184,7 @@ impl View {
         if let Some(object) = entry.object.get() {
             return Some(object);
         }
-        let object = Arc::new(serde_json::from_slice(&entry.text).ok()?);
+        let object = Arc::new(entry.text.parse()?);
         self.warm.fetch_add(1, Ordering::Relaxed);
         Some(entry.object.get_or_init(|| object))
     }
@@ -140,10 +206,17 @@ impl View {
                 continue;
             }
             if let Some(object) = entry.object.take() {
-                match serde_json::to_vec(&*object) {
-                    Ok(text) => (entry.text, *warm) = (text.into(), *warm - 1),
-                    Err(_) => drop(entry.object.set(object)),
+                if let Text::None = entry.text {
+                    match serde_json::to_vec(&*object) {
+                        Ok(text) => entry.text = Text::Whole(text.into()),
+                        Err(_) => {
+                            let _ = entry.object.set(object);
+                            continue;
+                        }
+                    }
                 }
+                entry.text = std::mem::take(&mut entry.text).packed(entry.standing.as_ref());
+                *warm -= 1;
             }
         }
     }
@@ -208,6 +281,13 @@ impl View {
         places.filter(move |(key, _)| key.resource == resource).filter_map(|(_, place)| self.object(*place))
     }
 
+    /// How the pods in a namespace stand that have an owner reference with this UID.
+    pub fn standings<'a>(&'a self, namespace: &'a str, uid: &str) -> impl Iterator<Item = &'a Standing> {
+        let places = self.by_owner.get(uid).into_iter().flatten();
+        let pods = places.filter(move |(key, _)| key.resource == "pods" && key.namespace == namespace);
+        pods.filter_map(|(_, place)| self.entry(*place)?.standing.as_ref())
+    }
+
     /// The keys of everything that has an owner reference with this UID.
     pub fn dependents(&self, uid: &str) -> impl Iterator<Item = &Key> {
         self.by_owner.get(uid).into_iter().flatten().map(|(key, _)| &**key)
@@ -229,9 +309,9 @@ impl View {
         self.on_nodes.get(node).is_some_and(|on| on.images.contains_key(image))
     }
 
-    /// How many pods on a node that have not ended have an address.
-    pub fn count_address(&self, node: &str, address: &str) -> usize {
-        self.on_nodes.get(node).and_then(|on| on.addresses.get(address)).copied().unwrap_or(0)
+    /// How many pods on a node that have not ended have each address.
+    pub fn addresses_on(&self, node: &str) -> Option<&HashMap<Ipv4Addr, usize>> {
+        self.on_nodes.get(node).map(|on| &on.addresses)
     }
 
     /// The pods without a node that say that none was found, by namespace and name.
@@ -241,6 +321,12 @@ impl View {
 
     /// Replaces, adds (`Some`) or removes (`None`) an object.
     pub fn set(&mut self, key: Key, object: Option<Arc<Object>>) {
+        self.set_with_text(key, object, None);
+    }
+
+    /// The same with the object's text, where that is at hand.
+    pub fn set_with_text(&mut self, key: Key, object: Option<Arc<Object>>, text: Option<Bytes>) {
+        let text = text.filter(|_| key.resource == "pods").map_or(Text::None, Text::Whole);
         if key.resource == UNSEEN {
             return;
         }
@@ -254,7 +340,7 @@ impl View {
                     let warm = self.warm.get_mut();
                     *warm = warm.saturating_sub(1);
                 }
-                return self.replace(place, entry, old, object);
+                return self.replace(place, entry, old, object, text);
             }
         }
         debug_assert!(old.is_none(), "a place that is known holds an entry");
@@ -268,19 +354,25 @@ impl View {
         let empty = Entry {
             key: Arc::new(key),
             object: OnceLock::new(),
-            text: Box::default(),
+            text: Text::None,
             touched: AtomicBool::new(true),
             load: None,
+            standing: None,
         };
-        self.replace(place, empty, None, Some(object));
+        self.replace(place, empty, None, Some(object), text);
     }
 
     /// Puts an entry back with another object, or gives its place up.
-    fn replace(&mut self, place: usize, entry: Entry, old: Option<Arc<Object>>, new: Option<Arc<Object>>) {
-        let Entry { key, load: before, .. } = entry;
+    fn replace(&mut self, place: usize, entry: Entry, old: Option<Arc<Object>>, new: Option<Arc<Object>>, text: Text) {
+        let Entry { key, load: before, standing, .. } = entry;
         let load = new.as_ref().filter(|_| key.resource == "pods").map(|new| match (&old, &before) {
             (Some(old), Some(before)) if !PodLoad::differs(old, new) => before.clone(),
             _ => self.loads.of_pod(new),
+        });
+        let standing = new.as_ref().filter(|_| key.resource == "pods").map(|new| {
+            let standing = Standing::of(new, standing.as_ref().map(|known| &known.membership).or(Some(&self.last)));
+            self.last = Arc::clone(&standing.membership);
+            standing
         });
         self.index(&key, place, old.as_deref(), new.as_deref());
         match key.resource {
@@ -297,8 +389,7 @@ impl View {
         if key.resource == "pods" {
             *self.warm.get_mut() += 1;
         }
-        let entry =
-            Entry { key, object: OnceLock::from(new), text: Box::default(), touched: AtomicBool::new(true), load };
+        let entry = Entry { key, object: OnceLock::from(new), text, touched: AtomicBool::new(true), load, standing };
         if let Some(slot) = self.entries.get_mut(place) {
             *slot = Some(entry);
         }
@@ -313,22 +404,15 @@ impl View {
                 Index::Orphan => remove(&mut self.orphans, key.resource, key),
                 Index::Refused => drop(self.refused.remove(key)),
                 Index::Image(node, _) | Index::Address(node, _) => {
-                    if let Some((counts, value)) = self.on_nodes.get_mut(*node).and_then(|on| on.of(*index))
-                        && let Some(count) = counts.get_mut(&value)
-                    {
-                        *count -= 1;
-                        if *count == 0 {
-                            counts.remove(&value);
-                        }
+                    if let Some(on) = self.on_nodes.get_mut(*node) {
+                        on.count(*index, false);
                     }
                 }
             }
         }
         for index in after.iter().filter(|index| !before.contains(index)) {
             if let Index::Image(node, _) | Index::Address(node, _) = index {
-                if let Some((counts, value)) = self.on_nodes.entry((*node).to_owned()).or_default().of(*index) {
-                    *counts.entry(value).or_default() += 1;
-                }
+                self.on_nodes.entry((*node).to_owned()).or_default().count(*index, true);
                 continue;
             }
             let key = Arc::clone(key);

@@ -21,9 +21,12 @@ pub fn free(pod: &Object, node: &Object, view: &View) -> Option<String> {
     let (network, bits) = node.str_at(&["spec", "podCIDR"]).split_once('/')?;
     let network = u32::from(network.parse::<Ipv4Addr>().ok()?);
     let size = 1_u32.checked_shl(32_u32.checked_sub(bits.parse().ok()?)?).unwrap_or(u32::MAX);
-    let own = pod.str_at(&["status", "podIP"]);
-    let is_free = |address: &String| view.count_address(node.name(), address) <= usize::from(address == own);
-    (2..size.saturating_sub(1)).map(|host| Ipv4Addr::from(network.wrapping_add(host)).to_string()).find(is_free)
+    let own = pod.str_at(&["status", "podIP"]).parse().ok();
+    let taken = view.addresses_on(node.name());
+    let count = |address: &Ipv4Addr| taken.and_then(|taken| taken.get(address)).copied().unwrap_or(0);
+    let is_free = |address: &Ipv4Addr| count(address) <= usize::from(Some(*address) == own);
+    let mut all = (2..size.saturating_sub(1)).map(|host| Ipv4Addr::from(network.wrapping_add(host)));
+    all.find(is_free).map(|address| address.to_string())
 }
 
 /// Whether an image is on the node already: it says so, or a container on it runs (or ran) from it.

@@ -97,11 +97,15 @@ impl World {
         let at = self.view.now().duration_since(self.start).as_secs();
         match write {
             Write::UpdateStatus { resource, object } => {
+                // Nothing but the status counts.
+                let known = self.view.get(resource, object.namespace(), object.name()).expect("it is there");
+                let mut whole = Object::clone(known);
+                whole["status"] = object["status"].clone();
                 if resource == "pods" {
-                    let line = format!("{at} {} {}", object.name(), summary(&object));
+                    let line = format!("{at} {} {}", whole.name(), summary(&whole));
                     self.told.push(line);
                 }
-                self.add(resource, object);
+                self.add(resource, whole);
             }
             Write::Event(event) => {
                 self.told.push(format!("{at} {} {} {}", event.kind, event.reason, event.message));

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::controllers::engine::writes::reference;
 use super::controllers::support::{conditions, owners, pods};
 use super::controllers::{Change, Controller, Event, Key, Outcome, View, Write};
 use crate::object::{Meta, Object, time::rfc3339};
@@ -161,7 +162,7 @@ fn refuse(pod: &Object, message: String, view: &View) -> Vec<Write> {
 
 fn event(pod: &Object, kind: &'static str, reason: &str, message: String) -> Write {
     Write::Event(Event {
-        regarding: pod.clone(),
+        regarding: reference(pod),
         field_path: String::new(),
         kind,
         reason: reason.to_owned(),

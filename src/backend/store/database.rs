@@ -12,13 +12,17 @@ use super::StoreError;
 /// Marks a file as a store of this program (`kctl`).
 const APPLICATION_ID: i64 = 0x6b63_746c;
 /// The layout of the tables below.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 /// How long a write waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How much of the file a connection that writes keeps in memory.
+const CACHE_KIBIBYTES: i64 = 16 << 10;
 /// How many prepared statements a connection keeps.
 const STATEMENTS: usize = 64;
 
+/// The log holds what objects are; `object.value` is empty then. A restored object, of which the log knows
+/// nothing, has its value there.
 const TABLES: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE object (
@@ -34,8 +38,9 @@ const TABLES: &str = "
     INSERT INTO meta VALUES ('compacted', '0');
 ";
 
-/// From the layout before: a line of the log may name the line that holds what was before.
-const UPGRADE: &str = "ALTER TABLE log ADD COLUMN before INTEGER;";
+/// What earlier layouts lack, by their number: a line of the log may name the line that holds what was before;
+/// from the second on nothing is missing, but every object has its value in `object`.
+const UPGRADES: [(i64, &str); 2] = [(1, "ALTER TABLE log ADD COLUMN before INTEGER;"), (2, "")];
 
 /// Opens or makes the store in a file.
 pub fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -127,17 +132,19 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
             make_file(connection)?;
             make_tables(connection)?;
         }
-        Layout::Earlier => upgrade(connection)?,
+        Layout::Earlier(_) => upgrade(connection)?,
         Layout::Current => {}
     }
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }
 
 enum Layout {
     Empty,
-    Earlier,
+    /// Which one.
+    Earlier(i64),
     Current,
 }
 
@@ -148,7 +155,7 @@ fn layout(connection: &Connection) -> Result<Layout, StoreError> {
     let foreign = |why: String| Err(StoreError::Foreign { path: PathBuf::new(), why });
     match (application, version) {
         (APPLICATION_ID, LAYOUT) => Ok(Layout::Current),
-        (APPLICATION_ID, 1) => Ok(Layout::Earlier),
+        (APPLICATION_ID, version) if UPGRADES.iter().any(|(from, _)| *from == version) => Ok(Layout::Earlier(version)),
         (APPLICATION_ID, _) => foreign(format!("its layout is {version}, this program knows {LAYOUT}")),
         (0, 0) => {
             let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -185,8 +192,10 @@ fn make_tables(connection: &mut Connection) -> Result<(), StoreError> {
 
 fn upgrade(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Layout::Earlier = layout(&transaction)? {
-        transaction.execute_batch(UPGRADE)?;
+    if let Layout::Earlier(version) = layout(&transaction)? {
+        for (_, missing) in UPGRADES.iter().filter(|(from, _)| *from >= version) {
+            transaction.execute_batch(missing)?;
+        }
         transaction.pragma_update(None, "user_version", LAYOUT)?;
     }
     Ok(transaction.commit()?)

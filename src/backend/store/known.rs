@@ -9,6 +9,7 @@ use super::intern;
 
 /// The group of roles and bindings.
 const ACCESS: &str = ".rbac.authorization.k8s.io";
+const EVENTS: &str = "events";
 
 /// What is known. Transactions alone learn, because they have the store to themselves.
 #[derive(Default)]
@@ -17,6 +18,8 @@ pub(super) struct Known {
     revision: AtomicU64,
     empty: Mutex<HashSet<&'static str>>,
     access_epoch: AtomicU64,
+    /// Changes with every write to events.
+    events_epoch: AtomicU64,
     /// Whether the transaction in progress has written to roles or bindings.
     access_written: AtomicBool,
     /// Whether a transaction is in progress; or else it ended in a panic.
@@ -38,6 +41,7 @@ impl Known {
         if self.revision.swap(revision, Ordering::Relaxed) != revision {
             self.empty().clear();
             self.access_epoch.fetch_add(1, Ordering::AcqRel);
+            self.events_epoch.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -45,6 +49,9 @@ impl Known {
     pub fn write(&self, resource: &str) {
         if resource.ends_with(ACCESS) {
             self.access_written.store(true, Ordering::Relaxed);
+        }
+        if resource == EVENTS {
+            self.events_epoch.fetch_add(1, Ordering::AcqRel);
         }
         self.empty().remove(resource);
     }
@@ -70,11 +77,18 @@ impl Known {
         self.empty().clear();
         self.access_written.store(false, Ordering::Relaxed);
         self.access_epoch.fetch_add(1, Ordering::AcqRel);
+        self.events_epoch.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Whether a resource has no objects, as far as is known.
     pub fn is_empty(&self, resource: &str) -> bool {
         self.empty().contains(resource)
+    }
+
+    /// Changes with every write to events, and where such a write may have been undone or made by others. Holds
+    /// still while a transaction is open.
+    pub fn events_epoch(&self) -> u64 {
+        self.events_epoch.load(Ordering::Acquire)
     }
 
     /// Changes with every write to roles and bindings.
@@ -119,6 +133,25 @@ mod tests {
         // What a transaction saw of its own writes goes with them.
         known.forget();
         assert!(!known.is_empty("secrets"));
+    }
+
+    #[test]
+    fn a_write_to_events_begins_an_epoch() {
+        let known = Known::default();
+        let mut before = u64::MAX;
+        let mut moved = |known: &Known| std::mem::replace(&mut before, known.events_epoch()) != known.events_epoch();
+        known.begin(1);
+        assert!(moved(&known));
+        known.write("pods");
+        known.done(2);
+        known.begin(2);
+        assert!(!moved(&known));
+        known.write("events");
+        assert!(moved(&known));
+        known.forget();
+        assert!(moved(&known));
+        known.see(9);
+        assert!(moved(&known));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The store: a revisioned log in one SQLite file.
 //!
 //! One counter, the revision. Every write appends to `log` (what the object became, and where it says
-//! what it was) and updates `object`, the table of what is there now, in the same transaction: lists are one index
-//! scan, watches replay the log. The revision is written into the stored bytes as the object's
-//! `resourceVersion`, so they can be sent as they are. Compaction drops the oldest part of the log;
-//! who wants to replay from before gets [`StoreError::Compacted`].
+//! what it was) and updates `object`, which says where in the log the objects of now are, in the same transaction:
+//! what is written is written once. Lists are one index scan, watches replay the log. The revision is written into
+//! the stored bytes as the object's `resourceVersion`, so they can be sent as they are. Compaction drops what is no
+//! longer there from the oldest part of the log; who wants to replay from before gets [`StoreError::Compacted`].
 //!
 //! Several processes may share a file. A write that returned survives the end of the process.
 

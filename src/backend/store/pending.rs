@@ -1,12 +1,14 @@
 //! Writes that are decided but not in the database yet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rusqlite::{Connection, params};
 
 use super::{COMPACTION_STEP, StoreError, read};
+use crate::backend::controllers::view::UNSEEN;
 use crate::backend::controllers::{Change, Key};
 use crate::object::Object;
 
@@ -19,11 +21,13 @@ pub struct Entry {
     /// The revision of what was there before; 0 for nothing.
     pub before: u64,
     /// What is there now, as it is stored; `None` for nothing.
-    pub bytes: Option<Vec<u8>>,
+    pub bytes: Option<Bytes>,
     /// What was there before, where somebody is going to ask for it.
     pub old: Option<Arc<Object>>,
     /// What is there now, where somebody is going to ask for it.
     pub new: Option<Arc<Object>>,
+    /// What those who follow the changes are told in place of `new`, where that was never made.
+    pub summary: Option<Arc<Object>>,
 }
 
 /// The writes of a transaction: its objects are read here first, and go to the database together.
@@ -31,6 +35,8 @@ pub struct Pending {
     entries: Vec<Entry>,
     /// By the hash of the key, its last entry.
     latest: HashMap<u64, usize>,
+    /// The same of events, which nobody has in memory, by namespace and name.
+    events: BTreeMap<(String, String), usize>,
     /// Entries that were handed on as changes.
     handed: usize,
     /// Of the last write, in this transaction or before it.
@@ -60,6 +66,7 @@ impl Pending {
         Ok(Self {
             entries: Vec::new(),
             latest: HashMap::new(),
+            events: BTreeMap::new(),
             handed: 0,
             revision: read::revision(connection)?,
             compacted: read::compacted(connection)?,
@@ -102,10 +109,10 @@ impl Pending {
         self.entries.truncate(mark.entries);
         self.handed = self.handed.min(mark.entries);
         self.latest.clear();
+        self.events.clear();
         self.size = 0;
-        for (place, entry) in self.entries.iter().enumerate() {
-            self.latest.insert(hash(entry.key.resource, &entry.key.namespace, &entry.key.name), place);
-            self.size += entry.bytes.as_ref().map_or(0, Vec::len);
+        for entry in std::mem::take(&mut self.entries) {
+            self.push(entry);
         }
     }
 
@@ -113,7 +120,10 @@ impl Pending {
     pub fn push(&mut self, entry: Entry) {
         let place = hash(entry.key.resource, &entry.key.namespace, &entry.key.name);
         self.latest.insert(place, self.entries.len());
-        self.size += entry.bytes.as_ref().map_or(0, Vec::len);
+        self.size += entry.bytes.as_ref().map_or(0, Bytes::len);
+        if entry.key.resource == UNSEEN {
+            self.events.insert((entry.key.namespace.clone(), entry.key.name.clone()), self.entries.len());
+        }
         self.entries.push(entry);
     }
 
@@ -131,6 +141,15 @@ impl Pending {
     /// The last writes to objects of a resource that were not handed on yet.
     pub fn fresh<'a>(&'a self, resource: &'a str) -> impl Iterator<Item = &'a Entry> {
         self.entries.iter().skip(self.handed).filter(move |entry| entry.key.resource == resource)
+    }
+
+    /// The last writes to events in a namespace whose names start so.
+    pub fn events<'a>(&'a self, namespace: &str, prefix: &'a str) -> impl Iterator<Item = &'a Entry> {
+        let first = (namespace.to_owned(), prefix.to_owned());
+        let namespace = first.0.clone();
+        let places = self.events.range(first..);
+        let places = places.take_while(move |((own, name), _)| *own == namespace && name.starts_with(prefix));
+        places.filter_map(|(_, place)| self.entries.get(*place))
     }
 
     /// The same with those that were handed on, of a resource of which there are few or none.
@@ -151,7 +170,8 @@ impl Pending {
             key: entry.key.clone(),
             revision: entry.revision,
             old: entry.old.take(),
-            new: entry.new.take(),
+            text: entry.new.as_ref().and(entry.bytes.clone()),
+            new: entry.new.take().or_else(|| entry.summary.take()),
         });
         let changes = changes.collect();
         self.handed = self.entries.len();
@@ -166,19 +186,19 @@ impl Pending {
         let mut log = connection.prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
         for entry in &self.entries {
             let Key { resource, namespace, name } = &entry.key;
-            // What was before is in the log itself, as long as the log reaches back so far.
-            let logged = entry.before > self.compacted;
-            let previous: Option<Vec<u8>> = match entry.before {
+            // What was before is in the log itself, unless it was restored.
+            let previous = match entry.before {
                 0 => None,
-                _ if logged => None,
-                _ => read::get(connection, resource, namespace, name)?.map(|stored| stored.bytes),
+                before if before > self.compacted => None,
+                _ => read::restored(connection, resource, namespace, name)?,
             };
-            let before = logged.then_some(entry.before as i64);
-            log.execute(params![entry.revision as i64, resource, namespace, name, entry.bytes, previous, before])?;
+            let before = (entry.before > 0).then_some(entry.before as i64);
+            let bytes = entry.bytes.as_deref();
+            log.execute(params![entry.revision as i64, resource, namespace, name, bytes, previous, before])?;
         }
         let mut put = connection.prepare_cached(
-            "INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (resource, namespace, name) DO UPDATE SET revision = ?4, value = ?5",
+            "INSERT INTO object VALUES (?1, ?2, ?3, ?4, x'')
+             ON CONFLICT (resource, namespace, name) DO UPDATE SET revision = ?4, value = x''",
         )?;
         let mut remove =
             connection.prepare_cached("DELETE FROM object WHERE resource = ?1 AND namespace = ?2 AND name = ?3")?;
@@ -189,32 +209,31 @@ impl Pending {
                 continue;
             }
             match &entry.bytes {
-                Some(bytes) => put.execute(params![resource, namespace, name, entry.revision as i64, bytes])?,
+                Some(_) => put.execute(params![resource, namespace, name, entry.revision as i64])?,
                 None => remove.execute([resource, namespace.as_str(), name.as_str()])?,
             };
         }
         self.entries.clear();
         self.latest.clear();
+        self.events.clear();
         (self.handed, self.size) = (0, 0);
         Ok(())
     }
 
-    /// Drops what is older than the last `kept` revisions, once in a while.
+    /// Drops what is older than the last `kept` revisions and no longer there, once in a while.
     pub fn compact(&mut self, connection: &Connection, kept: u64) -> Result<(), StoreError> {
         let target = self.revision.saturating_sub(kept);
         let step = COMPACTION_STEP.min(kept.max(1));
         if target < self.compacted + step {
             return Ok(());
         }
-        // What stays and stands upon what goes takes it along.
-        connection
-            .prepare_cached(
-                "UPDATE log SET before = NULL,
-                     previous = (SELECT earlier.value FROM log AS earlier WHERE earlier.revision = log.before)
-                 WHERE revision > ?1 AND before <= ?1",
-            )?
-            .execute([target as i64])?;
-        connection.prepare_cached("DELETE FROM log WHERE revision <= ?1")?.execute([target as i64])?;
+        // What a write replaced is needed for as long as the log is read from before that write.
+        for gone in [
+            "DELETE FROM log WHERE revision IN (SELECT before FROM log WHERE revision > ?1 AND revision <= ?2)",
+            "DELETE FROM log WHERE revision > ?1 AND revision <= ?2 AND value IS NULL",
+        ] {
+            connection.prepare_cached(gone)?.execute([self.compacted as i64, target as i64])?;
+        }
         connection
             .prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'compacted'")?
             .execute([target.to_string()])?;

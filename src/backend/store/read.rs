@@ -79,9 +79,18 @@ impl TryFrom<Logged> for Change {
             revision: logged.revision,
             old: parse(logged.old)?,
             new: parse(logged.new)?,
+            text: None,
         })
     }
 }
+
+/// An object's value: in the log, or with a restored object in its own line.
+macro_rules! value {
+    () => {
+        "coalesce(nullif(object.value, x''), log.value) FROM object LEFT JOIN log ON log.revision = object.revision"
+    };
+}
+pub(super) use value;
 
 /// The revision of the last write.
 pub fn revision(connection: &Connection) -> rusqlite::Result<u64> {
@@ -103,7 +112,11 @@ pub fn compacted(connection: &Connection) -> rusqlite::Result<u64> {
 /// One object.
 pub fn get(connection: &Connection, resource: &str, namespace: &str, name: &str) -> rusqlite::Result<Option<Stored>> {
     connection
-        .prepare_cached("SELECT revision, value FROM object WHERE resource = ?1 AND namespace = ?2 AND name = ?3")?
+        .prepare_cached(concat!(
+            "SELECT object.revision, ",
+            value!(),
+            " WHERE object.resource = ?1 AND object.namespace = ?2 AND object.name = ?3"
+        ))?
         .query_row([resource, namespace, name], |row| {
             Ok(Stored {
                 namespace: namespace.into(),
@@ -126,6 +139,18 @@ pub fn revision_of(
         .prepare_cached("SELECT revision FROM object WHERE resource = ?1 AND namespace = ?2 AND name = ?3")?
         .query_row([resource, namespace, name], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
         .optional()
+}
+
+/// The value of an object that was restored and not written since.
+pub fn restored(
+    connection: &Connection,
+    resource: &str,
+    namespace: &str,
+    name: &str,
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    let own = "SELECT nullif(value, x'') FROM object WHERE resource = ?1 AND namespace = ?2 AND name = ?3";
+    let value = connection.prepare_cached(own)?.query_row([resource, namespace, name], |row| row.get(0)).optional()?;
+    Ok(value.flatten())
 }
 
 /// Whether there is an object of that name.
@@ -161,13 +186,15 @@ pub fn scan(
         (None, None) => ("", ""),
     };
     let range = if options.namespace.is_some() {
-        "resource = ?1 AND namespace = ?2 AND name > ?3"
+        "object.resource = ?1 AND object.namespace = ?2 AND object.name > ?3"
     } else {
-        "resource = ?1 AND (namespace, name) > (?2, ?3)"
+        "object.resource = ?1 AND (object.namespace, object.name) > (?2, ?3)"
     };
     let limit = if options.limit == 0 { -1 } else { i64::try_from(options.limit).unwrap_or(-1) };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT namespace, name, revision, value FROM object WHERE {range} ORDER BY namespace, name LIMIT ?4"
+        "SELECT object.namespace, object.name, object.revision, {} WHERE {range}
+         ORDER BY object.namespace, object.name LIMIT ?4",
+        value!()
     ))?;
     let mut rows = statement.query(params![resource, after_namespace, after_name, limit])?;
     let mut found = 0_u64;

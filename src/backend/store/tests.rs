@@ -541,9 +541,14 @@ fn a_file_of_the_layout_before_is_brought_up_to_date() {
     create(&store, "configmaps", "a", "x", "1").expect("created");
     drop(store);
     let raw = Connection::open(folder.file()).expect("a database");
-    raw.execute_batch("ALTER TABLE log DROP COLUMN before; PRAGMA user_version = 1").expect("as it was");
+    raw.execute_batch(
+        "UPDATE object SET value = (SELECT value FROM log WHERE log.revision = object.revision);
+         ALTER TABLE log DROP COLUMN before; PRAGMA user_version = 1",
+    )
+    .expect("as it was");
     drop(raw);
     let store = Store::open(&folder.file()).expect("a store");
+    assert_eq!(value(&store, "a", "x").as_deref(), Some("1"));
     update(&store, "a", "x", "2", None).expect("updated");
     let changes = store.changes_since(2).expect("a log");
     let [change] = changes.as_slice() else { panic!("{changes:?}") };

@@ -9,6 +9,7 @@ use super::known::Known;
 use super::pending::{Entry, Pending};
 use super::{ListOptions, Mirror, StoreError, Stored, intern, read};
 use crate::backend::controllers::Key;
+use crate::backend::controllers::view::UNSEEN;
 use crate::object::{Meta, Object};
 
 /// A transaction in progress. It reads its own writes.
@@ -45,7 +46,7 @@ impl<'a> Transaction<'a> {
                 namespace: namespace.into(),
                 name: name.into(),
                 revision: entry.revision,
-                bytes: bytes.clone(),
+                bytes: bytes.to_vec(),
             })),
             None => Ok(read::get(self.connection, resource, namespace, name)?),
         }
@@ -110,7 +111,7 @@ impl<'a> Transaction<'a> {
                 self.known.found_empty(resource);
             }
         }
-        self.overlay(resource, objects, |key| namespace.is_none_or(|namespace| key.namespace == namespace))
+        overlay(objects, &self.fresh(resource, |key| namespace.is_none_or(|namespace| key.namespace == namespace)))
     }
 
     /// Objects of a resource in a namespace whose names start with `prefix`.
@@ -119,41 +120,35 @@ impl<'a> Transaction<'a> {
         if let Some(mirror) = self.mirror_of(resource) {
             mirror.each(resource, Some(namespace), prefix, &mut |object| objects.push(object.clone()));
         } else {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT value FROM object WHERE resource = ?1 AND namespace = ?2 AND name >= ?3 AND name < ?3 || ?4",
-            )?;
+            let mut statement = self.connection.prepare_cached(concat!(
+                "SELECT ",
+                read::value!(),
+                " WHERE object.resource = ?1 AND object.namespace = ?2 AND object.name >= ?3 AND object.name < ?3 || ?4"
+            ))?;
             let mut rows = statement.query(params![resource, namespace, prefix, char::MAX.to_string()])?;
             while let Some(row) = rows.next()? {
                 objects.push(serde_json::from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
             }
         }
-        self.overlay(resource, objects, |key| key.namespace == namespace && key.name.starts_with(prefix))
+        let fresh: Vec<&Entry> = if resource == UNSEEN {
+            self.pending.events(namespace, prefix).collect()
+        } else {
+            self.fresh(resource, |key| key.namespace == namespace && key.name.starts_with(prefix))
+        };
+        overlay(objects, &fresh)
     }
 
-    /// A list with the writes that it does not know of.
-    fn overlay(
-        &self,
-        resource: &str,
-        objects: Vec<Object>,
-        concerns: impl Fn(&Key) -> bool,
-    ) -> Result<Vec<Object>, StoreError> {
-        let fresh: Vec<&Entry> = match self.mirror_of(resource) {
+    /// What is known of events that does not follow from the database changes with this number.
+    pub fn events_epoch(&self) -> u64 {
+        self.known.events_epoch()
+    }
+
+    /// The writes that lists of a resource do not know of.
+    fn fresh<'e>(&'e self, resource: &'e str, concerns: impl Fn(&Key) -> bool) -> Vec<&'e Entry> {
+        match self.mirror_of(resource) {
             Some(_) => self.pending.fresh(resource).filter(|entry| concerns(&entry.key)).collect(),
             None => self.pending.all(resource).filter(|entry| concerns(&entry.key)).collect(),
-        };
-        if fresh.is_empty() {
-            return Ok(objects);
         }
-        let place = |object: &Object| (object.namespace().to_owned(), object.name().to_owned());
-        let mut all: BTreeMap<_, _> = objects.into_iter().map(|object| (place(&object), object)).collect();
-        for entry in fresh {
-            let place = (entry.key.namespace.clone(), entry.key.name.clone());
-            match &entry.bytes {
-                Some(bytes) => drop(all.insert(place, serde_json::from_slice(bytes)?)),
-                None => drop(all.remove(&place)),
-            }
-        }
-        Ok(all.into_values().collect())
     }
 
     /// Adds an object under the namespace and name that its metadata has, and sets its
@@ -177,6 +172,35 @@ impl<'a> Transaction<'a> {
         self.put(Key { resource: intern(resource), namespace, name }, object, Some(old))
     }
 
+    /// Adds an object as JSON that nobody has read: what `write` makes of its revision. Those who follow the
+    /// changes are told the summary. Returns the revision.
+    ///
+    /// # Errors
+    /// What `write` says. The name must be free.
+    pub fn create_text(
+        &mut self,
+        key: Key,
+        summary: Arc<Object>,
+        write: impl FnOnce(u64) -> serde_json::Result<Vec<u8>>,
+    ) -> Result<u64, StoreError> {
+        let bytes = Some(write(self.pending.revision() + 1)?.into());
+        let revision = self.pending.next();
+        self.known.write(key.resource);
+        let summary = self.mirror.map(|_| summary);
+        self.pending.push(Entry { key, revision, before: 0, bytes, old: None, new: None, summary });
+        Ok(revision)
+    }
+
+    /// Replaces an object that [`Self::object`] gave, as [`Self::update`] does.
+    ///
+    /// # Errors
+    /// An object that cannot be written as JSON.
+    pub fn replace(&mut self, resource: &str, object: &mut Object, old: (Arc<Object>, u64)) -> Result<u64, StoreError> {
+        let (namespace, name) = (object.namespace().to_owned(), object.name().to_owned());
+        let old = (self.mirror_of(resource).map(|_| old.0), old.1);
+        self.put(Key { resource: intern(resource), namespace, name }, object, Some(old))
+    }
+
     /// Removes an object and returns what it was. With `expected`, it must be at that revision.
     pub fn delete(
         &mut self,
@@ -189,7 +213,7 @@ impl<'a> Transaction<'a> {
         let revision = self.pending.next();
         let key = Key { resource: intern(resource), namespace: namespace.to_owned(), name: name.to_owned() };
         self.known.write(key.resource);
-        self.pending.push(Entry { key, revision, before, bytes: None, old, new: None });
+        self.pending.push(Entry { key, revision, before, bytes: None, old, new: None, summary: None });
         Ok(())
     }
 
@@ -260,7 +284,7 @@ impl<'a> Transaction<'a> {
         let revision = self.pending.next();
         let version = revision.to_string();
         object.set_at(&["metadata", "resourceVersion"], version.as_str());
-        let bytes = Some(serde_json::to_vec(object)?);
+        let bytes = Some(serde_json::to_vec(object)?.into());
         let new = self.mirror.map(|_| {
             let left = serde_json::json!({"metadata": {
                 "namespace": key.namespace, "name": key.name, "resourceVersion": version}});
@@ -268,7 +292,24 @@ impl<'a> Transaction<'a> {
         });
         let (old, before) = old.unwrap_or((None, 0));
         self.known.write(key.resource);
-        self.pending.push(Entry { key, revision, before, bytes, old, new });
+        self.pending.push(Entry { key, revision, before, bytes, old, new, summary: None });
         Ok(revision)
     }
+}
+
+/// A list with writes that it does not know of.
+fn overlay(objects: Vec<Object>, fresh: &[&Entry]) -> Result<Vec<Object>, StoreError> {
+    if fresh.is_empty() {
+        return Ok(objects);
+    }
+    let place = |object: &Object| (object.namespace().to_owned(), object.name().to_owned());
+    let mut all: BTreeMap<_, _> = objects.into_iter().map(|object| (place(&object), object)).collect();
+    for entry in fresh {
+        let place = (entry.key.namespace.clone(), entry.key.name.clone());
+        match &entry.bytes {
+            Some(bytes) => drop(all.insert(place, serde_json::from_slice(bytes)?)),
+            None => drop(all.remove(&place)),
+        }
+    }
+    Ok(all.into_values().collect())
 }

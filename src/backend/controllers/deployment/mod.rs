@@ -18,6 +18,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use super::engine::writes::reference;
 use super::support::{owners, selector};
 use super::{Change, Controller, Event, Key, Outcome, View, Write};
 use crate::object::{Meta, Object, Status, Timestamp};
@@ -180,7 +181,7 @@ impl<'a> Rollout<'a> {
 
     fn event(&mut self, kind: &'static str, reason: &str, message: String) {
         self.events.push(Write::Event(Event {
-            regarding: self.original.clone(),
+            regarding: reference(self.original),
             field_path: String::new(),
             kind,
             reason: reason.to_owned(),

@@ -14,7 +14,7 @@ mod queue;
 mod settled;
 #[cfg(test)]
 mod tests;
-mod writes;
+pub mod writes;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -460,8 +460,10 @@ impl State {
         };
         self.reviewer.act_as(controller.name());
         let mut applied = 0;
-        while let Some(write) = writes.rest.pop_front() {
-            let result = apply(&*self.writer, &*self.logs, &write, &mut writes.versions);
+        let is_final = loaded.view.read().is_admitted_by_itself();
+        while let Some(mut write) = writes.rest.pop_front() {
+            let is_final = is_final && write.is_built_in();
+            let result = apply(&*self.writer, &*self.logs, &mut write, is_final, &mut writes.versions);
             if self.reviewer.is_wanted() {
                 writes.rest.push_front(write);
                 self.pending = Some(writes);
@@ -506,7 +508,7 @@ impl State {
         }
         let mut queue = Queue::default();
         for (key, object) in view.all() {
-            let change = Change { key, revision: 0, old: None, new: Some(Arc::clone(object)) };
+            let change = Change { key, revision: 0, old: None, new: Some(Arc::clone(object)), text: None };
             for item in items(&self.controllers, &self.interested, &change, &view) {
                 if !changed.contains(&item) {
                     queue.push(item, before);
@@ -545,7 +547,7 @@ impl State {
             loaded.revision = loaded.revision.max(change.revision);
             let mut view = loaded.view.write();
             view.set_now(due);
-            view.set(change.key.clone(), change.new.clone());
+            view.set_with_text(change.key.clone(), change.new.clone(), change.text.clone());
             for item in items(&self.controllers, &self.interested, &change, &view) {
                 let controller = self.controllers.get(item.0);
                 let patience = controller.map_or(SignedDuration::ZERO, |it| it.patience(&item.1, &change, &view));

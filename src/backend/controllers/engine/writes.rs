@@ -21,22 +21,23 @@ pub(super) struct Writes {
 /// version now. Later writes to the same object build upon the earlier ones.
 pub(super) type Versions = Vec<(Key, String, String)>;
 
+/// Applies a write. Where it is `final`, it will not be applied again: what is written is taken out of it, and
+/// nothing but its name is left.
 pub(super) fn apply(
     writer: &dyn Writer,
     logs: &dyn LogSink,
-    write: &Write,
+    write: &mut Write,
+    is_final: bool,
     versions: &mut Versions,
 ) -> Result<(), Status> {
     match write {
-        Write::Create { resource, object } => match writer.create(resource, object.clone()) {
-            Ok(_) => Ok(()),
-            Err(status) => Err(status),
-        },
+        Write::Create { resource, object } => writer.create(resource, take(object, is_final)).map(drop),
         Write::Update { resource, object } => {
-            replace(resource, object, object.clone(), versions, |object| writer.update(resource, object))
+            replace(resource, take(object, is_final), versions, |object| writer.update(resource, object))
         }
         Write::UpdateStatus { resource, object } => {
-            replace(resource, object, status_of(object), versions, |object| writer.update_status(resource, object))
+            let part = if is_final { status_of(take(object, true)) } else { status_of_copy(object) };
+            replace(resource, part, versions, |object| writer.update_status(resource, object))
         }
         Write::Bind { pod, node } => writer.bind(&pod.namespace, &pod.name, node),
         Write::Delete { key, uid, grace_period_seconds, propagation } => {
@@ -65,8 +66,7 @@ pub(super) fn apply(
 
 fn replace(
     resource: &'static str,
-    object: &Object,
-    mut written: Object,
+    mut object: Object,
     versions: &mut Versions,
     write: impl FnOnce(Object) -> Result<Object, Status>,
 ) -> Result<(), Status> {
@@ -75,9 +75,9 @@ fn replace(
     let seen = object.resource_version().to_owned();
     let earlier = versions.iter().position(|(other, before, _)| *other == key && *before == seen);
     if let Some((_, _, after)) = earlier.and_then(|index| versions.get(index)) {
-        written.set_at(&["metadata", "resourceVersion"], after.clone());
+        object.set_at(&["metadata", "resourceVersion"], after.clone());
     }
-    let written = write(written)?.resource_version().to_owned();
+    let written = write(object)?.resource_version().to_owned();
     match earlier.and_then(|index| versions.get_mut(index)) {
         Some(entry) => entry.2 = written,
         None => versions.push((key, seen, written)),
@@ -85,20 +85,58 @@ fn replace(
     Ok(())
 }
 
+/// What is written: the object, or a copy.
+fn take(object: &mut Object, is_final: bool) -> Object {
+    if !is_final {
+        return object.clone();
+    }
+    let name = serde_json::json!({"metadata": {"namespace": object.namespace(), "name": object.name()}});
+    std::mem::replace(object, name)
+}
+
 /// What counts of an object whose status is written.
-fn status_of(object: &Object) -> Object {
+const COUNTS: [&[&str]; 9] = [
+    &["apiVersion"],
+    &["kind"],
+    &["metadata", "name"],
+    &["metadata", "namespace"],
+    &["metadata", "uid"],
+    &["metadata", "resourceVersion"],
+    &["metadata", "annotations"],
+    &["metadata", "finalizers"],
+    &["status"],
+];
+
+fn status_of(mut object: Object) -> Object {
     let mut part = serde_json::json!({"metadata": {}});
-    for path in [
-        &["apiVersion"][..],
-        &["kind"],
-        &["metadata", "name"],
-        &["metadata", "namespace"],
-        &["metadata", "uid"],
-        &["metadata", "resourceVersion"],
-        &["metadata", "annotations"],
-        &["metadata", "finalizers"],
-        &["status"],
-    ] {
+    for path in COUNTS {
+        if let Some(value) = object.remove_at(path) {
+            part.set_at(path, value);
+        }
+    }
+    part
+}
+
+/// The part of an object that [`Write::UpdateStatus`] is about, with another status.
+pub fn with_status(object: &Object, status: Object) -> Object {
+    let mut part = serde_json::json!({"metadata": {}});
+    for path in COUNTS.iter().filter(|path| **path != ["status"]) {
+        if let Some(value) = object.at(path) {
+            part.set_at(path, value.clone());
+        }
+    }
+    part.set_at(&["status"], status);
+    part
+}
+
+fn status_of_copy(object: &Object) -> Object {
+    with_status(object, object.at(&["status"]).cloned().unwrap_or_default())
+}
+
+/// The part of an object of which an event takes a reference.
+pub fn reference(object: &Object) -> Object {
+    let mut part = serde_json::json!({"metadata": {}});
+    for path in COUNTS.iter().take(6) {
         if let Some(value) = object.at(path) {
             part.set_at(path, value.clone());
         }

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::engine::writes::{reference, with_status};
+use super::support::standing::{Membership, Standing};
 use super::support::{conditions, owners, pods, put_count, selector};
 use super::{Change, Controller, Event, Key, Outcome, View, Write};
 use crate::object::{Meta, Object, Status, Timestamp};
@@ -88,6 +90,9 @@ impl Controller for ReplicaSetController {
 
     fn reconcile(&self, key: &Key, view: &View) -> Outcome {
         let Some(set) = view.at(key) else { return Outcome::default() };
+        if let Some(counts) = Counts::at_a_glance(set, view) {
+            return self.outcome(set, Vec::new(), counts, view.now());
+        }
         let claim = owners::claim(view, "pods", set, |_| true);
         let changed = claim.adopt.iter().chain(&claim.release);
         let mut writes: Vec<Write> =
@@ -95,20 +100,10 @@ impl Controller for ReplicaSetController {
         let owned = claim.owned.iter().cloned().chain(claim.adopt.into_iter().map(Arc::new));
         let owned: Vec<Arc<Object>> = owned.collect();
         let active: Vec<&Arc<Object>> = owned.iter().filter(|pod| pods::is_active(pod)).collect();
-        let terminating = owned.iter().filter(|pod| pods::is_terminating(pod)).count();
         if set.deletion_timestamp().is_none() {
             self.manage(set, &active, view, &mut writes);
         }
-        let min_ready = set.int_at(&["spec", "minReadySeconds"]).unwrap_or(0);
-        let available_at: Vec<Timestamp> = active.iter().filter_map(|pod| pods::available_at(pod, min_ready)).collect();
-        let status = self.status(set, &active, &available_at, terminating, view.now());
-        if set.at(&["status"]).is_none_or(|current| *current != status) {
-            let mut object = Object::clone(set);
-            object.set_at(&["status"], status);
-            writes.push(Write::UpdateStatus { resource: self.0.resource, object });
-        }
-        let requeue_at = available_at.into_iter().filter(|time| *time > view.now()).min();
-        Outcome { writes, requeue_at }
+        self.outcome(set, writes, Counts::of(set, &owned), view.now())
     }
 
     fn refused(&self, key: &Key, write: &Write, status: &Status, view: &View) -> Vec<Write> {
@@ -120,20 +115,14 @@ impl Controller for ReplicaSetController {
             vec![self.event(set, "Warning", "FailedCreate", format!("Error creating: {}", status.message))];
         // What was to be written after the pod is not; that pods are missing does not hide those there are.
         let owned = owners::claim(view, "pods", set, |_| true).owned;
-        let active: Vec<&Arc<Object>> = owned.iter().filter(|pod| pods::is_active(pod)).collect();
-        let terminating = owned.iter().filter(|pod| pods::is_terminating(pod)).count();
-        let min_ready = set.int_at(&["spec", "minReadySeconds"]).unwrap_or(0);
-        let available_at: Vec<Timestamp> = active.iter().filter_map(|pod| pods::available_at(pod, min_ready)).collect();
-        let mut seen = self.status(set, &active, &available_at, terminating, view.now());
+        let mut seen = self.status(set, &Counts::of(set, &owned), view.now());
         let mut list = seen.list_at(&["conditions"]).to_vec();
         if conditions::find(&list, "ReplicaFailure").is_none() {
             list.push(conditions::condition("ReplicaFailure", "True", "FailedCreate", &status.message, view.now()));
             seen.set_at(&["conditions"], list);
         }
         if set.at(&["status"]) != Some(&seen) {
-            let mut object = Object::clone(set);
-            object.set_at(&["status"], seen);
-            writes.push(Write::UpdateStatus { resource: self.0.resource, object });
+            writes.push(Write::UpdateStatus { resource: self.0.resource, object: with_status(set, seen) });
         }
         writes
     }
@@ -163,32 +152,31 @@ impl ReplicaSetController {
         }
     }
 
-    fn status(
-        &self,
-        set: &Object,
-        active: &[&Arc<Object>],
-        available_at: &[Timestamp],
-        terminating: usize,
-        now: Timestamp,
-    ) -> Object {
+    /// The writes with that of the status, where it changes, and when it will change by itself.
+    fn outcome(&self, set: &Object, mut writes: Vec<Write>, counts: Counts, now: Timestamp) -> Outcome {
+        let status = self.status(set, &counts, now);
+        if set.at(&["status"]).is_none_or(|current| *current != status) {
+            writes.push(Write::UpdateStatus { resource: self.0.resource, object: with_status(set, status) });
+        }
+        Outcome { writes, requeue_at: counts.available_at.into_iter().filter(|time| *time > now).min() }
+    }
+
+    fn status(&self, set: &Object, counts: &Counts, now: Timestamp) -> Object {
         let mut status = set.at(&["status"]).cloned().unwrap_or_else(|| serde_json::json!({}));
-        let labels = selector::of(set.at(&["spec", "template", "metadata", "labels"]));
-        let labelled = active.iter().filter(|pod| labels.matches(pod)).count();
-        let ready = active.iter().filter(|pod| pods::is_ready(pod)).count();
-        let available = available_at.iter().filter(|time| **time <= now).count();
+        let available = counts.available_at.iter().filter(|time| **time <= now).count();
         // `replicas` is the one count that is there even if it is zero.
-        status.set_at(&["replicas"], active.len());
-        put_count(&mut status, "fullyLabeledReplicas", labelled as i64);
-        put_count(&mut status, "readyReplicas", ready as i64);
+        status.set_at(&["replicas"], counts.active);
+        put_count(&mut status, "fullyLabeledReplicas", counts.labelled as i64);
+        put_count(&mut status, "readyReplicas", counts.ready as i64);
         put_count(&mut status, "availableReplicas", available as i64);
         if self.0.counts_terminating {
-            status.set_at(&["terminatingReplicas"], terminating);
+            status.set_at(&["terminatingReplicas"], counts.terminating);
         }
         status.set_at(&["observedGeneration"], set.generation());
         let wanted = set.int_at(&["spec", "replicas"]).unwrap_or(1);
         let mut list = status.list_at(&["conditions"]).to_vec();
         // A failure is over once as many pods exist as are asked for.
-        if wanted == active.len() as i64 && !list.is_empty() {
+        if wanted == counts.active as i64 && !list.is_empty() {
             conditions::remove(&mut list, "ReplicaFailure");
             if list.is_empty() {
                 status.remove_at(&["conditions"]);
@@ -201,7 +189,7 @@ impl ReplicaSetController {
 
     fn event(&self, set: &Object, kind: &'static str, reason: &str, message: String) -> Write {
         Write::Event(Event {
-            regarding: set.clone(),
+            regarding: reference(set),
             field_path: String::new(),
             kind,
             reason: reason.to_owned(),
@@ -209,6 +197,67 @@ impl ReplicaSetController {
             component: self.0.component,
             host: String::new(),
         })
+    }
+}
+
+/// What a set's status says of its pods.
+#[derive(Debug, Default)]
+struct Counts {
+    active: usize,
+    labelled: usize,
+    ready: usize,
+    terminating: usize,
+    /// From when on each of the ready ones counts as available.
+    available_at: Vec<Timestamp>,
+}
+
+impl Counts {
+    fn of(set: &Object, owned: &[Arc<Object>]) -> Self {
+        let standings = owned.iter().map(|pod| Standing::of(pod, None));
+        Self::sum(set, standings.collect::<Vec<_>>().iter())
+    }
+
+    /// The counts without a look at the pods themselves, where nothing is to be done but count: all are the set's
+    /// own, none asks for an owner, and none is missing or too many.
+    fn at_a_glance(set: &Object, view: &View) -> Option<Self> {
+        let (namespace, uid) = (set.namespace(), set.uid());
+        if set.deletion_timestamp().is_some() || view.orphans("pods", namespace).next().is_some() {
+            return None;
+        }
+        let selector = selector::of(set.at(&["spec", "selector"]));
+        let mut last: Option<&Arc<Membership>> = None;
+        for Standing { membership, .. } in view.standings(namespace, uid) {
+            let known = last.replace(membership).is_some_and(|last| Arc::ptr_eq(last, membership));
+            if !known && !(membership.controller == uid && selector.matches_labels(Some(&membership.labels))) {
+                return None;
+            }
+        }
+        let counts = Self::sum(set, view.standings(namespace, uid));
+        let wanted = set.int_at(&["spec", "replicas"]).unwrap_or(1);
+        (usize::try_from(wanted).unwrap_or(0) == counts.active).then_some(counts)
+    }
+
+    fn sum<'a>(set: &Object, standings: impl Iterator<Item = &'a Standing>) -> Self {
+        let min_ready = set.int_at(&["spec", "minReadySeconds"]).unwrap_or(0);
+        let labels = selector::of(set.at(&["spec", "template", "metadata", "labels"]));
+        let mut counts = Self::default();
+        let mut last: Option<(&Arc<Membership>, bool)> = None;
+        for standing in standings {
+            counts.terminating += usize::from(standing.is_terminating);
+            if !standing.is_active {
+                continue;
+            }
+            let labelled = match last.filter(|(last, _)| Arc::ptr_eq(last, &standing.membership)) {
+                Some((_, labelled)) => labelled,
+                None => labels.matches_labels(Some(&standing.membership.labels)),
+            };
+            last = Some((&standing.membership, labelled));
+            counts.active += 1;
+            counts.labelled += usize::from(labelled);
+            counts.ready += usize::from(standing.is_ready);
+            counts.available_at.extend(standing.available_at(min_ready));
+        }
+        counts
     }
 }
 

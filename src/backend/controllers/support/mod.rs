@@ -7,6 +7,7 @@ pub mod pods;
 pub mod revisions;
 pub mod selector;
 pub mod services;
+pub mod standing;
 
 use crate::object::Object;
 

@@ -62,7 +62,7 @@ impl World {
         let key = Key { resource, namespace: "n".into(), name: name.into() };
         let old = self.view.at(&key).cloned();
         self.view.set(key.clone(), object.map(Arc::new));
-        let change = Change { key: key.clone(), revision: 1, old, new: self.view.at(&key).cloned() };
+        let change = Change { key: key.clone(), revision: 1, old, new: self.view.at(&key).cloned(), text: None };
         for key in self.proxy.keys(&change, &self.view) {
             assert_eq!(self.proxy.reconcile(&key, &self.view), Outcome::default());
         }

@@ -19,6 +19,7 @@ use super::container::{self, Kind, State, state_of, status_in};
 use super::process::Process;
 use super::stages::fill;
 use super::{Kubelet, addresses, later, volumes};
+use crate::backend::controllers::engine::writes::with_status;
 use crate::backend::controllers::{Event, Outcome, View, Write};
 use crate::backend::faults::Faults;
 use crate::object::{Meta, Object, Timestamp, time};
@@ -112,9 +113,7 @@ impl<'a> Sync<'a> {
     fn finish(self) -> Outcome {
         let mut writes = Vec::new();
         if self.pod.at(&["status"]) != Some(&self.status) {
-            let mut object = self.pod.clone();
-            object["status"] = self.status;
-            writes.push(Write::UpdateStatus { resource: "pods", object });
+            writes.push(Write::UpdateStatus { resource: "pods", object: with_status(self.pod, self.status) });
         }
         writes.extend(self.events);
         Outcome { writes, requeue_at: self.requeue }
