@@ -16,6 +16,9 @@ const LAYOUT: i64 = 3;
 /// How long a write waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How many pages SQLite's own log has before they are moved into the file: each that was written several times is
+/// moved once.
+const LOG_PAGES: i64 = 2000;
 /// How much of the file a connection that writes keeps in memory.
 const CACHE_KIBIBYTES: i64 = 16 << 10;
 /// How many prepared statements a connection keeps.
@@ -137,6 +140,7 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     }
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }

@@ -228,7 +228,7 @@ impl Counts {
         let mut last: Option<&Arc<Membership>> = None;
         for Standing { membership, .. } in view.standings(namespace, uid) {
             let known = last.replace(membership).is_some_and(|last| Arc::ptr_eq(last, membership));
-            if !known && !(membership.controller == uid && selector.matches_labels(Some(&membership.labels))) {
+            if !(known || membership.controller == uid && selector.matches_labels(Some(&membership.labels))) {
                 return None;
             }
         }

@@ -6,6 +6,7 @@ use super::{conditions, names, owners};
 use crate::backend::controllers::{Change, View};
 use crate::object::{Meta, Object, Timestamp};
 
+const CONDITIONS: &[&str] = &["status", "conditions"];
 /// So few pods are looked after at once.
 const FEW: usize = 40;
 /// The longest that many pods wait to be looked at, in milliseconds.
@@ -37,15 +38,13 @@ pub fn is_ready(pod: &Object) -> bool {
 pub fn matters(change: &Change) -> bool {
     let (Some(old), Some(new)) = (&change.old, &change.new) else { return true };
     let differ = |path: &[&str]| old.at(path) != new.at(path);
-    let ready =
-        |pod: &Object| -> Option<Object> { conditions::find(pod.list_at(&["status", "conditions"]), "Ready").cloned() };
     differ(&["metadata", "deletionTimestamp"])
         || differ(&["metadata", "labels"])
         || differ(&["metadata", "ownerReferences"])
         || differ(&["status", "podIPs"])
         || differ(&["status", "podIP"])
         || is_finished(old) != is_finished(new)
-        || ready(old) != ready(new)
+        || conditions::find(old.list_at(CONDITIONS), "Ready") != conditions::find(new.list_at(CONDITIONS), "Ready")
 }
 
 /// How long who looks after many pods may wait before it looks again: then it sees the changes of
