@@ -12,6 +12,7 @@ use super::accept::{self, Form};
 use super::access::{AlwaysAllow, Attributes, Caller, User, unauthorized, user_of};
 use super::call::Call;
 use super::list::list_kind;
+use super::openapi::Encoding;
 use super::query::Query;
 use super::response::{failure, json_response, ok, text, whole};
 use super::route::{self, ResourceRoute, Route};
@@ -124,13 +125,9 @@ async fn answer(
             Ok(response)
         }
         Route::OpenApi2 => {
-            let accept = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
-            if accept.is_some_and(|accept| accept.contains("protobuf")) {
-                let mut response = Response::new(whole(openapi::version_2_protobuf()));
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openapi::VERSION_2));
-                return Ok(response);
-            }
-            Ok(tagged(&request, openapi::version_2(&api.resources()?).to_string().into_bytes()))
+            let Ok(encoding) = Encoding::negotiate(2, request.headers()) else { return Ok(not_acceptable()) };
+            let (kind, document) = encoding.write(2, &openapi::version_2(&api.resources()?));
+            Ok(tagged(&request, kind, document))
         }
         Route::OpenApi(version) => {
             if request.method() != Method::GET {
@@ -149,8 +146,7 @@ async fn answer(
                 return Ok(json_response(StatusCode::OK, document));
             }
             let media_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-            let mut response = tagged(&request, document);
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+            let mut response = tagged(&request, media_type, document);
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public"));
             Ok(response)
         }
@@ -224,8 +220,9 @@ fn measured(api: &Api, request: &Request<Bytes>, route: &ResourceRoute<'_>) -> R
 fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>) -> Result<Response<Body>, Status> {
     let resources = api.resources()?;
     let Some(version) = version else {
-        return Ok(tagged(request, openapi::index(&resources).to_string().into_bytes()));
+        return Ok(tagged(request, "application/json", openapi::index(&resources).to_string().into_bytes()));
     };
+    let Ok(encoding) = Encoding::negotiate(3, request.headers()) else { return Ok(not_acceptable()) };
     let hash = openapi::hash(version, &resources);
     let tag = format!("\"{hash}\"");
     let mut response = if request.headers().get(IF_NONE_MATCH).is_some_and(|value| *value == *tag) {
@@ -233,9 +230,12 @@ fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>)
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        ok(&openapi::document(version, &resources).ok_or_else(Status::no_such_path)?)
+        let document = openapi::document(version, &resources).ok_or_else(Status::no_such_path)?;
+        let (kind, document) = encoding.write(3, &document);
+        of_kind(kind, document)
     };
     let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Accept"));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(ETAG, tag);
     }
@@ -256,8 +256,22 @@ fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>)
     Ok(response)
 }
 
+fn of_kind(kind: &'static str, document: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(whole(document));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// What is said where a document cannot be sent in any form that the client reads.
+fn not_acceptable() -> Response<Body> {
+    let mut response = Response::new(whole(Vec::new()));
+    *response.status_mut() = StatusCode::NOT_ACCEPTABLE;
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
 /// A document that is known by its content: who has it already is not sent it again.
-fn tagged(request: &Request<Bytes>, document: Vec<u8>) -> Response<Body> {
+fn tagged(request: &Request<Bytes>, kind: &'static str, document: Vec<u8>) -> Response<Body> {
     let tag = format!("\"{}\"", openapi::content_hash(&document));
     let has = request.headers().get(IF_NONE_MATCH).is_some_and(|value| *value == *tag);
     let mut response = if has {
@@ -265,7 +279,7 @@ fn tagged(request: &Request<Bytes>, document: Vec<u8>) -> Response<Body> {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        json_response(StatusCode::OK, document)
+        of_kind(kind, document)
     };
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(ETAG, tag);
