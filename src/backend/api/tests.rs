@@ -2,6 +2,7 @@
 
 mod lists;
 mod patches;
+mod recorded;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
