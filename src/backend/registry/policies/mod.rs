@@ -3,6 +3,7 @@
 
 pub mod check;
 mod environment;
+pub mod hooks;
 pub mod typing;
 
 use std::collections::HashMap;
