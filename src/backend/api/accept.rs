@@ -5,7 +5,7 @@ use http::header::ACCEPT;
 
 use crate::object::Status;
 
-/// The form of an answer; always in JSON.
+/// The form of an answer. It is made in JSON; what is to be YAML is put into it at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     /// The objects themselves.
@@ -19,6 +19,7 @@ pub enum Form {
     Discovery,
 }
 
+const YAML: &str = "application/yaml";
 /// What the real server writes, as its refusals name it.
 const MEDIA_TYPES: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 
@@ -46,13 +47,20 @@ pub fn negotiate(headers: &HeaderMap) -> Result<Form, Status> {
     Err(not_acceptable(message).with_details())
 }
 
+/// Whether the first form that is asked for and can be given is YAML.
+pub fn prefers_yaml(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT).iter().flat_map(|value| value.to_str().unwrap_or("").split(','));
+    let first = values.map(str::trim).find(|clause| form_of(clause).is_some());
+    first.is_some_and(|clause| clause.split(';').next().unwrap_or("").trim() == YAML)
+}
+
 fn not_acceptable(message: String) -> Status {
     Status::failure(406, "NotAcceptable", message)
 }
 
 fn form_of(clause: &str) -> Option<Form> {
     let mut parts = clause.split(';').map(str::trim);
-    if !matches!(parts.next()?, "application/json" | "*/*" | "application/*") {
+    if !matches!(parts.next()?, "application/json" | YAML | "*/*" | "application/*") {
         return None;
     }
     let (mut kind, mut group, mut version) = ("", "", "");

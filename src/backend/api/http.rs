@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HOST, HeaderValue, IF_NONE_MATCH, LOCATION, VARY};
+use http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HOST, HeaderValue, IF_NONE_MATCH, LOCATION, VARY, WARNING,
+};
 use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
@@ -24,9 +26,14 @@ use crate::object::{GroupVersion, Status, builtin};
 
 /// Answers a request. Errors are answers too.
 pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
-    let for_people = layout::is_for_people(&request);
+    let yaml = layout::is_yaml(&request);
+    let for_people = !yaml && layout::is_for_people(&request);
     let response = respond(api, nodes, request).await;
-    if for_people { layout::lay_out(response).await } else { response }
+    match (yaml, for_people) {
+        (true, _) => layout::to_yaml(response).await,
+        (_, true) => layout::lay_out(response).await,
+        _ => response,
+    }
 }
 
 async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
@@ -114,9 +121,13 @@ async fn answer(
             Ok(response)
         }
         Route::Health { of, check } => {
-            health::answer(of, check, Query::parse(request.uri().query())?.is_true("verbose"))
-                .map(text)
-                .ok_or_else(Status::no_such_path)
+            let query = Query::parse(request.uri().query())?;
+            let excluded: Vec<&str> = query.all("exclude").collect();
+            let verbose = query.all("verbose").next().is_some();
+            let told = health::answer(of, check, verbose, &excluded).ok_or_else(Status::no_such_path)?;
+            let mut response = text(told);
+            response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+            Ok(response)
         }
         Route::Metrics => {
             let mut response = text(metrics::text(api)?);
@@ -326,6 +337,7 @@ async fn connect(
 ) -> Result<Response<Body>, Status> {
     let key = route.resource.group_resource();
     let object = api.get(key, &route.namespace, &route.name)?;
+    let mut warnings = Vec::new();
     if route.subresource != "log" {
         let session = Session::of_request(api, &user, None, route, "connect");
         let api = api.in_session(Arc::clone(&session));
@@ -334,9 +346,16 @@ async fn connect(
         if !passed.status().is_success() {
             return Ok(passed);
         }
+        warnings.extend(passed.headers().get_all(WARNING).iter().cloned());
     }
     match nodes {
-        Some(nodes) => Ok(nodes.connect(&object, &route.subresource, request).await),
+        Some(nodes) => {
+            let mut response = nodes.connect(&object, &route.subresource, request).await;
+            for warning in warnings {
+                response.headers_mut().append(WARNING, warning);
+            }
+            Ok(response)
+        }
         None => Err(Status::failure(
             501,
             "NotImplemented",

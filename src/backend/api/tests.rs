@@ -2,6 +2,7 @@
 
 mod lists;
 mod patches;
+mod policies;
 mod recorded;
 
 use bytes::Bytes;

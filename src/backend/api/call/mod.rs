@@ -213,7 +213,9 @@ impl<'a> Call<'a> {
             }
             "token" => {
                 let account = self.api.get("serviceaccounts", namespace, name)?;
-                let token = token::request(self.api, &account, object.clone())?;
+                let mut object = object.clone();
+                self.api.pass("CREATE", self.route, options, &mut object)?;
+                let token = token::request(self.api, &account, object)?;
                 return Ok(json_response(StatusCode::CREATED, token.to_string().into_bytes()));
             }
             _ => return Err(Status::method_not_allowed()),
