@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HOST, HeaderValue, IF_NONE_MATCH, LOCATION, VARY, WARNING,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
@@ -27,8 +28,12 @@ use crate::object::{GroupVersion, Status, builtin};
 /// Answers a request. Errors are answers too.
 pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
     let yaml = layout::is_yaml(&request);
+    let beta = accept::is_beta(request.headers());
     let for_people = !yaml && layout::is_for_people(&request);
-    let response = respond(api, nodes, request).await;
+    let mut response = respond(api, nodes, request).await;
+    if beta {
+        response = layout::to_beta(response);
+    }
     match (yaml, for_people) {
         (true, _) => layout::to_yaml(response).await,
         (_, true) => layout::lay_out(response).await,
@@ -46,8 +51,10 @@ async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) 
         Err(status) if status == Status::no_such_path() && !is_built_in(path.path()) => {
             let mut response = text("404 page not found\n");
             *response.status_mut() = StatusCode::NOT_FOUND;
+            response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             response
         }
+        Err(status) if status == Status::no_such_path() => failure(&status.with_details()),
         Err(status) => failure(&status),
     };
     api.metrics().count(labels, response.status().as_u16(), begun.elapsed());
@@ -126,7 +133,9 @@ async fn answer(
             let verbose = query.all("verbose").next().is_some();
             let told = health::answer(of, check, verbose, &excluded).ok_or_else(Status::no_such_path)?;
             let mut response = text(told);
-            response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+            if check.is_empty() {
+                response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            }
             Ok(response)
         }
         Route::Metrics => {

@@ -49,6 +49,27 @@ pub(super) async fn to_yaml(response: Response<Body>) -> Response<Body> {
     Response::from_parts(parts, whole(text.into_bytes()))
 }
 
+/// The types of tables and metadata in their version of long ago, which differs in its name alone.
+pub(super) fn to_beta(response: Response<Body>) -> Response<Body> {
+    const NOW: &[u8] = br#""apiVersion":"meta.k8s.io/v1""#;
+    const THEN: &[u8] = br#""apiVersion":"meta.k8s.io/v1beta1""#;
+    // Inside of texts the quotes have backslashes before them. A frame has whole events.
+    response.map(|body| body.map_frame(|frame| frame.map_data(|data| replaced(&data, NOW, THEN))).boxed_unsync())
+}
+
+fn replaced(data: &Bytes, what: &[u8], with: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(data.len() + with.len());
+    let mut rest: &[u8] = data;
+    while let Some(at) = rest.windows(what.len()).position(|window| window == what) {
+        let (before, after) = rest.split_at(at);
+        out.extend_from_slice(before);
+        out.extend_from_slice(with);
+        rest = after.get(what.len()..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out.into()
+}
+
 /// The bytes of a JSON body; any other answer as it is.
 async fn whole_json(response: Response<Body>) -> Result<(Parts, Bytes), Box<Response<Body>>> {
     let is_json =

@@ -163,8 +163,8 @@ fn service(service: &Object, field: &str, faults: &mut Faults) {
         faults.invalid(field.as_str(), path, "must start with a '/'");
     }
     // Whatever the first byte is, it is not looked at again.
-    let rest = path.get(1..).unwrap_or_default();
-    for (at, step) in rest.strip_suffix('/').unwrap_or(rest).split('/').enumerate() {
+    let rest = String::from_utf8_lossy(path.as_bytes().get(1..).unwrap_or_default());
+    for (at, step) in rest.strip_suffix('/').unwrap_or(&rest).split('/').enumerate() {
         if step.is_empty() {
             faults.invalid(field.as_str(), path, format!("segment[{at}] may not be empty"));
         } else {
