@@ -5,7 +5,9 @@
 //! for each distinct spec that was ever served.
 
 mod columns;
+mod defaults;
 pub mod definition;
+pub mod formats;
 pub mod rules;
 mod structural;
 mod validate;
