@@ -90,7 +90,6 @@ macro_rules! value {
         "coalesce(nullif(object.value, x''), log.value) FROM object LEFT JOIN log ON log.revision = object.revision"
     };
 }
-pub(super) use value;
 
 /// The revision of the last write.
 pub fn revision(connection: &Connection) -> rusqlite::Result<u64> {
@@ -126,6 +125,17 @@ pub fn get(connection: &Connection, resource: &str, namespace: &str, name: &str)
             })
         })
         .optional()
+}
+
+/// The objects of a resource in a namespace whose names start with `prefix`.
+pub fn named(connection: &Connection, resource: &str, namespace: &str, prefix: &str) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT ",
+        value!(),
+        " WHERE object.resource = ?1 AND object.namespace = ?2 AND object.name >= ?3 AND object.name < ?3 || ?4"
+    ))?;
+    let rows = statement.query_map(params![resource, namespace, prefix, char::MAX.to_string()], |row| row.get(0))?;
+    rows.collect()
 }
 
 /// The revision of an object's last write.
