@@ -16,8 +16,8 @@
 //! | [`go`] | how Go quotes and sorts, which shows in what kubectl prints |
 //! | [`error`] | the kinds of error that decide words and exit codes |
 //!
-//! Nothing in `client` names `backend`, and `backend` stands on `object`, `output::columns` and
-//! `output::template` alone: both sides meet in `http::Request` and `http::Response` values, joined in `cli`.
+//! Nothing in `client` names `backend`, and `backend` stands on `object`, `output::columns`,
+//! `output::template` and `output::yaml` alone: both sides meet in `http::Request` and `http::Response` values, joined in `cli`.
 
 pub mod backend;
 pub mod cli;

@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("client", &["object", "go", "error"]),
     ("output", &["terminal", "object", "go", "error"]),
     ("terminal", &["go", "error"]),
-    ("backend", &["object", "go", "output::columns", "output::template"]),
+    ("backend", &["object", "go", "output::columns", "output::template", "output::yaml"]),
     ("object", &["go"]),
     ("go", &[]),
     ("error", &["object", "go"]),

@@ -372,10 +372,12 @@ fn controllers_are_asked_about_too() {
 #[test]
 fn dry_runs_are_for_those_without_side_effects() {
     let lab = Lab::new();
-    lab.configure("Validating", &[lab.hook("/allow", &json!({"sideEffects": "Some"}))]);
-    let outcome = lab.kctl(&["create", "configmap", "a", "--dry-run=server"]);
-    assert_eq!(outcome.stderr, format!("{CONFIG}admission webhook \"hook.example.com\" does not support dry run\n"));
-    assert!(lab.reviews("/allow").is_empty());
+    let outcome = lab.apply(&json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "hooks"}, "webhooks": [lab.hook("/allow", &json!({"sideEffects": "Some"}))],
+    }));
+    let why = "Unsupported value: \"Some\": supported values: \"None\", \"NoneOnDryRun\"";
+    assert!(outcome.stderr.contains(&format!("webhooks[0].sideEffects: {why}")), "{}", outcome.stderr);
     lab.configure("Validating", &[lab.hook("/allow", &json!({"sideEffects": "NoneOnDryRun"}))]);
     lab.done(&["create", "configmap", "a", "--dry-run=server"]);
     assert_eq!(lab.reviews("/allow")[0]["request"]["dryRun"], true);

@@ -5,4 +5,5 @@
 pub mod base64;
 pub mod duration;
 pub mod quote;
+pub mod regexp;
 pub mod sort;

@@ -20,7 +20,7 @@ use std::sync::{LazyLock, OnceLock};
 use super::{GroupVersionKind, Object};
 
 pub use check::{Check, Mismatch, check};
-pub use duplicates::duplicate_fields;
+pub use duplicates::{duplicate_fields, fields_in_order};
 pub use normalize::normalize;
 
 static FACTS: &str = include_str!("data/schema-1.36.tsv");

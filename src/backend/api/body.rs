@@ -5,6 +5,7 @@ use http::header::CONTENT_TYPE;
 
 use crate::backend::registry::FieldError;
 use crate::object::builtin::Resource;
+use crate::object::json_kind;
 use crate::object::{GroupKind, GroupVersion, GroupVersionKind, Meta, Object, Status, protobuf, schema, yaml};
 
 /// How many bytes of a body that cannot be read are shown.
@@ -36,15 +37,39 @@ pub fn decode(media_type: &str, body: &[u8]) -> Result<Object, Status> {
 /// # Errors
 /// A body that cannot be read, in the words of the real server with the start of the body.
 pub fn decode_as(media_type: &str, body: &[u8], kind: &str) -> Result<Object, Status> {
-    decode(media_type, body).map_err(|status| {
-        let found = yaml::json_mistake(body);
-        let Some(error) = found.filter(|_| media_type == "application/json") else { return status };
-        let start: String = body.iter().take(SUMMARY).map(|byte| format!("{byte:02x}")).collect();
-        let more = if body.len() > SUMMARY { " ..." } else { "" };
+    let unread = "couldn't get version/kind; json parse error: ";
+    let object = match media_type {
+        "application/yaml" => yaml::parse(body).map_err(|error| error.bare().to_owned()),
+        "application/json" if !body.is_empty() => serde_json::from_slice(body)
+            .map_err(|error| format!("{unread}{}", yaml::json_mistake(body).unwrap_or_else(|| error.to_string()))),
+        _ => return decode(media_type, body),
+    };
+    let object = object.and_then(|object| match object {
+        // Nothing is an object without fields.
+        Object::Null => Ok(Object::Object(serde_json::Map::new())),
+        Object::Object(_) => Ok(object),
+        other => Err(format!(
+            "{unread}json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
+            json_kind(&other)
+        )),
+    });
+    object.map_err(|why| {
         Status::bad_request(format!(
-            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {error} ({start}{more})"
+            "the object provided is unrecognized (must be of type {kind}): {why} ({})",
+            summary(body)
         ))
     })
+}
+
+/// The start of a body, as refusals show it: text where it may be JSON, else its bytes.
+fn summary(body: &[u8]) -> String {
+    let start = body.get(..SUMMARY).unwrap_or(body);
+    let more = if body.len() > SUMMARY { " ..." } else { "" };
+    match body.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(start)),
+        Some(_) => format!("{}{more}", start.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+    }
 }
 
 /// 415, with what is supported instead.

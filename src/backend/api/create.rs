@@ -8,18 +8,13 @@ use super::policies::Admission;
 use super::transaction::Inside;
 use super::webhooks::Write;
 use super::{Api, WriteOptions, Written};
-use super::{random, token};
+use super::{random, size, token};
 use crate::backend::registry::strategies::{admission, quota};
 use crate::backend::registry::{Cluster, FieldError, Plugin, custom, managed, strategy_of};
 use crate::object::builtin::Resource;
 use crate::object::status::StatusCause;
 use crate::object::{Meta, Object, Status, time};
 
-/// What puts policies to work.
-const POLICY_BINDINGS: [&str; 2] = [
-    "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
-    "validatingadmissionpolicybindings.admissionregistration.k8s.io",
-];
 /// The longest start of a generated name: 63 characters less the random ones.
 const LONGEST_BASE: usize = 58;
 /// How often a generated name that is taken is replaced by another.
@@ -82,7 +77,7 @@ impl Inside<'_, '_> {
         if let Some(custom) = options.version.or(custom) {
             custom.default(&mut object);
         }
-        let policed = Admission { resource, operation: "CREATE", object: None, old: None, options };
+        let policed = Admission { resource, operation: "CREATE", object: None, old: None, options, part: None };
         if self.mutate_by_policies(&policed, &mut object)? {
             strategy.default(&mut object);
         }
@@ -147,15 +142,12 @@ impl Inside<'_, '_> {
             return Err(status);
         }
         if !options.dry_run {
+            if let Some(manager) = &options.manager {
+                size::limit(&mut object, manager.applies)?;
+            }
             self.transaction.create(key, &mut object)?;
         }
         Ok(Written { object, warnings })
-    }
-
-    /// Whether neither webhooks nor policies have a say in writes.
-    pub(super) fn is_admitted_by_itself(&self) -> bool {
-        let none = |bindings: &str| self.transaction.list(bindings, None).is_ok_and(|bindings| bindings.is_empty());
-        self.hooks.is_empty() && POLICY_BINDINGS.iter().all(|bindings| none(bindings))
     }
 
     /// Creates an object with a name that the cluster made itself, so that nothing is wrong with it.

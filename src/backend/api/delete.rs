@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::catalog::DEFINITIONS;
-use super::policies::Admission;
+use super::policies::{Admission, Named};
 use super::transaction::Inside;
 use super::update::is_finished;
 use super::webhooks::Write;
@@ -87,11 +87,10 @@ impl Api {
             let (pod, _) = inside.find("pods", namespace, name)?;
             let pods = inside.known("pods")?;
             let write = WriteOptions { dry_run: options.dry_run, ..WriteOptions::default() };
-            if let Some(asked) = inside.write_for_webhooks(pods, "CREATE", &write, "eviction", (namespace, name)) {
-                let mut eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction",
-                    "metadata": {"name": name, "namespace": namespace}});
-                inside.pass_webhooks(&asked, &mut eviction)?;
-            }
+            let mut eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction",
+                "metadata": {"name": name, "namespace": namespace}});
+            let part = Named { subresource: "eviction", namespace, name };
+            inside.pass(pods, "CREATE", part, &write, &mut eviction)?;
             inside.check_budgets(&pod, options)?;
             inside.delete(inside.known("pods")?, namespace, name, options).map(drop)
         })
@@ -113,7 +112,8 @@ impl Inside<'_, '_> {
             return Err(Status::forbidden(key, name, "this namespace may not be deleted"));
         }
         let write = WriteOptions { dry_run: options.dry_run, user: options.user.clone(), ..WriteOptions::default() };
-        let admission = Admission { resource, operation: "DELETE", object: None, old: Some(&old), options: &write };
+        let admission =
+            Admission { resource, operation: "DELETE", object: None, old: Some(&old), options: &write, part: None };
         let found = self.validate_by_policies(&admission)?;
         self.warnings.borrow_mut().extend(found);
         if let Some(asked) = self.write_for_webhooks(resource, "DELETE", &write, "", (namespace, name)) {

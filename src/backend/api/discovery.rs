@@ -237,6 +237,10 @@ impl Resources<'_> {
                 versions.push(resource.version);
             }
         }
+        // The table of built-in resources has its order; definitions of one group mix theirs.
+        if self.of(group).any(|resource| custom::of(resource).is_some()) {
+            versions.sort_by(|a, b| custom::precedence(b).cmp(&custom::precedence(a)));
+        }
         versions
     }
 
@@ -334,13 +338,21 @@ fn kind(of: &Resource, full: bool, group: &'static str, version: &'static str, k
     }
 }
 
+/// Built-in resources that this Kubernetes version stores in an older version than any that is served.
+const STORED_AS: &[(&str, &str)] = &[
+    ("customresourcedefinitions.apiextensions.k8s.io", "v1beta1"),
+    ("mutatingadmissionpolicies.admissionregistration.k8s.io", "v1beta1"),
+    ("mutatingadmissionpolicybindings.admissionregistration.k8s.io", "v1beta1"),
+];
+
 /// Stands for the version in which a resource's objects are stored; none where there are none.
 fn storage_hash(resource: &'static Resource) -> Option<String> {
     if !resource.allows("list") || resource.plural == "componentstatuses" {
         return None;
     }
     let storage = storage_of(resource);
-    let text = format!("{}/{}/{}", storage.group, storage.version, storage.kind);
+    let older = STORED_AS.iter().find(|(of, _)| *of == storage.group_resource()).map(|(_, version)| *version);
+    let text = format!("{}/{}/{}", storage.group, older.unwrap_or(storage.version), storage.kind);
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     digest.as_ref().get(..8).map(|start| BASE64_STANDARD.encode(start))
 }

@@ -7,7 +7,7 @@ use super::query::Query;
 use crate::backend::registry::FieldError;
 use crate::backend::registry::custom::Custom;
 use crate::object::schema::{self, Mismatch};
-use crate::object::{GroupKind, GroupVersionKind, Object, Status};
+use crate::object::{GroupKind, GroupVersionKind, Object, Status, yaml};
 
 /// What happens to unknown and duplicate fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ impl FieldValidation {
 pub enum Source<'a> {
     /// The body of a request.
     Body(&'a [u8]),
+    /// The same in YAML.
+    Yaml(&'a [u8]),
     /// A strategic patch, and the fields that it gives twice.
     Strategic(&'a Object, &'a [String]),
     /// The object after another patch, and the fields that this gave twice.
@@ -42,17 +44,44 @@ pub enum Source<'a> {
 }
 
 impl Source<'_> {
-    /// What is said of fields that came twice.
-    fn duplicates(&self) -> Vec<String> {
-        let found;
-        let paths = match self {
+    fn is_body(&self) -> bool {
+        matches!(self, Self::Body(_) | Self::Yaml(_))
+    }
+
+    /// What is said of fields that came twice, and of unknown ones, of which the paths are given.
+    fn faults(&self, unknown: &[String]) -> Vec<String> {
+        let says = |kind: &str, path: &str| format!("{kind} field \"{path}\"");
+        let unknown_ones = || unknown.iter().map(|path| says("unknown", path));
+        match self {
+            // As they stand in the body; what is in no JSON is found by nobody there.
             Self::Body(bytes) => {
-                found = schema::duplicate_fields(bytes);
-                &found
+                let found = schema::fields_in_order(bytes, unknown);
+                if found.iter().filter(|(_, twice)| !twice).count() < unknown.len() {
+                    return unknown_ones().collect();
+                }
+                let kind = |twice: bool| if twice { "duplicate" } else { "unknown" };
+                found.iter().map(|(path, twice)| says(kind(*twice), path)).collect()
             }
-            Self::Strategic(_, paths) | Self::Patched(paths) => *paths,
+            Self::Yaml(text) => {
+                let twice = yaml::parse_strict(text).err().map(|why| why.bare().to_owned());
+                twice.into_iter().chain(unknown_ones()).collect()
+            }
+            // Patches are checked before they are laid over the object.
+            Self::Strategic(_, twice) | Self::Patched(twice) => {
+                twice.iter().map(|path| says("duplicate", path)).chain(unknown_ones()).collect()
+            }
+        }
+    }
+
+    /// Each fault as a warning of its own.
+    fn warnings(&self, faults: Vec<String>) -> Vec<String> {
+        let lines = |fault: String| -> Vec<String> {
+            match fault.strip_prefix("yaml: unmarshal errors:\n") {
+                Some(lines) => lines.lines().map(|line| line.trim().to_owned()).collect(),
+                None => vec![fault],
+            }
         };
-        paths.iter().map(|path| format!("duplicate field \"{path}\"")).collect()
+        faults.into_iter().flat_map(lines).collect()
     }
 }
 
@@ -77,17 +106,12 @@ pub fn normalise(
     if let Some(mismatch) = &check.mismatch {
         return Err(refuse(gvk, object, source, mismatch));
     }
-    let mut faults = check.strict_errors();
-    if validation != FieldValidation::Ignore {
-        let twice = source.duplicates();
-        // Bodies are checked as they are read, patches before they are laid over the object.
-        let place = if matches!(source, Source::Body(_)) { faults.len() } else { 0 };
-        faults.splice(place..place, twice);
-    }
+    let ignores = validation == FieldValidation::Ignore;
+    let faults = if ignores { Vec::new() } else { source.faults(&check.unknown) };
     if validation == FieldValidation::Strict && !faults.is_empty() {
         let text = format!("strict decoding error: {}", faults.join(", "));
         return Err(match source {
-            Source::Body(_) => Status::bad_request(format!(
+            Source::Body(_) | Source::Yaml(_) => Status::bad_request(format!(
                 "{} in version \"{}\" cannot be handled as a {}: {text}",
                 gvk.kind, gvk.version, gvk.kind
             )),
@@ -96,7 +120,7 @@ pub fn normalise(
         });
     }
     schema::normalize(of, object);
-    Ok(if validation == FieldValidation::Warn { faults } else { Vec::new() })
+    Ok(source.warnings(faults))
 }
 
 /// The same for a custom resource: its metadata has a type, the rest a schema.
@@ -117,15 +141,12 @@ fn normalise_custom(
         schema::normalize(of, metadata);
     }
     unknown.extend(custom.prune(object));
-    let mut faults: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
-    if validation != FieldValidation::Ignore {
-        faults.extend(source.duplicates());
-    }
+    let faults = if validation == FieldValidation::Ignore { Vec::new() } else { source.faults(&unknown) };
     match validation {
         FieldValidation::Ignore => Ok(Vec::new()),
-        FieldValidation::Warn => Ok(faults),
+        FieldValidation::Warn => Ok(source.warnings(faults)),
         FieldValidation::Strict if faults.is_empty() => Ok(faults),
-        FieldValidation::Strict if !matches!(source, Source::Body(_)) => {
+        FieldValidation::Strict if !source.is_body() => {
             Err(invalid_patch(object.to_string(), format!("strict decoding error: {}", faults.join(", "))))
         }
         FieldValidation::Strict => Err(Status::bad_request(format!(
@@ -140,7 +161,7 @@ fn normalise_custom(
 
 fn refuse(gvk: &GroupVersionKind, object: &Object, source: &Source<'_>, mismatch: &Mismatch) -> Status {
     match source {
-        Source::Body(_) => Status::bad_request(format!(
+        Source::Body(_) | Source::Yaml(_) => Status::bad_request(format!(
             "{} in version \"{}\" cannot be handled as a {}: {}",
             gvk.kind,
             gvk.version,

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HOST, HeaderValue, IF_NONE_MATCH, LOCATION, VARY};
+use http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HOST, HeaderValue, IF_NONE_MATCH, LOCATION, VARY, WARNING,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
@@ -12,6 +15,7 @@ use super::accept::{self, Form};
 use super::access::{AlwaysAllow, Attributes, Caller, User, unauthorized, user_of};
 use super::call::Call;
 use super::list::list_kind;
+use super::openapi::Encoding;
 use super::query::Query;
 use super::response::{failure, json_response, ok, text, whole};
 use super::route::{self, ResourceRoute, Route};
@@ -23,9 +27,18 @@ use crate::object::{GroupVersion, Status, builtin};
 
 /// Answers a request. Errors are answers too.
 pub async fn handle(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
-    let for_people = layout::is_for_people(&request);
-    let response = respond(api, nodes, request).await;
-    if for_people { layout::lay_out(response).await } else { response }
+    let yaml = layout::is_yaml(&request);
+    let beta = accept::is_beta(request.headers());
+    let for_people = !yaml && layout::is_for_people(&request);
+    let mut response = respond(api, nodes, request).await;
+    if beta {
+        response = layout::to_beta(response);
+    }
+    match (yaml, for_people) {
+        (true, _) => layout::to_yaml(response).await,
+        (_, true) => layout::lay_out(response).await,
+        _ => response,
+    }
 }
 
 async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) -> Response<Body> {
@@ -38,8 +51,10 @@ async fn respond(api: &Api, nodes: Option<&dyn Nodes>, request: Request<Bytes>) 
         Err(status) if status == Status::no_such_path() && !is_built_in(path.path()) => {
             let mut response = text("404 page not found\n");
             *response.status_mut() = StatusCode::NOT_FOUND;
+            response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             response
         }
+        Err(status) if status == Status::no_such_path() => failure(&status.with_details()),
         Err(status) => failure(&status),
     };
     api.metrics().count(labels, response.status().as_u16(), begun.elapsed());
@@ -113,9 +128,15 @@ async fn answer(
             Ok(response)
         }
         Route::Health { of, check } => {
-            health::answer(of, check, Query::parse(request.uri().query())?.is_true("verbose"))
-                .map(text)
-                .ok_or_else(Status::no_such_path)
+            let query = Query::parse(request.uri().query())?;
+            let excluded: Vec<&str> = query.all("exclude").collect();
+            let verbose = query.all("verbose").next().is_some();
+            let told = health::answer(of, check, verbose, &excluded).ok_or_else(Status::no_such_path)?;
+            let mut response = text(told);
+            if check.is_empty() {
+                response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            }
+            Ok(response)
         }
         Route::Metrics => {
             let mut response = text(metrics::text(api)?);
@@ -124,13 +145,9 @@ async fn answer(
             Ok(response)
         }
         Route::OpenApi2 => {
-            let accept = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
-            if accept.is_some_and(|accept| accept.contains("protobuf")) {
-                let mut response = Response::new(whole(openapi::version_2_protobuf()));
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openapi::VERSION_2));
-                return Ok(response);
-            }
-            Ok(tagged(&request, openapi::version_2(&api.resources()?).to_string().into_bytes()))
+            let Ok(encoding) = Encoding::negotiate(2, request.headers()) else { return Ok(not_acceptable()) };
+            let (kind, document) = encoding.write(2, &openapi::version_2(&api.resources()?));
+            Ok(tagged(&request, kind, document))
         }
         Route::OpenApi(version) => {
             if request.method() != Method::GET {
@@ -149,8 +166,7 @@ async fn answer(
                 return Ok(json_response(StatusCode::OK, document));
             }
             let media_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-            let mut response = tagged(&request, document);
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+            let mut response = tagged(&request, media_type, document);
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public"));
             Ok(response)
         }
@@ -224,8 +240,9 @@ fn measured(api: &Api, request: &Request<Bytes>, route: &ResourceRoute<'_>) -> R
 fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>) -> Result<Response<Body>, Status> {
     let resources = api.resources()?;
     let Some(version) = version else {
-        return Ok(tagged(request, openapi::index(&resources).to_string().into_bytes()));
+        return Ok(tagged(request, "application/json", openapi::index(&resources).to_string().into_bytes()));
     };
+    let Ok(encoding) = Encoding::negotiate(3, request.headers()) else { return Ok(not_acceptable()) };
     let hash = openapi::hash(version, &resources);
     let tag = format!("\"{hash}\"");
     let mut response = if request.headers().get(IF_NONE_MATCH).is_some_and(|value| *value == *tag) {
@@ -233,9 +250,12 @@ fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>)
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        ok(&openapi::document(version, &resources).ok_or_else(Status::no_such_path)?)
+        let document = openapi::document(version, &resources).ok_or_else(Status::no_such_path)?;
+        let (kind, document) = encoding.write(3, &document);
+        of_kind(kind, document)
     };
     let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Accept"));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(ETAG, tag);
     }
@@ -256,8 +276,22 @@ fn open_api(api: &Api, version: Option<&GroupVersion>, request: &Request<Bytes>)
     Ok(response)
 }
 
+fn of_kind(kind: &'static str, document: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(whole(document));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// What is said where a document cannot be sent in any form that the client reads.
+fn not_acceptable() -> Response<Body> {
+    let mut response = Response::new(whole(Vec::new()));
+    *response.status_mut() = StatusCode::NOT_ACCEPTABLE;
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
 /// A document that is known by its content: who has it already is not sent it again.
-fn tagged(request: &Request<Bytes>, document: Vec<u8>) -> Response<Body> {
+fn tagged(request: &Request<Bytes>, kind: &'static str, document: Vec<u8>) -> Response<Body> {
     let tag = format!("\"{}\"", openapi::content_hash(&document));
     let has = request.headers().get(IF_NONE_MATCH).is_some_and(|value| *value == *tag);
     let mut response = if has {
@@ -265,7 +299,7 @@ fn tagged(request: &Request<Bytes>, document: Vec<u8>) -> Response<Body> {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        json_response(StatusCode::OK, document)
+        of_kind(kind, document)
     };
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(ETAG, tag);
@@ -312,6 +346,7 @@ async fn connect(
 ) -> Result<Response<Body>, Status> {
     let key = route.resource.group_resource();
     let object = api.get(key, &route.namespace, &route.name)?;
+    let mut warnings = Vec::new();
     if route.subresource != "log" {
         let session = Session::of_request(api, &user, None, route, "connect");
         let api = api.in_session(Arc::clone(&session));
@@ -320,9 +355,16 @@ async fn connect(
         if !passed.status().is_success() {
             return Ok(passed);
         }
+        warnings.extend(passed.headers().get_all(WARNING).iter().cloned());
     }
     match nodes {
-        Some(nodes) => Ok(nodes.connect(&object, &route.subresource, request).await),
+        Some(nodes) => {
+            let mut response = nodes.connect(&object, &route.subresource, request).await;
+            for warning in warnings {
+                response.headers_mut().append(WARNING, warning);
+            }
+            Ok(response)
+        }
         None => Err(Status::failure(
             501,
             "NotImplemented",

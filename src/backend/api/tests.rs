@@ -2,6 +2,8 @@
 
 mod lists;
 mod patches;
+mod policies;
+mod recorded;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::access::escalation;
 use super::approval;
 use super::catalog::DEFINITIONS;
-use super::policies::Admission;
+use super::policies::{Admission, Named};
+use super::size;
 use super::transaction::Inside;
 use super::webhooks::Write;
 use super::{Api, WriteOptions, Written};
@@ -145,11 +146,12 @@ impl Api {
                 return refuse(format!("pod {name} is already assigned to node \"{current}\""));
             }
             let pods = inside.known("pods")?;
-            if let Some(asked) = inside.write_for_webhooks(pods, "CREATE", options, "binding", (namespace, name)) {
+            if !inside.is_admitted_by_itself() {
                 let target = json!({"kind": "Node", "name": node});
                 let mut binding = json!({"apiVersion": "v1", "kind": "Binding", "target": target,
                     "metadata": {"name": name, "namespace": namespace}});
-                inside.pass_webhooks(&asked, &mut binding)?;
+                let part = Named { subresource: "binding", namespace, name };
+                inside.pass(pods, "CREATE", part, options, &mut binding)?;
             }
             let mut pod = Arc::unwrap_or_clone(pod);
             super::create::bind(&mut pod, node, inside.now);
@@ -198,8 +200,10 @@ impl Inside<'_, '_> {
                 None => drop(new.remove_at(&["metadata", field])),
             }
         }
-        let policed = Admission { resource, operation: "UPDATE", object: None, old: Some(&old), options };
-        self.mutate_by_policies(&policed, &mut new)?;
+        let policed = Admission { resource, operation: "UPDATE", object: None, old: Some(&old), options, part: None };
+        if self.mutate_by_policies(&policed, &mut new)? {
+            new = part.take(new, &old);
+        }
         let mut errors = FieldErrors::new();
         let mut warnings = Vec::new();
         if part == Part::Whole {
@@ -277,6 +281,9 @@ impl Inside<'_, '_> {
             self.transaction.delete(key, namespace, name, Some(revision))?;
             self.release_definition(resource)?;
         } else if new != *old {
+            if let Some(manager) = &options.manager {
+                size::limit(&mut new, manager.applies)?;
+            }
             self.transaction.update(key, &mut new, Some(revision))?;
         }
         Ok(Written { object: new, warnings })

@@ -8,21 +8,32 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 /// The paths of fields that occur more than once in an object, in order: `spec.replicas`,
 /// `spec.containers[0].name`. Text that is no JSON has none.
 pub fn duplicate_fields(json: &[u8]) -> Vec<String> {
-    let mut found = Found { paths: Vec::new(), path: String::new() };
+    find(json, &[]).into_iter().map(|(path, _)| path).collect()
+}
+
+/// The same together with other fields, in the order in which they stand in the text; each with whether it is
+/// there twice.
+pub fn fields_in_order(json: &[u8], others: &[String]) -> Vec<(String, bool)> {
+    find(json, others)
+}
+
+fn find(json: &[u8], others: &[String]) -> Vec<(String, bool)> {
+    let mut found = Found { paths: Vec::new(), path: String::new(), others };
     let mut reader = serde_json::Deserializer::from_slice(json);
     // What does not parse is refused elsewhere, in better words.
     let _ = Seed(&mut found).deserialize(&mut reader);
     found.paths
 }
 
-struct Found {
-    paths: Vec<String>,
+struct Found<'o> {
+    paths: Vec<(String, bool)>,
     path: String,
+    others: &'o [String],
 }
 
-struct Seed<'a>(&'a mut Found);
+struct Seed<'a, 'o>(&'a mut Found<'o>);
 
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
+impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -30,7 +41,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_> {
+impl<'de> Visitor<'de> for Seed<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,9 +94,12 @@ impl<'de> Visitor<'de> for Seed<'_> {
             }
             self.0.path.push_str(&key);
             if seen.insert(key) {
+                if self.0.others.contains(&self.0.path) {
+                    self.0.paths.push((self.0.path.clone(), false));
+                }
                 map.next_value_seed(Seed(self.0))?;
             } else {
-                self.0.paths.push(self.0.path.clone());
+                self.0.paths.push((self.0.path.clone(), true));
                 map.next_value::<IgnoredAny>()?;
             }
             self.0.path.truncate(length);
@@ -104,5 +118,8 @@ mod tests {
         assert_eq!(duplicate_fields(text), ["b.c[0].d", "a"]);
         assert!(duplicate_fields(b"{\"a\": {\"a\": 1}}").is_empty());
         assert!(duplicate_fields(b"no json").is_empty());
+        let found = fields_in_order(text, &["e".to_owned(), "b".to_owned()]);
+        let found: Vec<(&str, bool)> = found.iter().map(|(path, twice)| (path.as_str(), *twice)).collect();
+        assert_eq!(found, [("b", false), ("b.c[0].d", true), ("a", true), ("e", false)]);
     }
 }

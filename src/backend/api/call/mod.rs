@@ -14,6 +14,7 @@ use self::options::OptionsKind;
 use super::accept::{self, Form};
 use super::access::{AlwaysAllow, User};
 use super::form::{self, FieldValidation, Source};
+use super::http::is_watch;
 use super::list::options::plain_revision;
 use super::patch::{APPLY, Patch};
 use super::query::Query;
@@ -65,6 +66,8 @@ pub(super) struct Call<'a> {
     query: Query,
     form: Form,
     media_type: String,
+    /// Whether the metadata of a list is asked for, or that of one object.
+    lists: Option<bool>,
     /// The client's program.
     agent: String,
     body: Bytes,
@@ -86,7 +89,12 @@ impl<'a> Call<'a> {
             storage: storage_of(route.resource),
             custom: custom::of(route.resource),
             query: Query::parse(request.uri().query())?,
-            form: accept::negotiate(request.headers())?,
+            form: if is_watch(&request) || route.watch {
+                accept::negotiate_watch(request.headers())?
+            } else {
+                accept::negotiate(request.headers())?
+            },
+            lists: accept::lists(request.headers()),
             media_type: body::media_type(request.headers()).to_owned(),
             agent: agent(request.headers()),
             body: request.into_body(),
@@ -137,6 +145,9 @@ impl<'a> Call<'a> {
         self.api.wait_for(plain_revision(self.query.get("resourceVersion"))?)?;
         let stored = self.api.store().get(self.key(), namespace, name)?;
         let stored = stored.ok_or_else(|| Status::not_found(self.route.resource.group_resource(), name))?;
+        if self.lists == Some(true) {
+            return Err(accept::not_a_list(self.route.resource));
+        }
         let plain = self.form == Form::Object && self.route.subresource != "scale";
         if plain && convert::between(self.storage, self.route.resource).is_none() {
             return Ok(json_response(StatusCode::OK, stored.bytes));
@@ -160,6 +171,9 @@ impl<'a> Call<'a> {
     }
 
     fn list(&self) -> Result<Response<Body>, Status> {
+        if self.lists == Some(false) {
+            return Err(accept::a_list(self.route.resource));
+        }
         let bytes = self.api.list_body(self.route.resource, &self.route.namespace, &self.query, self.form)?;
         Ok(json_response(StatusCode::OK, bytes))
     }
@@ -213,7 +227,9 @@ impl<'a> Call<'a> {
             }
             "token" => {
                 let account = self.api.get("serviceaccounts", namespace, name)?;
-                let token = token::request(self.api, &account, object.clone())?;
+                let mut object = object.clone();
+                self.api.pass("CREATE", self.route, options, &mut object)?;
+                let token = token::request(self.api, &account, object)?;
                 return Ok(json_response(StatusCode::CREATED, token.to_string().into_bytes()));
             }
             _ => return Err(Status::method_not_allowed()),
@@ -354,7 +370,9 @@ impl<'a> Call<'a> {
     /// Brings a body into its kind's form. Returns warnings.
     fn normalise(&self, object: &mut Object) -> Result<Vec<String>, Status> {
         let validation = FieldValidation::parse(&self.query);
-        form::normalise(&self.route.resource.gvk(), self.custom, object, &Source::Body(&self.body), validation)
+        let is_yaml = self.media_type == "application/yaml";
+        let source = if is_yaml { Source::Yaml(&self.body) } else { Source::Body(&self.body) };
+        form::normalise(&self.route.resource.gvk(), self.custom, object, &source, validation)
     }
 
     fn part(&self) -> Result<Part, Status> {

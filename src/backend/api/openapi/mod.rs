@@ -3,9 +3,12 @@
 //! The documents have every type and every operation, but no prose: only what programs read.
 
 mod paths;
+mod protobuf;
 mod schemas;
 mod version2;
 
+use http::header::ACCEPT;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, json};
 
 pub(super) use version2::whole as version_2;
@@ -16,7 +19,9 @@ use crate::object::builtin::Resource;
 use crate::object::{GroupVersion, Object};
 
 /// Raised when the form of the documents changes, so that clients do not keep old ones.
-const FORM: u64 = 1;
+const FORM: u64 = 2;
+/// What the documents call their version.
+const RELEASE: &str = "1.36";
 
 /// `/openapi/v3`: where each group version's document is. The address changes with the document.
 pub(super) fn index(resources: &[&'static Resource]) -> Object {
@@ -43,7 +48,7 @@ pub(super) fn document(version: &GroupVersion, resources: &[&'static Resource]) 
     schemas.meta("meta.v1.WatchEvent");
     Some(json!({
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": VERSION},
+        "info": {"title": "Kubernetes", "version": RELEASE},
         "paths": paths,
         "components": {
             "schemas": schemas.finish(),
@@ -52,19 +57,52 @@ pub(super) fn document(version: &GroupVersion, resources: &[&'static Resource]) 
     }))
 }
 
-/// The media type of OpenAPI v2 in protobuf.
-pub(super) const VERSION_2: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+/// The form in which a document is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// JSON.
+    Json,
+    /// The protobuf messages that client libraries read.
+    Protobuf,
+}
 
-/// `/openapi/v2` in protobuf: without types, which are in the JSON form and in v3. Clients that ask for it
-/// (old kubectl does for lists) take what is not in it as valid, and leave it to the server.  `swagger` and `info` are fields 1 and 2, `title` and `version` likewise.
-pub(super) fn version_2_protobuf() -> Vec<u8> {
-    let field = |number: u8, bytes: &[u8]| -> Vec<u8> {
-        // All lengths here fit into seven bits.
-        let length = u8::try_from(bytes.len()).unwrap_or(0);
-        [&[number << 3 | 2, length], bytes].concat()
-    };
-    let info = [field(1, b"Kubernetes"), field(2, VERSION.as_bytes())].concat();
-    [field(1, b"2.0"), field(2, &info), field(8, &[])].concat()
+impl Encoding {
+    /// The first of those that `Accept` names in which documents of a generation (2 or 3) are sent; 406 where
+    /// there is none.
+    pub fn negotiate(generation: u8, headers: &HeaderMap) -> Result<Self, StatusCode> {
+        let Some(accept) = headers.get(ACCEPT) else { return Ok(Self::Json) };
+        let accept = accept.to_str().unwrap_or_default();
+        let name = media_type(generation);
+        // The first releases that had it wrote another sign.
+        let (start, end) = name.split_at(name.find(".v1.0").unwrap_or(name.len()));
+        let deprecated =
+            |asked: &str| asked.strip_prefix(start).and_then(|rest| rest.strip_prefix('@')) == end.get(1..);
+        let mut clauses = accept.split(',').map(|clause| clause.split(';').next().unwrap_or_default().trim());
+        let found = clauses.find_map(|asked| match asked {
+            "" if accept.is_empty() => Some(Self::Json),
+            "*/*" | "application/*" | "application/json" => Some(Self::Json),
+            _ if asked == name || deprecated(asked) => Some(Self::Protobuf),
+            _ => None,
+        });
+        found.ok_or(StatusCode::NOT_ACCEPTABLE)
+    }
+
+    /// A document's bytes and their media type.
+    pub fn write(self, generation: u8, document: &Object) -> (&'static str, Vec<u8>) {
+        match self {
+            Self::Json => ("application/json", document.to_string().into_bytes()),
+            Self::Protobuf => (media_type(generation), protobuf::encode(generation, document)),
+        }
+    }
+}
+
+/// The media type of OpenAPI documents in protobuf.
+fn media_type(generation: u8) -> &'static str {
+    if generation == 2 {
+        "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+    } else {
+        "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
+    }
 }
 
 /// What stands for a document's content (FNV-1a).

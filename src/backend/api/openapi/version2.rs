@@ -2,8 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::document;
-use crate::backend::api::discovery::VERSION;
+use super::{RELEASE, document};
 use crate::object::builtin::Resource;
 use crate::object::{GroupVersion, Meta, Object};
 
@@ -44,7 +43,7 @@ pub(in crate::backend::api) fn whole(resources: &[&'static Resource]) -> Object 
     name_lists(&mut definitions, resources);
     json!({
         "swagger": "2.0",
-        "info": {"title": "Kubernetes", "version": VERSION},
+        "info": {"title": "Kubernetes", "version": RELEASE},
         "paths": paths,
         "definitions": definitions,
         "securityDefinitions": {"BearerToken": {"type": "apiKey", "name": "authorization", "in": "header"}},

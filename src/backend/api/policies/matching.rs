@@ -11,6 +11,7 @@ pub(super) struct Target<'v> {
     pub operation: &'static str,
     pub object: Option<&'v Object>,
     pub old: Option<&'v Object>,
+    pub name: &'v str,
 }
 
 impl Target<'_> {
@@ -57,13 +58,12 @@ impl Target<'_> {
             _ => true,
         };
         let names = rule.list_at(&["resourceNames"]);
-        let name = self.object.or(self.old).map_or("", |object| object.name());
         scope
             && has("operations", self.operation)
             && has("apiGroups", self.resource.group)
             && has("apiVersions", self.resource.version)
             && rule.list_at(&["resources"]).iter().filter_map(Object::as_str).any(|given| self.is(given))
-            && (names.is_empty() || names.iter().any(|given| given == name))
+            && (names.is_empty() || names.iter().any(|given| given == self.name))
     }
 
     fn is(&self, given: &str) -> bool {

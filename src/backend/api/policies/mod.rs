@@ -9,7 +9,9 @@ use serde_json::json;
 
 use super::WriteOptions;
 use super::access::User;
+use super::scale;
 use super::transaction::Inside;
+use super::webhooks::{Asker, Session};
 use crate::backend::registry::policies::{Policy, Review, Scope, Validation};
 use crate::backend::registry::{Cluster, Plugin};
 use crate::object::builtin::Resource;
@@ -34,6 +36,16 @@ pub(super) struct Admission<'v> {
     /// The old object; absent for a create.
     pub old: Option<&'v Object>,
     pub options: &'v WriteOptions,
+    /// What is written where it is no object of the resource's own kind: a binding, a scale, a connection.
+    pub part: Option<Named<'v>>,
+}
+
+/// A subresource of an object.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named<'v> {
+    pub subresource: &'v str,
+    pub namespace: &'v str,
+    pub name: &'v str,
 }
 
 /// A policy and one of its bindings.
@@ -52,7 +64,29 @@ enum Outcome {
 
 impl Admission<'_> {
     fn subresource(&self) -> &str {
-        self.options.manager.as_ref().map_or("", |manager| &manager.subresource)
+        match &self.part {
+            Some(part) => part.subresource,
+            None => self.options.manager.as_ref().map_or("", |manager| &manager.subresource),
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.part.map_or_else(|| self.any().name(), |part| part.name)
+    }
+
+    fn namespace(&self) -> &str {
+        self.part.map_or_else(|| self.any().namespace(), |part| part.namespace)
+    }
+
+    /// Whether what is written is shown as a scale, and is not yet.
+    fn is_scaled(&self) -> bool {
+        self.part.is_none() && self.subresource() == "scale"
+    }
+
+    /// The same about scales.
+    fn of_scale<'w>(&'w self, object: Option<&'w Object>, old: Option<&'w Object>) -> Admission<'w> {
+        let part = Named { subresource: "scale", namespace: self.namespace(), name: self.name() };
+        Admission { object, old, part: Some(part), ..*self }
     }
 
     fn any(&self) -> &Object {
@@ -66,21 +100,29 @@ impl Admission<'_> {
             operation: self.operation,
             object: self.object,
             old: self.old,
+            name: self.name(),
         }
     }
 
     /// The request, as expressions see it.
-    fn request(&self) -> Object {
+    fn request(&self, asker: Asker) -> Object {
         let resource = self.resource;
-        let kind = json!({"group": resource.group, "version": resource.version, "kind": resource.kind});
+        let kind = match resource.subresource(self.subresource()) {
+            Some(part) => json!({"group": part.group, "version": part.version, "kind": part.kind}),
+            None => json!({"group": resource.group, "version": resource.version, "kind": resource.kind}),
+        };
         let plural = json!({"group": resource.group, "version": resource.version, "resource": resource.plural});
-        let object = self.any();
-        let user = self.options.user.clone().unwrap_or_else(User::admin).to_object();
+        let dry_run = self.options.dry_run;
+        let options = asker.options_of(self.operation, dry_run);
+        let user = asker.user.or_else(|| self.options.user.clone()).unwrap_or_else(User::admin).to_object();
+        // A namespace is in itself.
+        let is_namespace = resource.group.is_empty() && resource.plural == "namespaces";
+        let namespace = if is_namespace { self.name() } else { self.namespace() };
         json!({
             "kind": kind, "resource": plural, "subResource": self.subresource(),
             "requestKind": kind, "requestResource": plural, "requestSubResource": self.subresource(),
-            "name": object.name(), "namespace": object.namespace(), "operation": self.operation,
-            "userInfo": user, "dryRun": self.options.dry_run, "options": {},
+            "name": self.name(), "namespace": namespace, "operation": self.operation,
+            "userInfo": user, "dryRun": dry_run, "options": options,
         })
     }
 }
@@ -104,7 +146,7 @@ impl Inside<'_, '_> {
     /// Those of them that are about a write. Policies themselves are beyond the reach of policies, and
     /// so are questions.
     fn concerned(&self, kind: &str, admission: &Admission<'_>) -> Vec<Bound> {
-        if admission.resource.group == GROUP || admission.subresource() == "scale" {
+        if admission.resource.group == GROUP {
             return Vec::new();
         }
         let mut bound = self.bound(kind);
@@ -125,7 +167,7 @@ impl Inside<'_, '_> {
     }
 
     fn namespace_of(&self, admission: &Admission<'_>) -> Object {
-        let namespace = admission.any().namespace();
+        let namespace = admission.namespace();
         if namespace.is_empty() || !admission.resource.namespaced {
             return Object::Null;
         }
@@ -178,14 +220,14 @@ impl Inside<'_, '_> {
         mut visit: impl FnMut(&Policy, &Review<'_>, &Object) -> Vec<Outcome>,
     ) -> Vec<Outcome> {
         let policy = Policy::of(&bound.policy);
-        let params = match self.params(bound, admission.any().namespace()) {
+        let params = match self.params(bound, admission.namespace()) {
             Ok(params) => params,
             Err(why) if policy.fails => {
                 return vec![Outcome::Refused(format!("failed to configure binding: {why}"), String::new())];
             }
             Err(_) => return Vec::new(),
         };
-        let request = admission.request();
+        let request = admission.request(self.session.map(Session::asker).unwrap_or_default());
         let namespace = self.namespace_of(admission);
         let authorizer = bound.policy.at(&["spec"]).is_some_and(|spec| spec.to_string().contains("authorizer"));
         let review = Review {
@@ -204,6 +246,14 @@ impl Inside<'_, '_> {
         let mut refusal = None;
         if !self.admits(Plugin::ValidatingAdmissionPolicy) {
             return Ok(warnings);
+        }
+        if admission.is_scaled() {
+            if self.bound("validatingadmission").is_empty() {
+                return Ok(warnings);
+            }
+            let of = |object| scale::of(admission.resource, object);
+            let (object, old) = (admission.object.map(of), admission.old.map(of));
+            return self.validate_by_policies(&admission.of_scale(object.as_ref(), old.as_ref()));
         }
         for bound in self.concerned("validatingadmission", admission) {
             let outcomes = self.review(&bound, admission, validate);
@@ -246,7 +296,7 @@ impl Inside<'_, '_> {
 }
 
 fn refused(admission: &Admission<'_>, message: &str, reason: &str) -> Status {
-    let mut status = Status::forbidden(admission.resource.group_resource(), admission.any().name(), message);
+    let mut status = Status::forbidden(admission.resource.group_resource(), admission.name(), message);
     (status.code, status.reason) = match reason {
         "Forbidden" => (403, "Forbidden".into()),
         "Unauthorized" => (401, "Unauthorized".into()),

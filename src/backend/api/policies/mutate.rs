@@ -1,6 +1,6 @@
 //! What mutating policies change.
 
-use super::{Admission, Inside, Outcome, Policy, Review, Scope, conditions_hold};
+use super::{Admission, Inside, Outcome, Policy, Review, Scope, conditions_hold, scale};
 use crate::backend::registry::policies::Mutation;
 use crate::backend::registry::{Cluster, Plugin};
 use crate::object::cel::Value;
@@ -19,6 +19,18 @@ impl Inside<'_, '_> {
     ) -> Result<bool, Status> {
         if !self.admits(Plugin::MutatingAdmissionPolicy) {
             return Ok(false);
+        }
+        if admission.is_scaled() {
+            if self.bound("mutatingadmission").is_empty() {
+                return Ok(false);
+            }
+            let mut shown = scale::of(admission.resource, object);
+            let old = admission.old.map(|old| scale::of(admission.resource, old));
+            let changed = self.mutate_by_policies(&admission.of_scale(None, old.as_ref()), &mut shown)?;
+            if changed {
+                *object = scale::onto(admission.resource, object, &shown)?;
+            }
+            return Ok(changed);
         }
         let bound = self.concerned("mutatingadmission", &Admission { object: Some(object), ..*admission });
         if bound.is_empty() {

@@ -3,12 +3,10 @@
 use std::collections::HashSet;
 
 use super::hooks::Hook;
-use super::{Answer, Asker, connect_options, convert, unanswered};
+use super::{Answer, Asker, convert, unanswered};
 use crate::backend::api::form::{self, FieldValidation, Source};
-use crate::backend::api::query::Query;
-use crate::backend::api::route::ResourceRoute;
 use crate::backend::api::transaction::Inside;
-use crate::backend::api::{Api, WriteOptions, scale};
+use crate::backend::api::{WriteOptions, scale};
 use crate::backend::registry::convert::between;
 use crate::backend::registry::{custom, storage_of, strategy_of};
 use crate::object::builtin::Resource;
@@ -40,7 +38,7 @@ impl Write<'_> {
         self.resource.group.is_empty() && self.resource.plural == "namespaces"
     }
 
-    fn with<'w>(&'w self, object: &'w Object) -> Write<'w> {
+    pub(in crate::backend::api) fn with<'w>(&'w self, object: &'w Object) -> Write<'w> {
         Write { object: Some(object), asker: self.asker.clone(), ..*self }
     }
 }
@@ -145,12 +143,6 @@ impl Inside<'_, '_> {
         }
     }
 
-    /// Asks all of them about what is no object of the store.
-    pub fn pass_webhooks(&self, write: &Write<'_>, object: &mut Object) -> Result<(), Status> {
-        self.mutate_by_webhooks(write, object)?;
-        self.validate_by_webhooks(&write.with(object))
-    }
-
     fn consult(&self, hook: &Hook, write: &Write<'_>, resource: &'static Resource) -> Result<Said, Status> {
         let question = self.question(hook, write, resource)?;
         let Some(session) = self.session else { return Ok(Said::Nothing) };
@@ -160,25 +152,6 @@ impl Inside<'_, '_> {
             Some(Ok(answer)) => Said::Refused(answer.refusal(hook.name())),
             Some(Err(_)) if hook.ignores_failures() => Said::Nothing,
             Some(Err(why)) => Said::Refused(failed(hook, &why)),
-        })
-    }
-}
-
-impl Api {
-    /// Lets webhooks look at a connection to a pod, a Service or a node. Costs a look where there are none.
-    pub fn pass_connection(&self, route: &ResourceRoute<'_>, query: &Query) -> Result<(), Status> {
-        if !self.has_hooks()? {
-            return Ok(());
-        }
-        let resource = storage_of(route.resource);
-        let kind = resource.subresource(&route.subresource).map_or("", |part| part.kind);
-        self.write(|inside| {
-            let options = WriteOptions::default();
-            let place = (&*route.namespace, &*route.name);
-            match inside.write_for_webhooks(resource, "CONNECT", &options, &route.subresource, place) {
-                Some(write) => inside.pass_webhooks(&write, &mut connect_options(kind, query)),
-                None => Ok(()),
-            }
         })
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::admit::Write;
 use super::hooks::Hook;
 use super::service::call_to;
-use super::{Question, Session, WebhookCall, convert};
+use super::{Asker, Question, Session, WebhookCall, convert};
 use crate::backend::api::query::Query;
 use crate::backend::api::random;
 use crate::backend::api::transaction::Inside;
@@ -85,17 +85,24 @@ impl Write<'_> {
 
     /// The options of the operation; a connection has none.
     fn options(&self) -> Object {
-        let kind = match self.operation {
+        self.asker.options_of(self.operation, self.dry_run)
+    }
+}
+
+impl Asker {
+    /// The options of an operation; a connection has none.
+    pub(in crate::backend::api) fn options_of(&self, operation: &str, dry_run: bool) -> Object {
+        let kind = match operation {
             "CREATE" => "CreateOptions",
             "UPDATE" => "UpdateOptions",
             "DELETE" => "DeleteOptions",
             _ => return Object::Null,
         };
         let mut options = json!({"kind": kind, "apiVersion": "meta.k8s.io/v1"});
-        if let Some(given) = self.asker.options.as_object() {
+        if let Some(given) = self.options.as_object() {
             given.iter().for_each(|(field, value)| options.set_at(&[field], value.clone()));
         }
-        if self.dry_run {
+        if dry_run {
             options.set_at(&["dryRun"], json!(["All"]));
         }
         options
@@ -115,7 +122,7 @@ pub(super) fn operation_options(query: &Query) -> Object {
 }
 
 /// What a request asks of a container or a port: `PodExecOptions` and its like.
-pub(super) fn connect_options(kind: &str, query: &Query) -> Object {
+pub(in crate::backend::api) fn connect_options(kind: &str, query: &Query) -> Object {
     let mut options = json!({"kind": kind, "apiVersion": "v1"});
     for flag in ["stdin", "stdout", "stderr", "tty"] {
         if query.is_true(flag) {

@@ -34,7 +34,7 @@ use crate::object::{Meta, Object, Status, Timestamp};
 pub(super) use admit::Write;
 use answer::Answer;
 use answer::limited;
-use ask::connect_options;
+pub(super) use ask::connect_options;
 use conversion::Wanted;
 pub(super) use conversion::convert;
 pub(super) use hooks::Hook;
@@ -222,12 +222,17 @@ impl Session {
         self.state().begun.map(|(_, now)| now)
     }
 
+    /// Has something said about the write.
+    pub(super) fn warn(&self, text: String) {
+        self.state().warnings.push(text);
+    }
+
     /// What the webhooks that were asked want to be said.
     pub(super) fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut self.state().warnings)
     }
 
-    fn asker(&self) -> Asker {
+    pub(super) fn asker(&self) -> Asker {
         let state = self.state();
         let user = match state.component {
             "" => return state.asker.clone(),

@@ -5,7 +5,9 @@
 
 use serde_json::json;
 
+use super::defaults;
 use crate::backend::registry::{FieldError, FieldErrors};
+use crate::go::regexp;
 use crate::object::{Meta, Object};
 
 /// Where a schema stands.
@@ -40,6 +42,17 @@ const STRUCTURE: &[(&str, &str)] = &[
 /// What is wrong with the schema at a path of a definition.
 pub fn faults(schema: &Object, path: &str) -> FieldErrors {
     let mut standard = FieldErrors::new();
+    if schema.bool_at(&["nullable"]) {
+        standard.push(FieldError::forbidden(child(path, "nullable"), "nullable cannot be true at the root"));
+    }
+    if has_dialect(schema) {
+        standard.push(FieldError::invalid(path, "", "OpenAPIV3Schema 'schema' is not supported"));
+    }
+    let name = schema.at(&["properties", "metadata", "properties", "name", "default"]);
+    if name.is_some_and(|default| !default.is_null()) {
+        let at = format!("{path}.properties[metadata].properties[name].default");
+        standard.push(FieldError::forbidden(at, "must not be set in top-level metadata"));
+    }
     keywords(schema, path, &mut standard);
     if !standard.is_empty() {
         return standard;
@@ -47,8 +60,16 @@ pub fn faults(schema: &Object, path: &str) -> FieldErrors {
     let mut found = FieldErrors::new();
     invariants(schema, Level::Root, path, &mut found);
     complete(schema, Some(schema), path, &mut found);
+    if found.is_empty() {
+        found = defaults::faults(schema, path);
+    }
     found.sort_by_key(ToString::to_string);
     found
+}
+
+/// Whether a schema says which JSON schema it is.
+fn has_dialect(schema: &Object) -> bool {
+    schema.get("$schema").is_some() || inner(schema, "").iter().any(|(_, schema)| has_dialect(schema))
 }
 
 fn child(path: &str, field: &str) -> String {
@@ -79,6 +100,11 @@ fn keywords(schema: &Object, path: &str, found: &mut FieldErrors) {
     if !kind.is_empty() && kind != "null" && !TYPES.contains(&kind) {
         found.push(FieldError::not_supported(child(path, "type"), kind, TYPES));
     }
+    let pattern = schema.str_at(&["pattern"]);
+    if let Some(why) = regexp::fault(pattern) {
+        let why = format!("must be a valid regular expression, but isn't: {why}");
+        found.push(FieldError::invalid(child(path, "pattern"), pattern, why));
+    }
     for keyword in FORBIDDEN.iter().filter(|keyword| schema.get(**keyword).is_some()) {
         found.push(FieldError::forbidden(child(path, keyword), format!("{keyword} is not supported")));
     }
@@ -99,7 +125,7 @@ fn keywords(schema: &Object, path: &str, found: &mut FieldErrors) {
         let why = "additionalProperties and properties are mutual exclusive";
         found.push(FieldError::forbidden(child(path, "additionalProperties"), why));
     }
-    if rest == Some(&Object::Bool(false)) {
+    if named && rest == Some(&Object::Bool(false)) {
         found.push(FieldError::forbidden(
             child(path, "additionalProperties"),
             "additionalProperties cannot be set to false",
@@ -116,6 +142,11 @@ fn keywords(schema: &Object, path: &str, found: &mut FieldErrors) {
         let value = items.get("x-kubernetes-map-type").cloned().unwrap_or_default();
         let why = "must be atomic as item of a list with x-kubernetes-list-type=set";
         found.push(FieldError::invalid(child(path, "items.x-kubernetes-map-type"), value, why));
+    }
+    let list = schema.str_at(&["x-kubernetes-list-type"]);
+    if list == "set" && schema.at(&["items"]).is_some_and(|items| items.bool_at(&["nullable"])) {
+        let why = format!("cannot be nullable when x-kubernetes-list-type is {list}");
+        found.push(FieldError::forbidden(child(path, "items.nullable"), why));
     }
     lists(schema, path, found);
     for (path, schema) in inner(schema, path) {
@@ -161,7 +192,16 @@ fn lists(schema: &Object, path: &str, found: &mut FieldErrors) {
         return;
     }
     let required = items.list_at(&["required"]);
+    if keys.iter().enumerate().any(|(at, key)| keys.iter().take(at).any(|other| other == key)) {
+        found.push(FieldError::invalid(keys_at.clone(), json!(keys), "must not contain duplicate entries"));
+    }
     for key in &keys {
+        let kind = items.at(&["properties", key]).map_or("", |property| property.str_at(&["type"]));
+        if matches!(kind, "object" | "array") {
+            let at = format!("{path}.items.properties[{key}].type");
+            let why = "must be a scalar type if parent array's x-kubernetes-list-type is map";
+            found.push(FieldError::invalid(at, kind, why));
+        }
         match items.at(&["properties", key]) {
             None => {
                 let why = "entries must all be names of item properties";

@@ -5,7 +5,9 @@
 //! for each distinct spec that was ever served.
 
 mod columns;
+mod defaults;
 pub mod definition;
+pub mod formats;
 pub mod rules;
 mod structural;
 mod validate;
@@ -331,7 +333,7 @@ fn newer_version<'a>(spec: &'a Object, than: &str) -> Option<&'a str> {
 
 /// How stable a version is: stable before beta before alpha, newer before older, then other names from
 /// the end of the alphabet.
-fn precedence(version: &str) -> (u8, u32, u32, std::cmp::Reverse<&str>) {
+pub fn precedence(version: &str) -> (u8, u32, u32, std::cmp::Reverse<&str>) {
     let parse = || -> Option<(u8, u32, u32)> {
         let rest = version.strip_prefix('v')?;
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();

@@ -19,6 +19,13 @@ pub(super) fn prune(schema: &Object, object: &mut Object) -> Vec<String> {
     unknown
 }
 
+/// The paths of what a schema of a part does not know, which is dropped; `embedded` for a part that is an object.
+pub(super) fn unknown(schema: &Object, part: &mut Object, embedded: bool) -> Vec<String> {
+    let mut unknown = Vec::new();
+    walk(Some(schema), part, embedded, false, &mut String::new(), &mut unknown);
+    unknown
+}
+
 /// `kept`: unknown fields stay, and what is known inside of them is still looked at.
 fn walk(
     schema: Option<&Object>,

@@ -2,6 +2,7 @@
 //! (`pkg/apis/admissionregistration/validation/validation.go`).
 
 use super::{Policy, Unit};
+use crate::backend::registry::FieldError;
 use crate::backend::registry::validation::{Faults, child, indexed, is_set, workload};
 use crate::object::{Meta, Object, names};
 
@@ -112,16 +113,25 @@ fn common(policy: &Object, read: &Policy, faults: &mut Faults) {
             }
         }
     }
-    let conditions = policy.list_at(&["spec", "matchConditions"]);
-    if conditions.len() > MOST_CONDITIONS {
-        faults.0.push(crate::backend::registry::FieldError::too_many(
-            "spec.matchConditions",
-            conditions.len(),
-            MOST_CONDITIONS,
-        ));
+    match_conditions(policy.at(&["spec"]).unwrap_or(&Object::Null), read, "spec", faults);
+    for ((path, _), (name, unit)) in indexed(policy, "", &["spec", "variables"]).zip(&read.variables) {
+        if name.trim().is_empty() {
+            faults.required(child(&path, "name"), "name is not specified");
+        } else if !names::c_identifier(name).is_empty() {
+            faults.invalid(child(&path, "name"), name.as_str(), "must be a valid CEL identifier");
+        }
+        expression(unit, "expression is not specified", &child(&path, "expression"), faults);
+    }
+}
+
+/// Faults of the conditions of a policy or a webhook; `read` has them compiled.
+pub(super) fn match_conditions(of: &Object, read: &Policy, base: &str, faults: &mut Faults) {
+    let count = of.list_at(&["matchConditions"]).len();
+    if count > MOST_CONDITIONS {
+        faults.0.push(FieldError::too_many(child(base, "matchConditions"), count, MOST_CONDITIONS));
     }
     let mut seen = Vec::new();
-    for ((path, _), (name, unit)) in indexed(policy, "", &["spec", "matchConditions"]).zip(&read.conditions) {
+    for ((path, _), (name, unit)) in indexed(of, base, &["matchConditions"]).zip(&read.conditions) {
         expression(unit, "", &child(&path, "expression"), faults);
         if name.is_empty() {
             faults.required(child(&path, "name"), "");
@@ -132,14 +142,6 @@ fn common(policy: &Object, read: &Policy, faults: &mut Faults) {
             }
             seen.push(name);
         }
-    }
-    for ((path, _), (name, unit)) in indexed(policy, "", &["spec", "variables"]).zip(&read.variables) {
-        if name.trim().is_empty() {
-            faults.required(child(&path, "name"), "name is not specified");
-        } else if !names::c_identifier(name).is_empty() {
-            faults.invalid(child(&path, "name"), name.as_str(), "must be a valid CEL identifier");
-        }
-        expression(unit, "expression is not specified", &child(&path, "expression"), faults);
     }
 }
 
@@ -200,7 +202,7 @@ fn match_resources(resources: &Object, base: &str, faults: &mut Faults) {
     }
 }
 
-fn named_rule(rule: &Object, path: &str, faults: &mut Faults) {
+pub(super) fn named_rule(rule: &Object, path: &str, faults: &mut Faults) {
     let texts = |field: &str| -> Vec<&str> { rule.list_at(&[field]).iter().filter_map(Object::as_str).collect() };
     let value = |field: &str| rule.at(&[field]).cloned().unwrap_or_default();
     let mut seen = Vec::new();
@@ -249,39 +251,41 @@ fn named_rule(rule: &Object, path: &str, faults: &mut Faults) {
     }
 }
 
+/// The resources of a rule; what is at odds with one before it is told where it stands.
 fn resources(given: &[&str], value: &Object, field: &str, faults: &mut Faults) {
     if given.is_empty() {
         faults.required(field, "");
     }
-    let has = |wanted: &str| given.contains(&wanted);
-    for (at, resource) in given.iter().enumerate() {
+    let (mut any_part_of, mut part_of_any) = (Vec::new(), Vec::new());
+    let mut whole = false;
+    for (at, resource) in given.iter().copied().enumerate() {
         let here = format!("{field}[{at}]");
-        match *resource {
-            "" => faults.required(here, ""),
-            "*" | "*/*" => {}
-            resource => {
-                if let Some((name, part)) = resource.split_once('/') {
-                    if part != "*" && has(&format!("{name}/*")) {
-                        faults.invalid(
-                            here,
-                            resource,
-                            format!("if '{name}/*' is present, must not specify {resource}"),
-                        );
-                    } else if name != "*" && has(&format!("*/{part}")) {
-                        faults.invalid(
-                            here,
-                            resource,
-                            format!("if '*/{part}' is present, must not specify {resource}"),
-                        );
-                    }
-                }
-            }
+        if resource.is_empty() {
+            faults.required(here, "");
+            continue;
+        }
+        let Some((name, part)) = resource.split_once('/') else {
+            whole = resource != "*";
+            continue;
+        };
+        if any_part_of.contains(&name) {
+            let why = format!("if '{name}/*' is present, must not specify {resource}");
+            faults.invalid(here.as_str(), resource, why);
+        }
+        if part_of_any.contains(&part) {
+            faults.invalid(here, resource, format!("if '*/{part}' is present, must not specify {resource}"));
+        }
+        if part == "*" {
+            any_part_of.push(name);
+        }
+        if name == "*" {
+            part_of_any.push(part);
         }
     }
-    if has("*/*") && given.len() > 1 {
+    if given.contains(&"*/*") && given.len() > 1 {
         faults.invalid(field, value.clone(), "if '*/*' is present, must not specify other resources");
     }
-    if has("*") && given.iter().any(|resource| *resource != "*" && !resource.contains('/')) {
+    if given.contains(&"*") && whole {
         let why = "if '*' is present, must not specify other resources without subresources";
         faults.invalid(field, value.clone(), why);
     }

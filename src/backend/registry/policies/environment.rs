@@ -97,11 +97,19 @@ impl Fields for Part {
 pub(super) struct Variables {
     own: Vec<(String, Type)>,
     params: bool,
+    /// Whether expressions may name variables of the policy's.
+    composed: bool,
 }
 
 impl Variables {
     pub fn new(spec: &Object) -> Self {
-        Self { own: Vec::new(), params: spec.at(&["paramKind"]).is_some_and(Object::is_object) }
+        let composed = !spec.list_at(&["variables"]).is_empty();
+        Self { own: Vec::new(), params: spec.at(&["paramKind"]).is_some_and(Object::is_object), composed }
+    }
+
+    /// The same for what must do without the policy's variables: the conditions under which it applies.
+    pub fn plain(spec: &Object) -> Self {
+        Self { composed: false, ..Self::new(spec) }
     }
 
     pub fn add(&mut self, name: &str, of: Type) {
@@ -115,8 +123,10 @@ impl Variables {
             .with("object", Type::Dyn)
             .with("oldObject", Type::Dyn)
             .with("request", REQUEST.clone())
-            .with("namespaceObject", NAMESPACE.clone())
-            .with("variables", object("kubernetes.variables", fields));
+            .with("namespaceObject", NAMESPACE.clone());
+        if self.composed {
+            env = env.with("variables", object("kubernetes.variables", fields));
+        }
         for (name, of) in &self.own {
             env = env.with(format!("{OWN}{name}"), of.clone());
         }

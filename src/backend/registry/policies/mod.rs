@@ -3,6 +3,7 @@
 
 pub mod check;
 mod environment;
+pub mod hooks;
 pub mod typing;
 
 use std::collections::HashMap;
@@ -136,7 +137,7 @@ impl Policy {
     fn read(object: &Object) -> Self {
         let spec = object.at(&["spec"]).cloned().unwrap_or_default();
         let mut variables = Variables::new(&spec);
-        let plain = Variables::new(&spec);
+        let plain = Variables::plain(&spec);
         let text = |object: &Object, field: &str| object.str_at(&[field]).trim().to_owned();
         let condition = |one: &Object| {
             let unit = Unit::read(&text(one, "expression"), &plain, true, Wanted::Bool);

@@ -1,4 +1,4 @@
-//! Webhook configurations and admission policies: defaults.
+//! Webhook configurations and admission policies: defaults, and where their rules are.
 //! Source: `pkg/apis/admissionregistration/v1/defaults.go`.
 
 use serde_json::json;
@@ -28,8 +28,10 @@ fn webhooks(configuration: &mut Object, mutating: bool) {
 
 const HOOKS: Rules = Rules { generation_of: &[&["webhooks"]], ..Rules::CLUSTER };
 
-pub(super) static MUTATING_WEBHOOKS: Rules = Rules { default: |object| webhooks(object, true), ..HOOKS };
-pub(super) static VALIDATING_WEBHOOKS: Rules = Rules { default: |object| webhooks(object, false), ..HOOKS };
+pub(super) static MUTATING_WEBHOOKS: Rules =
+    Rules { default: |object| webhooks(object, true), validate: policies::hooks::mutating, ..HOOKS };
+pub(super) static VALIDATING_WEBHOOKS: Rules =
+    Rules { default: |object| webhooks(object, false), validate: policies::hooks::validating, ..HOOKS };
 
 fn matching(resources: &mut Object) {
     resources.or_set(&["matchPolicy"], "Equivalent");

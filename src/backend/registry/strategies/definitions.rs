@@ -29,6 +29,7 @@ pub(super) static DEFINITION: Rules = Rules {
         });
     },
     validate,
+    warnings: custom::formats::warnings,
     validate_update: |new, old, faults| {
         let conditions = old.list_at(&["status", "conditions"]).iter();
         let mut established = conditions.filter(|condition| condition.str_at(&["type"]) == "Established");

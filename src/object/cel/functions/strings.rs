@@ -3,6 +3,7 @@
 use regex_lite::Regex;
 
 use super::{Function, format, function, mismatch};
+use crate::go::regexp::fault;
 use crate::object::cel::Budget;
 use crate::object::cel::fault::EvalError;
 use crate::object::cel::value::{Eval, Text, Value};
@@ -184,15 +185,11 @@ fn regex(budget: &mut Budget, text: &str, pattern: &str) -> Result<Regex, EvalEr
 
 /// Reads a pattern; the error is worded as Go's.
 pub(in crate::object::cel) fn compile(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|_| {
-        let open = pattern.matches('(').count().saturating_sub(pattern.matches(')').count());
-        let why = match pattern {
-            _ if open > 0 => format!("missing closing ): `{pattern}`"),
-            _ if pattern.contains('[') && !pattern.contains(']') => format!("missing closing ]: `{pattern}`"),
-            _ => format!("invalid or unsupported Perl syntax: `{pattern}`"),
-        };
-        format!("error parsing regexp: {why}")
-    })
+    if let Some(why) = fault(pattern) {
+        return Err(why);
+    }
+    // What Go reads and this engine does not is told in words of Go's that come nearest.
+    Regex::new(pattern).map_err(|_| format!("error parsing regexp: invalid or unsupported Perl syntax: `{pattern}`"))
 }
 
 fn find_all<'v>(budget: &mut Budget, args: &[Value<'v>]) -> Eval<'v> {

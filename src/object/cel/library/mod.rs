@@ -16,7 +16,7 @@ pub use authorizer::{Authorizer, Decision, ResourceCheck};
 use super::value::Value;
 use crate::object::quantity::Quantity;
 use address::{Address, Network};
-use url::Url;
+pub use url::Url;
 use version::Version;
 
 pub(super) use tables::TABLE;
