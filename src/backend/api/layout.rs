@@ -32,8 +32,7 @@ pub(super) fn is_for_people(request: &Request<Bytes>) -> bool {
 /// come in YAML, and neither does what is no API.
 pub(super) fn is_yaml(request: &Request<Bytes>) -> bool {
     let path = request.uri().path();
-    let is_api =
-        ["/api", "/apis"].iter().any(|root| path == *root) || path.starts_with("/api/") || path.starts_with("/apis/");
+    let is_api = ["/api", "/apis"].contains(&path) || path.starts_with("/api/") || path.starts_with("/apis/");
     is_api && accept::prefers_yaml(request.headers())
 }
 
