@@ -8,87 +8,34 @@
     reason = "a test fails by panicking, and needs PATH"
 )]
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-struct Home(PathBuf);
+use common::home::{Home, Running};
 
-impl Home {
-    fn new(name: &str) -> Self {
-        let home = std::env::temp_dir().join(format!("kctl-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&home);
-        std::fs::create_dir_all(&home).expect("a home");
-        Self(home)
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kctl"));
-        command.args(args).env_clear().env("HOME", &self.0).env("TZ", "UTC").stdin(Stdio::null());
-        command
-    }
-
-    fn kctl(&self, args: &[&str]) -> String {
-        let output = self.command(args).output().expect("kctl runs");
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "kctl {args:?}: {}\n{out}{err}", output.status);
-        out.into_owned()
-    }
-
-    fn background(&self, args: &[&str]) -> Running {
-        Running(self.command(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("kctl runs"))
-    }
-
-    fn serve(&self) -> Running {
-        let server = self.background(&["offline", "serve"]);
-        let start = Instant::now();
-        while !self.kctl(&["offline", "status"]).contains("Served:   at ") {
-            assert!(start.elapsed() < Duration::from_secs(20), "the server does not come up");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        server
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-struct Running(Child);
-
-impl Running {
-    /// The lines that it prints, as they come.
-    fn lines(&mut self) -> mpsc::Receiver<String> {
-        let (sender, receiver) = mpsc::channel();
-        let out = self.0.stdout.take().expect("a pipe");
-        std::thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
+/// The lines that a process prints, as they come.
+fn lines(running: &mut Running) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    let out = running.0.stdout.take().expect("a pipe");
+    std::thread::spawn(move || {
+        for line in BufReader::new(out).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
             }
-        });
-        receiver
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+        }
+    });
+    receiver
 }
 
 /// One terminal watches pods while another scales: the first sees every new pod become ready.
 fn a_watch_sees_what_another_process_does(home: &Home) {
     home.kctl(&["create", "deployment", "web", "--image=nginx"]);
     let mut watch = home.background(&["get", "pods", "-w"]);
-    let lines = watch.lines();
+    let lines = lines(&mut watch);
     std::thread::sleep(Duration::from_millis(500));
     home.kctl(&["scale", "deployment/web", "--replicas=3"]);
     let (mut ready, start) = (BTreeSet::new(), Instant::now());
@@ -113,23 +60,43 @@ fn a_watch_sees_what_another_process_does_with_a_server() {
     a_watch_sees_what_another_process_does(&home);
 }
 
-/// Twenty processes create ten objects each, all at once.
-#[test]
-fn twenty_processes_at_once_lose_nothing() {
-    let home = Home::new("twenty");
+/// A hundred processes at once, again and again, on one folder that is new: each creates two objects, and some list,
+/// scale and delete meanwhile.
+fn a_hundred_processes_lose_nothing(home: &Home) {
     std::thread::scope(|scope| {
-        for process in 0..20 {
-            let home = &home;
+        for process in 0..100 {
             scope.spawn(move || {
-                for number in 0..10 {
+                for number in 0..2 {
                     home.kctl(&["create", "configmap", &format!("c-{process}-{number}")]);
+                }
+                match process % 10 {
+                    0 => drop(home.kctl(&["get", "configmaps", "-o", "json"])),
+                    1 => drop(home.kctl(&["delete", "configmap", &format!("c-{process}-1")])),
+                    2 => drop(home.kctl(&["label", "configmap", &format!("c-{process}-0"), "a=b"])),
+                    _ => {}
                 }
             });
         }
     });
     let names = home.kctl(&["get", "configmaps", "-o", "name"]);
     let created = names.lines().filter(|name| name.starts_with("configmap/c-")).count();
-    assert_eq!(created, 200, "{names}");
+    assert_eq!(created, 200 - 10, "{names}");
+    let labelled = home.kctl(&["get", "configmaps", "-l", "a=b", "-o", "name"]);
+    assert_eq!(labelled.lines().count(), 10, "{labelled}");
+    // One of them made the cluster, and only one.
+    assert_eq!(home.kctl(&["get", "nodes", "-o", "name"]).lines().count(), 3);
+}
+
+#[test]
+fn a_hundred_processes_at_once_lose_nothing() {
+    a_hundred_processes_lose_nothing(&Home::new("hundred"));
+}
+
+#[test]
+fn a_hundred_clients_of_a_server_lose_nothing() {
+    let home = Home::new("hundred-served");
+    let _server = home.serve();
+    a_hundred_processes_lose_nothing(&home);
 }
 
 /// A process is killed at some moment of 200 writes: what it said it wrote is there, and the store opens.
@@ -145,7 +112,7 @@ fn a_killed_writer_loses_nothing_that_it_acknowledged() {
     let mut acknowledged = BTreeSet::new();
     for delay in [5, 20, 40, 80, 150, 300] {
         let mut writer = home.background(&["apply", "-f", &file]);
-        let lines = writer.lines();
+        let lines = lines(&mut writer);
         std::thread::sleep(Duration::from_millis(delay));
         writer.0.kill().expect("can be killed");
         writer.0.wait().expect("ended");

@@ -35,7 +35,7 @@ fuzz_target!(|input: &str| {
     let path = folder.path().display().to_string();
     let run = || {
         let mut warnings = Vec::new();
-        let result = build(&path, Options::default(), &mut warnings).map_err(|error| format!("{error:#}"));
+        let result = build(&path, &Options::default(), &mut warnings).map_err(|error| format!("{error:#}"));
         (result, warnings)
     };
     assert_eq!(run(), run());

@@ -23,7 +23,7 @@ fuzz_target!(|input: &[u8]| {
             splitter.push(piece);
             objects.extend(std::iter::from_fn(|| splitter.next_object()));
         }
-        (objects, splitter.has_rest())
+        (objects, splitter.rest().is_empty())
     };
     let (objects, rest) = pieces(input.len().max(1));
     assert_eq!((objects.len(), rest), {

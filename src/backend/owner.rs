@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -12,7 +12,7 @@ use super::bootstrap;
 use super::controllers::engine::{EngineLock, PAUSED, Settled};
 use super::handle::{FILE, Options};
 use super::serve;
-use super::store::{ListOptions, Store};
+use super::store::{ListOptions, Store, StoreError};
 use crate::object::{Meta, Object, Timestamp};
 
 /// Everything that a cluster, its kubelets and its servers keep in the state folder.
@@ -31,6 +31,9 @@ const CONTENTS: &[&str] = &[
     "pods",
     "claims",
 ];
+
+/// What the store writes first.
+const LOG: &str = "cluster.db-wal";
 
 /// What came of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,10 +110,11 @@ pub fn set_paused(dir: &Path, paused: bool) -> anyhow::Result<bool> {
 /// # Errors
 /// A store that cannot be used.
 pub fn overview(dir: &Path) -> anyhow::Result<Option<Overview>> {
-    if !dir.join(FILE).exists() {
+    if !dir.join(FILE).exists() && !dir.join(LOG).exists() {
         return Ok(None);
     }
     let store = open(dir)?;
+    store.check()?;
     let text = |key: &str| store.meta_get(key);
     let settled = text(Settled::KEY)?.and_then(|text| serde_json::from_str::<Settled>(&text).ok());
     Ok(Some(Overview {
@@ -136,16 +140,30 @@ pub fn export(store: &Store) -> anyhow::Result<Vec<Object>> {
     Ok(all)
 }
 
+/// What came of a reset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Whether there was anything.
+    pub any: bool,
+    /// Where the store is that was damaged, or none of this program's.
+    pub aside: Option<PathBuf>,
+}
+
 /// Removes the cluster in a folder with everything that belongs to it, and the folder where nothing
-/// else is in it. Returns whether there was anything.
+/// else is in it. A store that cannot be read is kept aside: somebody may still get something out of it.
 ///
 /// # Errors
 /// A server that runs for the folder; files that cannot be removed.
-pub fn reset(dir: &Path) -> anyhow::Result<bool> {
+pub fn reset(dir: &Path) -> anyhow::Result<Removed> {
     if let Some(running) = serve::find(dir) {
         bail!("the cluster is served by process {}", running.pid);
     }
-    let mut any = false;
+    let store = dir.join(FILE);
+    let is_there = fs::symlink_metadata(&store).is_ok() || fs::symlink_metadata(dir.join(LOG)).is_ok();
+    let readable = || Store::open(&store).and_then(|store| store.check());
+    let is_broken = is_there && matches!(readable(), Err(StoreError::Damaged { .. } | StoreError::Foreign { .. }));
+    let aside = if is_broken { Store::set_aside(&store).context("keeping the store aside")? } else { None };
+    let mut any = aside.is_some();
     for name in CONTENTS {
         let path = dir.join(name);
         let result = match fs::symlink_metadata(&path) {
@@ -161,7 +179,7 @@ pub fn reset(dir: &Path) -> anyhow::Result<bool> {
     }
     // Something else may be in there; it stays.
     let _ = fs::remove_dir(dir);
-    Ok(any)
+    Ok(Removed { any, aside })
 }
 
 fn open(dir: &Path) -> anyhow::Result<Store> {
@@ -218,9 +236,9 @@ mod tests {
         handle.settle();
         assert!(super::overview(&dir).expect("a look").expect("a cluster").revision > 40);
         drop(handle);
-        assert!(reset(&dir).expect("removed"));
+        assert!(reset(&dir).expect("removed").any);
         assert!(!dir.exists());
-        assert!(!reset(&dir).expect("nothing there"));
+        assert!(!reset(&dir).expect("nothing there").any);
     }
 
     #[test]
@@ -231,7 +249,7 @@ mod tests {
         assert_eq!(imported, Imported { objects: 1, whole: false });
         assert_eq!(super::overview(&dir).expect("a look").expect("a cluster").nodes.len(), 3);
         fs::write(dir.join("mine.txt"), "").expect("a file");
-        assert!(reset(&dir).expect("removed"));
+        assert!(reset(&dir).expect("removed").any);
         assert!(dir.join("mine.txt").exists() && !dir.join(FILE).exists());
         fs::remove_dir_all(dir).expect("removed");
     }

@@ -31,6 +31,7 @@ use crate::client::config::Overrides;
 use crate::commands::plugin::PluginListArgs;
 use crate::commands::{Action, Builtin, Entry};
 use crate::error::{Exit, UsageError, WithHelp};
+use crate::go::quote::quote;
 use crate::object::clock::{Clock, parse_time_scale};
 use crate::object::time::parse_rfc3339;
 use crate::ops::context::{Context, Program};
@@ -261,7 +262,7 @@ impl Line<'_> {
     fn root(&self) -> anyhow::Result<()> {
         let unknown = find::first_argument(self.words, &self.global).and_then(|at| self.words.get(at));
         if let Some(word) = unknown {
-            let mut message = format!("unknown command \"{word}\" for \"{}\"", self.context.program.name());
+            let mut message = format!("unknown command {} for \"{}\"", quote(word), self.context.program.name());
             let near = suggest::suggestions(word);
             if !near.is_empty() {
                 message += "\n\nDid you mean this?\n";
@@ -276,7 +277,7 @@ impl Line<'_> {
     /// A family without a command: its help, as an error.
     fn family(&self, args: &[String]) -> anyhow::Result<()> {
         if !args.is_empty() {
-            let message = format!("unknown command {}", crate::go::quote::quote(&args.join(" ")));
+            let message = format!("unknown command {}", quote(&args.join(" ")));
             return Err(UsageError { command: self.found.spoken(), message }.into());
         }
         // One family's help goes to standard output, as kubectl's does.

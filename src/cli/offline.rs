@@ -17,7 +17,7 @@ use crate::client::config::Kubeconfig;
 use crate::object::clock::Clock;
 use crate::object::{Meta, Object};
 use crate::ops::context::Context;
-use crate::ops::offline::{Announce, Bundled, Import, LocalFuture, Overview, Serve, Serving};
+use crate::ops::offline::{Announce, Bundled, Import, LocalFuture, Overview, Removed, Serve, Serving};
 use crate::terminal::signals;
 
 /// Threads that answer a served cluster's clients.
@@ -113,9 +113,10 @@ impl Bundled for Connect {
         owner::export(handle.api().store())
     }
 
-    fn reset(&self, dir: &Path) -> anyhow::Result<bool> {
+    fn reset(&self, dir: &Path) -> anyhow::Result<Removed> {
         background::stop(dir)?;
-        owner::reset(dir)
+        let owner::Removed { any, aside } = owner::reset(dir)?;
+        Ok(Removed { any, aside })
     }
 
     fn new_node(&self, ctx: &Context, present: &[Object], name: Option<&str>) -> Object {

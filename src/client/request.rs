@@ -25,6 +25,8 @@ pub struct Call {
     method: Method,
     path: String,
     subject: Option<Subject>,
+    /// Why it cannot be sent.
+    fault: Option<String>,
     query: Vec<(Cow<'static, str>, String)>,
     accept: Cow<'static, str>,
     content_type: Option<&'static str>,
@@ -39,6 +41,7 @@ impl Call {
             method,
             path: path.into(),
             subject: None,
+            fault: None,
             query: Vec::new(),
             accept: Accept::Json.header().into(),
             content_type: None,
@@ -58,7 +61,8 @@ impl Call {
     }
 
     fn to(method: Method, endpoint: &Endpoint) -> Self {
-        Self { subject: Some(Subject::of(endpoint)), ..Self::new(method, endpoint.path()) }
+        let fault = endpoint.check().err().map(|error| error.to_string());
+        Self { subject: Some(Subject::of(endpoint)), fault, ..Self::new(method, endpoint.path()) }
     }
 
     /// The same with another method.
@@ -172,6 +176,9 @@ impl Call {
 
     /// The request. Parameters go in order of their keys, as Go encodes them.
     pub fn build(self) -> anyhow::Result<Request<Bytes>> {
+        if let Some(fault) = self.fault {
+            anyhow::bail!(fault);
+        }
         let mut target = self.path;
         let mut query = self.query;
         query.sort_by(|(a, _), (b, _)| a.cmp(b));

@@ -35,6 +35,8 @@ pub struct AnnotateArgs {
 pub async fn run(ctx: &Context, args: AnnotateArgs) -> anyhow::Result<()> {
     let marks = &args.marks;
     let dry_run = marks.dry_run.read(ctx)?;
+    let report = Report::new(ctx, &marks.output, dry_run)?.sorted_keys();
+    let mut printer = report.printer("annotated")?;
     let (resources, pairs) = marks.split("annotation")?;
     let changes = changes(pairs)?;
     marks.validate(resources, dry_run, "rsrc")?;
@@ -42,8 +44,6 @@ pub async fn run(ctx: &Context, args: AnnotateArgs) -> anyhow::Result<()> {
         bail!("at least one annotation update is required");
     }
     disjoint(&changes)?;
-    let report = Report::new(ctx, &marks.output, dry_run)?.sorted_keys();
-    let mut printer = report.printer("annotated")?;
     let plan = marks.plan(ctx, resources).await?;
     let annotating = Annotating { ctx, args: &args, changes: &changes, dry_run };
     let mut errors = Vec::new();

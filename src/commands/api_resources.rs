@@ -136,7 +136,7 @@ fn print(entries: &[&Entry], format: Format, no_headers: bool, out: &mut dyn Wri
             writeln!(out)?;
         }
         Format::Yaml => yaml::write(out, &list(entries))?,
-        Format::Kyaml => kyaml::write(out, &list(entries))?,
+        Format::Kyaml => kyaml::write_ordered(out, &list(entries), &Fields::List)?,
     }
     Ok(())
 }
@@ -185,6 +185,8 @@ fn list(entries: &[&Entry]) -> Value {
             resource
         })
         .collect();
+    // An empty list of Go's is null where nothing was ever put into it.
+    let resources = if resources.is_empty() { Value::Null } else { resources.into() };
     json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "", "resources": resources})
 }
 

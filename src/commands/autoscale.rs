@@ -108,13 +108,16 @@ pub async fn run(ctx: &Context, args: AutoscaleArgs) -> anyhow::Result<()> {
     let dry_run = args.dry_run.read(ctx)?;
     let (namespace, explicit) = ctx.namespace()?;
     let wanted = Wanted::of(&args)?;
-    let report = Report::new(ctx, &args.output, dry_run)?;
+    let report = match dry_run {
+        DryRun::Client => Report::unchecked(ctx, &args.output, dry_run),
+        _ => Report::new(ctx, &args.output, dry_run)?,
+    };
     let builder = change::builder(ctx, &args.files)?.types_or_names(false, &args.args);
-    let (infos, result) = builder.plan().await?.infos().await;
-    let mut errors = change::errors_of(result);
+    let mut errors = Vec::new();
     let mut done = 0;
-    for info in infos {
+    for info in builder.plan().await?.results().await {
         let made = async {
+            let info = info?;
             let mapping = info.mapping.as_ref().ok_or_else(|| anyhow!("no resource for {}", info.name))?;
             check_scale(ctx, mapping).await.with_context(|| format!("cannot autoscale a {}", mapping.kind.kind))?;
             let creation = Creation { ctx, args: &args, report: &report, dry_run, namespace: &namespace, explicit };

@@ -91,12 +91,12 @@ pub async fn run(ctx: &Context, args: ExposeArgs) -> anyhow::Result<()> {
     let report = Report::new(ctx, &args.output, dry_run)?;
     let (namespace, explicit) = ctx.namespace()?;
     let builder = change::builder(ctx, &args.files)?.types_or_names(false, &args.args);
-    let (infos, result) = builder.plan().await?.infos().await;
-    let mut errors = change::errors_of(result);
+    let mut errors = Vec::new();
     let mut printer = report.printer("exposed")?;
     let mut exposed = Exposed::from(&args);
-    for info in infos {
+    for info in builder.plan().await?.results().await {
         let done = async {
+            let info = info?;
             let mut service = args.overriding.apply(exposed.service(&info)?)?;
             ctx.record(&mut service);
             if dry_run == DryRun::Client {

@@ -73,7 +73,7 @@ pub fn run(context: &Context, args: KustomizeArgs) -> anyhow::Result<()> {
     };
     let unrestricted = match args.load_restrictor.as_str() {
         "LoadRestrictionsNone" => true,
-        "LoadRestrictionsRootOnly" => false,
+        "LoadRestrictionsRootOnly" | "" => false,
         other => anyhow::bail!(
             "illegal flag value --load-restrictor {other}; legal values: [LoadRestrictionsRootOnly LoadRestrictionsNone]"
         ),

@@ -39,11 +39,18 @@ pub async fn run(ctx: &Context, args: LabelArgs) -> anyhow::Result<()> {
     let dry_run = marks.dry_run.read(ctx)?;
     let (resources, pairs) = marks.split("label")?;
     let changes = changes(pairs)?;
+    if marks.list && marks.output.given() {
+        bail!("--list and --output may not be specified together");
+    }
     marks.validate(resources, dry_run, "pod")?;
     if changes.is_empty() && !marks.list {
         bail!("at least one label update is required");
     }
-    let report = Report::new(ctx, &marks.output, dry_run)?.sorted_keys();
+    let report = match marks.local || dry_run == DryRun::Client {
+        true => Report::unchecked(ctx, &marks.output, dry_run),
+        false => Report::new(ctx, &marks.output, dry_run)?,
+    };
+    let report = report.sorted_keys();
     let plan = marks.plan(ctx, resources).await?;
     let labelling = Labelling { ctx, args: &args, changes: &changes, dry_run };
     let mut errors = Vec::new();

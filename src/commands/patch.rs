@@ -67,7 +67,11 @@ pub async fn run(ctx: &Context, args: PatchArgs) -> anyhow::Result<()> {
     let kind = validate(&args, dry_run)?;
     let patch = read(&args)?;
     // What is said does not tell a dry run.
-    let report = Report::new(ctx, &args.output, DryRun::None)?.sorted_keys();
+    let report = match args.local || dry_run == DryRun::Client {
+        true => Report::unchecked(ctx, &args.output, DryRun::None),
+        false => Report::new(ctx, &args.output, DryRun::None)?,
+    };
+    let report = report.sorted_keys();
     let plan = change::builder(ctx, &args.files)?
         .local(args.local)
         .subresource(text(&args.subresource))
@@ -164,10 +168,7 @@ async fn send(
 fn locally(kind: PatchType, mut object: Object, patch: &str) -> anyhow::Result<Object> {
     match kind {
         PatchType::Json => {
-            if !patch.trim_start().starts_with('[') {
-                bail!("json: cannot unmarshal object into Go value of type jsonpatch.Patch");
-            }
-            json::apply(&mut object, patch.as_bytes()).map_err(missing_field)?;
+            json::apply_locally(&mut object, patch.as_bytes()).map_err(missing_field)?;
         }
         PatchType::Strategic => {
             let gvk = object.gvk();
@@ -179,6 +180,9 @@ fn locally(kind: PatchType, mut object: Object, patch: &str) -> anyhow::Result<O
         }
         PatchType::Merge | PatchType::Apply => {
             let patch: Object = serde_json::from_str(patch).map_err(|_| anyhow!("Invalid JSON Patch"))?;
+            if !patch.is_object() && !patch.is_array() {
+                bail!("Invalid JSON Patch");
+            }
             merge::apply(&mut object, &patch);
         }
     }

@@ -226,7 +226,9 @@ pub async fn run(ctx: &Context, args: TaintArgs) -> anyhow::Result<()> {
     let wanted = Wanted::parse(&words, args.overwrite)
         .map_err(|error| UsageError { command: "taint".to_owned(), message: error.to_string() })?;
     let kind = kind.to_lowercase();
-    if ctx.client().await?.resolve(&kind).await?.kind.kind != "Node" {
+    // An unknown type is said as it is, without a word before it: as several errors are.
+    let resolved = ctx.client().await?.resolve(&kind).await.map_err(|error| Many(vec![Many(vec![error]).into()]))?;
+    if resolved.kind.kind != "Node" {
         bail!("invalid resource type {kind}, only node types are supported");
     }
     wanted.check()?;

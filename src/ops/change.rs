@@ -10,7 +10,7 @@ use super::resources::Builder;
 use crate::client::request::{Call, Endpoint, WriteParams};
 use crate::error::Many;
 use crate::object::{Meta, Object, time};
-use crate::output::format::{Family, Format};
+use crate::output::format::{Family, Format, FormatError};
 use crate::output::print::Printer;
 use crate::output::type_order;
 
@@ -57,7 +57,7 @@ pub struct OutputArgs {
 
 impl OutputArgs {
     /// Reads `-o`.
-    pub fn format(&self, ctx: &Context) -> anyhow::Result<Format> {
+    pub fn format(&self, ctx: &Context) -> Result<Format, FormatError> {
         self.print.format(ctx, Family::Common, self.output.as_deref(), false)
     }
 
@@ -155,7 +155,7 @@ impl DryRun {
 pub struct Report<'a> {
     ctx: &'a Context,
     output: &'a OutputArgs,
-    format: Format,
+    format: Result<Format, FormatError>,
     dry_run: DryRun,
     by_type: bool,
 }
@@ -163,9 +163,15 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     /// Checks the format before anything is changed.
     pub fn new(ctx: &'a Context, output: &'a OutputArgs, dry_run: DryRun) -> anyhow::Result<Self> {
-        let report = Self { ctx, output, format: output.format(ctx)?, dry_run, by_type: true };
+        let report = Self::unchecked(ctx, output, dry_run);
         report.printer("")?;
         Ok(report)
+    }
+
+    /// Checks the format where something is printed, as kubectl does in some commands: what else is wrong
+    /// is said first. For commands that change nothing.
+    pub fn unchecked(ctx: &'a Context, output: &'a OutputArgs, dry_run: DryRun) -> Self {
+        Self { ctx, output, format: output.format(ctx), dry_run, by_type: true }
     }
 
     /// Prints JSON with sorted keys, as kubectl prints what it does not take for a type of its own.
@@ -177,22 +183,22 @@ impl<'a> Report<'a> {
 
     /// Whether anything but the line of what was done is printed.
     pub fn prints_objects(&self) -> bool {
-        !matches!(self.format, Format::Default)
+        !matches!(self.format, Ok(Format::Default))
     }
 
     /// Whether YAML is printed.
     pub fn is_yaml(&self) -> bool {
-        matches!(self.format, Format::Yaml)
+        matches!(self.format, Ok(Format::Yaml))
     }
 
     /// A printer of objects to which this was done: `scaled`, `image updated`.
     pub fn printer(&self, operation: &str) -> anyhow::Result<ObjectPrinter<'a>> {
         let operation = format!("{operation}{}", self.dry_run.suffix());
-        let printer = self.output.print.printer(self.format.clone(), &operation)?;
+        let printer = self.output.print.printer(self.format.clone()?, &operation)?;
         Ok(ObjectPrinter {
             ctx: self.ctx,
             printer,
-            by_type: self.by_type && matches!(self.format, Format::Json | Format::Kyaml),
+            by_type: self.by_type && matches!(self.format, Ok(Format::Json | Format::Kyaml)),
         })
     }
 

@@ -156,7 +156,6 @@ impl Deletion {
             return Ok(Accepted { info, uid: String::new(), gone: true });
         }
         let endpoint = info.endpoint();
-        endpoint.check()?;
         match client.json(Call::delete(&endpoint, &self.params())).await {
             Ok(answer) if answer.kind() == "Status" => {
                 let uid = answer.str_at(&["details", "uid"]).to_owned();

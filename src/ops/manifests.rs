@@ -117,7 +117,6 @@ impl Places {
         }
         if !options.kustomize.is_empty() {
             found.places.push(Place::Kustomization(options.kustomize.clone()));
-            stream = true;
         }
         found.single = !folder && !stream && found.places.len() == 1;
         found
@@ -125,6 +124,10 @@ impl Places {
 
     fn add_pattern(&mut self, name: &str, recursive: bool, folder: &mut bool) {
         let paths = match fs::metadata(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && is_malformed(name) => {
+                self.errors.push(anyhow::anyhow!("pattern {name:?} is not valid: syntax error in pattern"));
+                return;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => glob(name),
             _ => vec![PathBuf::from(name)],
         };
@@ -224,6 +227,38 @@ fn glob(pattern: &str) -> Vec<PathBuf> {
         found = next;
     }
     found
+}
+
+/// Whether a pattern is none: a bracket or a range without its end, or a backslash at the end (Go's
+/// `filepath.Match`).
+fn is_malformed(pattern: &str) -> bool {
+    let mut rest = pattern.chars().peekable();
+    // One character of a bracket; none where something else stands there.
+    fn member(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<char> {
+        match rest.next()? {
+            '-' | ']' => None,
+            '\\' => rest.next(),
+            other => Some(other),
+        }
+    }
+    while let Some(character) = rest.next() {
+        match character {
+            '\\' if rest.next().is_none() => return true,
+            '[' => {
+                rest.next_if_eq(&'^');
+                let mut members = 0;
+                while members == 0 || rest.peek() != Some(&']') {
+                    if member(&mut rest).is_none() || rest.next_if_eq(&'-').is_some() && member(&mut rest).is_none() {
+                        return true;
+                    }
+                    members += 1;
+                }
+                rest.next();
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Whether a name matches a pattern of `*`, `?` and `[a-z]`.
@@ -370,6 +405,10 @@ mod tests {
         for (names, want) in [
             (vec![at("nosuch")], "the path \"nosuch\" does not exist"),
             (vec![at("nosuch*")], "the path \"nosuch*\" does not exist"),
+            (vec![at("[]")], "pattern \"[]\" is not valid: syntax error in pattern"),
+            (vec![at("[a-]")], "pattern \"[a-]\" is not valid: syntax error in pattern"),
+            (vec![at("[^a-z]x[")], "pattern \"[^a-z]x[\" is not valid: syntax error in pattern"),
+            (vec![at("[^a-z]\\[")], "the path \"[^a-z]\\\\[\" does not exist"),
             (vec![at("empty")], "error reading [empty]: recognized file extensions are [.json .yaml .yml]"),
             (vec!["-".into(), "-".into()], "standard input cannot be used for multiple arguments"),
         ] {

@@ -125,9 +125,6 @@ impl MarkArgs {
     /// # Errors
     /// Such flags.
     pub fn validate(&self, resources: &[String], dry_run: DryRun, file: &str) -> anyhow::Result<()> {
-        if self.list && self.output.given() {
-            bail!("--list and --output may not be specified together");
-        }
         if self.all && !text(&self.selector).is_empty() {
             bail!("cannot set --all and --selector at the same time");
         }

@@ -50,6 +50,15 @@ pub struct Overview {
     pub next: Option<Timestamp>,
 }
 
+/// What came of a reset.
+#[derive(Clone, Debug, Default)]
+pub struct Removed {
+    /// Whether there was a cluster.
+    pub any: bool,
+    /// Where its store is, if that could not be read.
+    pub aside: Option<PathBuf>,
+}
+
 /// How a new cluster is made, and filled.
 #[derive(Clone, Debug, Default)]
 pub struct Import {
@@ -161,9 +170,9 @@ pub trait Bundled {
     /// All objects as they are stored, once everything due has happened.
     fn export(&self, ctx: &Context, dir: &Path) -> anyhow::Result<Vec<Object>>;
 
-    /// Ends the server that runs for the folder and removes the cluster in it; returns whether there
-    /// was one.
-    fn reset(&self, dir: &Path) -> anyhow::Result<bool>;
+    /// Ends the server that runs for the folder and removes the cluster in it. A store that cannot be read
+    /// is kept aside.
+    fn reset(&self, dir: &Path) -> anyhow::Result<Removed>;
 
     /// A node that fits beside those that are there: with that name, or the next one in the row.
     fn new_node(&self, ctx: &Context, present: &[Object], name: Option<&str>) -> Object;

@@ -27,7 +27,9 @@ impl OverrideArgs {
         let Some(overrides) = self.overrides.as_deref().filter(|text| !text.is_empty()) else { return Ok(object) };
         match self.override_type.as_str() {
             "merge" | "" => merge::apply(&mut object, &read(overrides)?),
-            "json" => json::apply(&mut object, overrides.as_bytes()).map_err(|error| anyhow!(error.to_string()))?,
+            "json" => {
+                json::apply_locally(&mut object, overrides.as_bytes()).map_err(|error| anyhow!(error.to_string()))?
+            }
             "strategic" => {
                 let of = schema::of_object(&object).ok_or_else(|| anyhow!("no schema for {}", object.gvk()))?;
                 object = strategic::apply(object, read(overrides)?, of)?;

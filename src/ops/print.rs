@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::context::Context;
-use crate::output::format::{self, Family, Format, Request};
+use crate::output::format::{self, Family, Format, FormatError, Request};
 use crate::output::handlebars::HandlebarsPrinter;
 use crate::output::print::{Options, PrintFn, Printer};
 use crate::terminal::Streams;
@@ -24,13 +24,16 @@ pub struct PrintArgs {
 
 impl PrintArgs {
     /// Reads `-o`.
+    ///
+    /// # Errors
+    /// A format that the family has not, or one without its template.
     pub fn format(
         &self,
         ctx: &Context,
         family: Family,
         output: Option<&str>,
         no_headers: bool,
-    ) -> anyhow::Result<Format> {
+    ) -> Result<Format, FormatError> {
         let request = Request {
             family,
             output: output.unwrap_or_default(),
@@ -40,7 +43,7 @@ impl PrintArgs {
             no_headers,
             kyaml: ctx.env.get("KUBECTL_KYAML") != Some("false"),
         };
-        Ok(format::parse(&request, &|path| std::fs::read(path))?)
+        format::parse(&request, &|path| std::fs::read(path))
     }
 
     /// The printer of a format; `operation` is what was done, for the line printed without a format.

@@ -25,7 +25,6 @@ pub async fn create(client: &Client, info: &Info, mut object: Object, params: &W
     object.remove_at(&["metadata", "resourceVersion"]);
     let resource = info.endpoint().resource;
     let endpoint = Endpoint::collection(&resource, info.namespace.clone());
-    endpoint.check()?;
     client.json(Call::create(&endpoint, &object, params)).await
 }
 
@@ -38,7 +37,6 @@ pub async fn patch(
     params: &WriteParams,
 ) -> anyhow::Result<Object> {
     let endpoint = info.endpoint();
-    endpoint.check()?;
     client.json(Call::patch(&endpoint, kind, patch, params)).await
 }
 
@@ -46,7 +44,6 @@ pub async fn patch(
 /// present object is taken, whatever it is (kubectl's `Replace` with overwrite).
 pub async fn replace(client: &Client, info: &Info, mut object: Object, params: &WriteParams) -> anyhow::Result<Object> {
     let endpoint = info.endpoint();
-    endpoint.check()?;
     if object.resource_version().is_empty() {
         let whole = Endpoint { subresource: String::new(), ..endpoint.clone() };
         // Servers that do not need a version get none.

@@ -25,6 +25,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods, reason = "tests read their switches from the environment")]
 
+pub mod home;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};

@@ -16,15 +16,19 @@
 
 mod checks;
 mod clients;
+#[path = "../common/mod.rs"]
+mod common;
 mod server;
+#[cfg(target_os = "linux")]
+mod syscalls;
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use checks::{addresses, compare, replayed};
 use clients::{Acknowledged, Watched, watch_until, write};
+use common::home::Home;
 use server::Server;
 
 /// Clients that write at the same time.
@@ -34,34 +38,6 @@ const WATCHED: [&str; 2] = ["configmaps", "services"];
 
 fn rounds() -> usize {
     std::env::var("KCTL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(3)
-}
-
-/// A folder that goes at the end, but for that of a test that fails.
-struct Home(PathBuf);
-
-impl Home {
-    fn new(name: &str) -> Self {
-        let home = std::env::temp_dir().join(format!("kctl-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&home);
-        std::fs::create_dir_all(&home).expect("a home");
-        Self(home)
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kctl"));
-        command.args(args).env_clear().env("HOME", &self.0).env("TZ", "UTC").stdin(Stdio::null());
-        command
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("what is left is in {}", self.0.display());
-        } else {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
-use super::Home;
+use super::common::home::Home;
 
 /// How long it may take to come up.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -78,7 +78,7 @@ impl Store {
                     let _ = connection.execute_batch("ROLLBACK");
                 }
                 self.shared.slot.put(connection);
-                Err(error.into())
+                Err(self.about(error.into()))
             }
         }
     }
@@ -106,7 +106,7 @@ impl Store {
         let written = written.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
         if let Err(error) = written {
             self.shared.known.forget();
-            return Err(error);
+            return Err(self.about(error));
         }
         self.shared.known.done(batch.pending.revision());
         let revision = batch.pending.revision();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::StoreError;
+use super::{StoreError, intact};
 
 /// Marks a file as a store of this program (`kctl`).
 const APPLICATION_ID: i64 = 0x6b63_746c;
@@ -39,20 +39,24 @@ const UPGRADE: &str = "ALTER TABLE log ADD COLUMN before INTEGER;";
 
 /// Opens or makes the store in a file.
 pub fn open(path: &Path) -> Result<Connection, StoreError> {
-    if let Some(folder) = path.parent() {
-        make_private_folder(folder)?;
-    }
-    make_private_file(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
-    prepare(&mut connection).map_err(|error| about(path, error))?;
-    Ok(connection)
+    let open = || -> Result<Connection, StoreError> {
+        if let Some(folder) = path.parent() {
+            make_private_folder(folder)?;
+        }
+        intact::before(path)?;
+        make_private_file(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        prepare(path, &mut connection)?;
+        Ok(connection)
+    };
+    open().map_err(|error| about(path, error))
 }
 
 /// Another connection to the store in a file, which only reads.
 pub fn reader(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| about(path, error.into()))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -89,14 +93,14 @@ pub fn memory() -> Result<Connection, StoreError> {
 
 /// Renames the file and SQLite's companions; the first free number is taken.
 pub fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
-    if !path.try_exists()? {
-        return Ok(None);
-    }
     let with = |path: &Path, suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
     };
+    if !path.try_exists()? && !with(path, "-wal").try_exists()? {
+        return Ok(None);
+    }
     let mut number = 1_u32;
     let aside = loop {
         let candidate = with(path, &format!(".aside-{number}"));
@@ -105,8 +109,7 @@ pub fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
         }
         number += 1;
     };
-    std::fs::rename(path, &aside)?;
-    for companion in ["-wal", "-shm"] {
+    for companion in ["", "-wal", "-shm"] {
         match std::fs::rename(with(path, companion), with(&aside, companion)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -115,13 +118,14 @@ pub fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(aside))
 }
 
-fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
+fn prepare(path: &Path, connection: &mut Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // In one transaction, so that another process's making of the tables is seen whole or not at all.
     let transaction = connection.transaction()?;
     let layout = layout(&transaction)?;
     drop(transaction);
+    intact::after(path, connection)?;
     match layout {
         Layout::Empty => {
             make_file(connection)?;
@@ -192,13 +196,28 @@ fn upgrade(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(transaction.commit()?)
 }
 
-/// Says which file an error speaks of, and tells files that are no database from broken ones.
-fn about(path: &Path, error: StoreError) -> StoreError {
+/// Says which file an error speaks of, and tells what is wrong with it by name.
+pub fn about(path: &Path, error: StoreError) -> StoreError {
     let path = path.to_owned();
     match error {
-        StoreError::Database(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-            StoreError::Foreign { path, why: "it is not a database".into() }
-        }
+        StoreError::Database(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => StoreError::Foreign { path, why: "it is not a database".into() },
+            // What is asked of it is right for any whole store: tables that are missing are damage, too.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) => {
+                StoreError::Damaged { path, why: error.to_string() }
+            }
+            Some(ErrorCode::DiskFull) => StoreError::Full { path },
+            Some(
+                ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::FileLockingProtocolFailed,
+            ) => StoreError::Unusable { path, why: error.to_string() },
+            _ => StoreError::Database(error),
+        },
+        StoreError::Io(error) if error.kind() == io::ErrorKind::StorageFull => StoreError::Full { path },
+        StoreError::Io(error) => StoreError::Unusable { path, why: error.to_string() },
         StoreError::Foreign { why, .. } => StoreError::Foreign { path, why },
         StoreError::Damaged { why, .. } => StoreError::Damaged { path, why },
         other => other,

@@ -53,9 +53,21 @@ pub enum StoreError {
     },
     /// The file is a store, but broken.
     Damaged {
-        /// The file's path, or empty.
+        /// The file.
         path: PathBuf,
         /// What the database says.
+        why: String,
+    },
+    /// There is no room for what was to be written. Nothing of it was.
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be read, or not be written to.
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
         why: String,
     },
     /// A stored object cannot be read or written as JSON.
@@ -84,6 +96,14 @@ impl fmt::Display for StoreError {
                 "the store {} is damaged: {why}; it was left as it is (`kctl offline reset` keeps it aside and starts a new one)",
                 path.display()
             ),
+            Self::Full { path } => {
+                write!(f, "no room is left on the disk of the store {}; nothing was written", path.display())
+            }
+            Self::Unusable { path, why } => write!(
+                f,
+                "the store {} cannot be used: {why} (KCTL_OFFLINE_DIR names another folder for it)",
+                path.display()
+            ),
             Self::Json(error) => write!(f, "a stored object is not readable: {error}"),
             Self::Database(error) => write!(f, "the store: {error}"),
             Self::Io(error) => write!(f, "the store: {error}"),
@@ -104,12 +124,7 @@ impl std::error::Error for StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
-                Self::Damaged { path: PathBuf::new(), why: error.to_string() }
-            }
-            _ => Self::Database(error),
-        }
+        Self::Database(error)
     }
 }
 

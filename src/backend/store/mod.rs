@@ -12,6 +12,7 @@ mod batch;
 mod database;
 mod error;
 mod feed;
+mod intact;
 mod known;
 mod past;
 mod pending;
@@ -201,13 +202,14 @@ impl Store {
         }
         let mut lease = self.lock();
         let raw = lease.connection_mut()?.transaction_with_behavior(TransactionBehavior::Immediate);
-        let raw = raw.map_err(StoreError::from)?;
-        let mut pending = Pending::begin(&raw).map_err(StoreError::from)?;
+        let raw = raw.map_err(|error| self.about(error.into()))?;
+        let mut pending = Pending::begin(&raw).map_err(|error| self.about(error.into()))?;
         let before = pending.revision();
         known.begin(before);
         let result = work(&mut Transaction::new(&raw, &mut pending, known, None)).inspect_err(|_| known.forget())?;
         let written = pending.flush(&raw).and_then(|()| pending.compact(&raw, self.shared.kept_revisions));
-        written.and_then(|()| Ok(raw.commit()?)).inspect_err(|_| known.forget())?;
+        let written = written.and_then(|()| Ok(raw.commit()?)).inspect_err(|_| known.forget());
+        written.map_err(|error| self.about(error))?;
         known.done(pending.revision());
         drop(lease);
         if pending.revision() != before {
@@ -226,12 +228,15 @@ impl Store {
 
     /// Keeps a value beside the objects. Watchers do not see it and the revision stays.
     pub fn meta_set(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        let lease = self.flushed()?;
-        let connection = lease.connection()?;
-        connection
-            .prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
-            .execute([key, value])?;
-        Ok(())
+        let set = || -> Result<(), StoreError> {
+            let lease = self.flushed()?;
+            let connection = lease.connection()?;
+            connection
+                .prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
+                .execute([key, value])?;
+            Ok(())
+        };
+        set().map_err(|error| self.about(error))
     }
 
     /// Prepares for many clients in this process: they read without waiting for writes. Other processes'
@@ -271,6 +276,17 @@ impl Store {
         self.shared.path.as_deref()
     }
 
+    /// Looks through the whole file for damage.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], with the first fault.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.read(|connection| {
+            let fault: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if fault == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: PathBuf::new(), why: fault }) }
+        })
+    }
+
     /// Moves what the write-ahead log holds into the file itself. For processes that live long.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
         self.flushed()?.connection()?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
@@ -279,11 +295,20 @@ impl Store {
 
     /// Reads: what is committed, and, within a batch, what that wrote.
     fn read<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        match &self.shared.path {
+        let result = match &self.shared.path {
             Some(path) if self.shared.readers.are_wanted() && !self.is_in_batch() => {
                 self.shared.readers.with(path, work)
             }
-            _ => work(self.flushed()?.connection_mut()?),
+            _ => self.flushed().and_then(|mut lease| work(lease.connection_mut()?)),
+        };
+        result.map_err(|error| self.about(error))
+    }
+
+    /// An error, with the file that it speaks of.
+    fn about(&self, error: StoreError) -> StoreError {
+        match &self.shared.path {
+            Some(path) => database::about(path, error),
+            None => error,
         }
     }
 
@@ -319,5 +344,7 @@ pub fn intern(resource: &str) -> &'static str {
     leaked
 }
 
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod tests;

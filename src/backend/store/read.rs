@@ -115,6 +115,15 @@ pub fn get(connection: &Connection, resource: &str, namespace: &str, name: &str)
         .optional()
 }
 
+/// The objects of a resource in a namespace whose names start with `prefix`.
+pub fn named(connection: &Connection, resource: &str, namespace: &str, prefix: &str) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT value FROM object WHERE resource = ?1 AND namespace = ?2 AND name >= ?3 AND name < ?3 || ?4",
+    )?;
+    let rows = statement.query_map(params![resource, namespace, prefix, char::MAX.to_string()], |row| row.get(0))?;
+    rows.collect()
+}
+
 /// The revision of an object's last write.
 pub fn revision_of(
     connection: &Connection,

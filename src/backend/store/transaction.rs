@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::known::Known;
 use super::pending::{Entry, Pending};
-use super::{ListOptions, Mirror, StoreError, Stored, intern, read};
+use super::{ListOptions, Mirror, StoreError, Stored, database, intern, read};
 use crate::backend::controllers::Key;
 use crate::object::{Meta, Object};
 
@@ -33,6 +33,14 @@ impl<'a> Transaction<'a> {
         self.mirror.filter(|mirror| mirror.has(resource))
     }
 
+    /// An error of the database, with the file that it speaks of.
+    fn about(&self, error: impl Into<StoreError>) -> StoreError {
+        match self.connection.path().filter(|path| !path.is_empty()) {
+            Some(path) => database::about(path.as_ref(), error.into()),
+            None => error.into(),
+        }
+    }
+
     /// The revision of the last write, in this transaction or before it.
     pub fn revision(&self) -> u64 {
         self.pending.revision()
@@ -47,7 +55,7 @@ impl<'a> Transaction<'a> {
                 revision: entry.revision,
                 bytes: bytes.clone(),
             })),
-            None => Ok(read::get(self.connection, resource, namespace, name)?),
+            None => read::get(self.connection, resource, namespace, name).map_err(|error| self.about(error)),
         }
     }
 
@@ -74,7 +82,7 @@ impl<'a> Transaction<'a> {
         if let Some(mirror) = self.mirror_of(resource) {
             return Ok(mirror.object(resource, namespace, name));
         }
-        let stored = read::get(self.connection, resource, namespace, name)?;
+        let stored = read::get(self.connection, resource, namespace, name).map_err(|error| self.about(error))?;
         stored.map(|stored| Ok((Arc::new(stored.parse()?), stored.revision))).transpose()
     }
 
@@ -83,7 +91,7 @@ impl<'a> Transaction<'a> {
         match (self.pending.find(resource, namespace, name), self.mirror_of(resource)) {
             (Some(entry), _) => Ok(entry.bytes.is_some()),
             (None, Some(mirror)) => Ok(mirror.exists(resource, namespace, name)),
-            (None, None) => Ok(read::exists(self.connection, resource, namespace, name)?),
+            (None, None) => read::exists(self.connection, resource, namespace, name).map_err(|error| self.about(error)),
         }
     }
 
@@ -101,12 +109,15 @@ impl<'a> Transaction<'a> {
             read::scan(self.connection, resource, &options, |_, _, _, bytes| match serde_json::from_slice(bytes) {
                 Ok(object) => objects.push(object),
                 Err(error) => failed = Some(error),
-            })?;
+            })
+            .map_err(|error| self.about(error))?;
             if let Some(error) = failed {
                 return Err(error.into());
             }
             let untouched = objects.is_empty() && self.pending.all(resource).next().is_none();
-            if untouched && (namespace.is_none() || !read::any(self.connection, resource)?) {
+            if untouched
+                && (namespace.is_none() || !read::any(self.connection, resource).map_err(|error| self.about(error))?)
+            {
                 self.known.found_empty(resource);
             }
         }
@@ -119,12 +130,9 @@ impl<'a> Transaction<'a> {
         if let Some(mirror) = self.mirror_of(resource) {
             mirror.each(resource, Some(namespace), prefix, &mut |object| objects.push(object.clone()));
         } else {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT value FROM object WHERE resource = ?1 AND namespace = ?2 AND name >= ?3 AND name < ?3 || ?4",
-            )?;
-            let mut rows = statement.query(params![resource, namespace, prefix, char::MAX.to_string()])?;
-            while let Some(row) = rows.next()? {
-                objects.push(serde_json::from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
+            let found = read::named(self.connection, resource, namespace, prefix);
+            for bytes in found.map_err(|error| self.about(error))? {
+                objects.push(serde_json::from_slice(&bytes)?);
             }
         }
         self.overlay(resource, objects, |key| key.namespace == namespace && key.name.starts_with(prefix))
@@ -238,7 +246,9 @@ impl<'a> Transaction<'a> {
             let pending = self.pending.find(resource, namespace, name);
             let revision = match pending {
                 Some(entry) => entry.bytes.is_some().then_some(entry.revision),
-                None => read::revision_of(self.connection, resource, namespace, name)?,
+                None => {
+                    read::revision_of(self.connection, resource, namespace, name).map_err(|error| self.about(error))?
+                }
             };
             revision.map(|revision| (None, revision))
         };

@@ -4,8 +4,9 @@ use super::directive;
 use super::plan::{Candidate, Plan, Want};
 use crate::client::Client;
 use crate::client::discovery::Mapping;
-use crate::client::paging::Pages;
+use crate::client::paging::{Page, Pages};
 use crate::client::request::{Accept, Call, Endpoint, ListParams};
+use crate::object::mask::Mask;
 use crate::object::{Meta, Object};
 use crate::ops::context::Context;
 use crate::ops::copy::{self, path::FileSpec};
@@ -59,16 +60,20 @@ async fn names(context: &Context, kind: &str, prefix: &str, found: &mut Vec<Stri
         let params = ListParams { limit: PAGE, ..ListParams::default() };
         let endpoint = Endpoint::collection(&mapping.resource, namespace(context, &mapping)?);
         let mut pages = Pages::new(client, endpoint, params, Accept::PartialMetadataList);
-        while let Some(page) = pages.next().await? {
-            found.extend(
-                page.list_at(&["items"]).iter().map(|item| item.name().to_owned()).filter(|n| n.starts_with(prefix)),
-            );
+        while let Some(page) = pages.page().await? {
+            found.extend(names_of(&page).filter(|name| name.starts_with(prefix)));
             if found.len() >= ENOUGH {
                 return Ok(());
             }
         }
     }
     Ok(())
+}
+
+/// The names of a page's items, of which nothing else is read.
+fn names_of(page: &Page) -> impl Iterator<Item = String> {
+    let mask = Mask::of([["metadata", "name"]]);
+    page.elements.iter().filter_map(move |item| mask.read(item).ok()).map(|item| item.name().to_owned())
 }
 
 /// What an argument of `cp` may be that begins like this.
@@ -86,8 +91,8 @@ async fn copies(context: &Context, typed: &str, found: &mut Vec<String>) -> anyh
     let endpoint = Endpoint::collection(&pods::resource(), namespace);
     let params = ListParams { limit: ENOUGH as u64, ..ListParams::default() };
     let mut pages = Pages::new(client, endpoint, params, Accept::PartialMetadataList);
-    if let Some(page) = pages.next().await? {
-        found.extend(page.list_at(&["items"]).iter().map(|item| format!("{before}{}:", item.name())));
+    if let Some(page) = pages.page().await? {
+        found.extend(names_of(&page).map(|name| format!("{before}{name}:")));
     }
     if !before.is_empty() {
         return Ok(());

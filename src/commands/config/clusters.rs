@@ -9,6 +9,7 @@ use super::store::Store;
 use super::{absolute, only};
 use crate::client::config::io_words as words;
 use crate::error::WithHelp;
+use crate::go::quote::quote;
 use crate::ops::context::Context;
 
 /// List the clusters of the kubeconfig.
@@ -111,7 +112,7 @@ pub async fn set(context: &Context, args: SetArgs) -> anyhow::Result<()> {
         cluster.proxy_url = proxy;
     }
     store.save(&old, &new)?;
-    Ok(writeln!(context.streams.out(), "Cluster \"{name}\" set.")?)
+    Ok(writeln!(context.streams.out(), "Cluster {} set.", quote(&name))?)
 }
 
 /// Fails where a file that a flag names is not there.

@@ -8,6 +8,7 @@ use anyhow::{anyhow, bail};
 use super::store::Store;
 use super::{only, unexpected};
 use crate::error::{Many, WithHelp};
+use crate::go::quote::quote;
 use crate::ops::context::Context;
 use crate::output::tabwriter::{Settings, TabWriter};
 
@@ -42,18 +43,16 @@ pub async fn get(context: &Context, args: GetArgs) -> anyhow::Result<()> {
     };
     let config = Store::new(context).load()?;
     let mut names = if args.names.is_empty() { config.contexts.keys().cloned().collect() } else { args.names };
+    let missing = names.iter().filter(|name| !config.contexts.contains_key(*name));
+    let missing = missing.map(|name| anyhow!("context {name} not found")).collect();
     names.sort();
-    let mut missing = Vec::new();
     let mut out = context.streams.out();
     let mut table = TabWriter::new(&mut **out, Settings::TABLE);
     if !names_only && !args.no_headers {
         writeln!(table, "CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE")?;
     }
     for name in names {
-        let Some(entry) = config.contexts.get(&name) else {
-            missing.push(anyhow!("context {name} not found"));
-            continue;
-        };
+        let Some(entry) = config.contexts.get(&name) else { continue };
         if names_only {
             writeln!(table, "{name}")?;
         } else {
@@ -102,12 +101,12 @@ pub async fn use_context(context: &Context, args: UseArgs) -> anyhow::Result<()>
         bail!("empty context names are not allowed");
     }
     if !old.contexts.contains_key(&name) {
-        bail!("no context exists with the name: \"{name}\"");
+        bail!("no context exists with the name: {}", quote(&name));
     }
     let mut new = old.clone();
     new.current_context.clone_from(&name);
     store.save(&old, &new)?;
-    Ok(writeln!(context.streams.out(), "Switched to context \"{name}\".")?)
+    Ok(writeln!(context.streams.out(), "Switched to context {}.", quote(&name))?)
 }
 
 /// Add a context to the kubeconfig, or change one.
@@ -166,7 +165,7 @@ pub async fn set(context: &Context, args: SetArgs) -> anyhow::Result<()> {
     }
     store.save(&old, &new)?;
     let done = if old.contexts.contains_key(&name) { "modified" } else { "created" };
-    Ok(writeln!(context.streams.out(), "Context \"{name}\" {done}.")?)
+    Ok(writeln!(context.streams.out(), "Context {} {done}.", quote(&name))?)
 }
 
 /// Give a context another name. If it is the current one, it stays so.
@@ -191,17 +190,22 @@ pub async fn rename(context: &Context, args: RenameArgs) -> anyhow::Result<()> {
     let file = store.file();
     let mut new = old.clone();
     let Some(entry) = new.contexts.remove(from) else {
-        bail!("cannot rename the context \"{from}\", it's not in {}", file.display());
+        bail!("cannot rename the context {}, it's not in {}", quote(from), file.display());
     };
     if old.contexts.contains_key(to) {
-        bail!("cannot rename the context \"{from}\", the context \"{to}\" already exists in {}", file.display());
+        bail!(
+            "cannot rename the context {}, the context {} already exists in {}",
+            quote(from),
+            quote(to),
+            file.display()
+        );
     }
     new.contexts.insert(to.clone(), entry);
     if new.current_context == *from {
         new.current_context.clone_from(to);
     }
     store.save(&old, &new)?;
-    Ok(writeln!(context.streams.out(), "Context \"{from}\" renamed to \"{to}\".")?)
+    Ok(writeln!(context.streams.out(), "Context {} renamed to {}.", quote(from), quote(to))?)
 }
 
 /// Remove a context from the kubeconfig. Its cluster and its user stay.

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::store::Store;
 use super::{only, unexpected};
 use crate::client::config::Kubeconfig;
+use crate::go::quote::quote;
 use crate::object::Object;
 use crate::ops::context::Context;
 
@@ -39,7 +40,7 @@ pub async fn set(context: &Context, args: SetArgs) -> anyhow::Result<()> {
         bail!("you cannot use set to unset a property");
     }
     change(context, name, &Change::Set { value, raw: args.set_raw_bytes })?;
-    Ok(writeln!(context.streams.out(), "Property \"{name}\" set.")?)
+    Ok(writeln!(context.streams.out(), "Property {} set.", quote(name))?)
 }
 
 /// Remove a single value, or a whole entry, from the kubeconfig.
@@ -59,7 +60,7 @@ pub struct UnsetArgs {
 pub async fn unset(context: &Context, args: UnsetArgs) -> anyhow::Result<()> {
     let name = only(&args.args, "Unexpected args")?;
     change(context, &name, &Change::Unset)?;
-    Ok(writeln!(context.streams.out(), "Property \"{name}\" unset.")?)
+    Ok(writeln!(context.streams.out(), "Property {} unset.", quote(&name))?)
 }
 
 enum Change<'a> {

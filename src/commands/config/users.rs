@@ -9,7 +9,8 @@ use super::clusters::{embedded, must_exist};
 use super::store::Store;
 use super::{absolute, only};
 use crate::client::config::kubeconfig::{Exec, ExecVariable, User};
-use crate::error::WithHelp;
+use crate::error::UsageError;
+use crate::go::quote::quote;
 use crate::object::Object;
 use crate::ops::context::Context;
 
@@ -104,7 +105,7 @@ pub async fn set(context: &Context, args: SetArgs) -> anyhow::Result<()> {
     set_exec(user, &args, &variables);
     set_secrets(user, &args);
     store.save(&old, &new)?;
-    Ok(writeln!(context.streams.out(), "User \"{name}\" set.")?)
+    Ok(writeln!(context.streams.out(), "User {} set.", quote(&name))?)
 }
 
 fn check(name: &str, args: &SetArgs) -> anyhow::Result<()> {
@@ -259,7 +260,10 @@ pub struct DeleteArgs {
 /// A user that is not there.
 pub async fn delete(context: &Context, args: DeleteArgs) -> anyhow::Result<()> {
     let store = Store::new(context);
-    let [name] = args.args.as_slice() else { return Err(WithHelp(None).into()) };
+    let [name] = args.args.as_slice() else {
+        let message = "user to delete is required".to_owned();
+        return Err(UsageError { command: "config delete-user".to_owned(), message }.into());
+    };
     let old = store.load()?;
     let file = store.file();
     let mut new = old.clone();

@@ -1,11 +1,13 @@
 //! `create role` and `create clusterrole`.
 
+use std::collections::BTreeMap;
+
 use anyhow::bail;
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::new::{Creation, NewArgs, cluster_scoped, name};
 use super::rules::{RuleArgs, Rules, once};
-use crate::object::{Meta, Object};
+use crate::object::Meta;
 use crate::ops::context::Context;
 
 const API_VERSION: &str = "rbac.authorization.k8s.io/v1";
@@ -33,8 +35,8 @@ pub struct RoleArgs {
 )]
 pub struct ClusterRoleArgs {
     /// Labels of ClusterRoles whose rules are gathered, as key1=value1,key2=value2.
-    #[arg(long, value_name = "=")]
-    aggregation_rule: Vec<String>,
+    #[arg(long, value_name = "=", value_parser = pairs)]
+    aggregation_rule: Vec<Vec<(String, String)>>,
     /// Paths of the server that are no resources.
     #[arg(long, value_delimiter = ',')]
     non_resource_url: Vec<String>,
@@ -72,7 +74,7 @@ pub async fn role(ctx: &Context, args: RoleArgs) -> anyhow::Result<()> {
 /// # Errors
 /// Unknown resources, flags that do not go together, and what the server refuses.
 pub async fn cluster_role(ctx: &Context, args: ClusterRoleArgs) -> anyhow::Result<()> {
-    let aggregation = labels(&args.aggregation_rule)?;
+    let aggregation: BTreeMap<_, _> = args.aggregation_rule.iter().flatten().cloned().collect();
     let name = name("clusterrole", &args.args)?;
     let creation = Creation::new(ctx, &args.new)?;
     let (rules, urls) = (Rules::from(&args.rules), once(&args.non_resource_url));
@@ -122,13 +124,10 @@ async fn validate(ctx: &Context, rules: &Rules<'_>, urls: &[&str]) -> anyhow::Re
 }
 
 /// `key=value` pairs, separated by commas.
-fn labels(flags: &[String]) -> anyhow::Result<Map<String, Object>> {
-    let mut labels = Map::new();
-    for pair in flags.iter().flat_map(|flag| flag.split(',')).filter(|pair| !pair.is_empty()) {
-        let Some((key, value)) = pair.split_once('=') else {
-            bail!("malformed pair, expect string=string");
-        };
-        labels.insert(key.trim().to_owned(), value.trim().into());
-    }
-    Ok(labels)
+fn pairs(flag: &str) -> Result<Vec<(String, String)>, String> {
+    let pairs = flag.split(',').filter(|pair| !pair.is_empty()).map(|pair| match pair.split_once('=') {
+        Some((key, value)) => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        None => Err("malformed pair, expect string=string".to_owned()),
+    });
+    pairs.collect()
 }

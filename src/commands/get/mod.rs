@@ -18,7 +18,8 @@ use crate::ops::context::Context;
 use crate::ops::manifests::FilenameOptions;
 use crate::ops::print::PrintArgs;
 use crate::ops::resources::Builder;
-use crate::output::format::{Family, Format};
+use crate::output::format::{Family, Format, FormatError};
+use crate::output::print::Printer;
 
 /// Show one or more objects.
 ///
@@ -104,7 +105,8 @@ pub struct GetArgs {
 /// What is settled before anything is asked of the server.
 struct Settings<'a> {
     args: &'a GetArgs,
-    format: Format,
+    /// What `-o` says; that it says nothing is an error only where something is to be printed.
+    format: Result<Format, FormatError>,
     namespace: String,
     /// Whether `--namespace` was given, so that objects of files must be in it.
     explicit_namespace: bool,
@@ -129,7 +131,7 @@ pub async fn run(ctx: &Context, args: GetArgs) -> anyhow::Result<()> {
     complain_or_warn(ctx, &args)?;
     validate(&args)?;
     let settings = Settings {
-        format: args.print.format(ctx, Family::Get, args.output.as_deref(), args.no_headers)?,
+        format: args.print.format(ctx, Family::Get, args.output.as_deref(), args.no_headers),
         namespace,
         explicit_namespace: explicit && !args.all_namespaces,
         sort_by: text(&args.sort_by),
@@ -143,7 +145,7 @@ pub async fn run(ctx: &Context, args: GetArgs) -> anyhow::Result<()> {
         return watch::run(ctx, &settings).await;
     }
     match settings.format {
-        Format::Default | Format::Wide => table::run(ctx, &settings).await?,
+        Ok(Format::Default | Format::Wide) => table::run(ctx, &settings).await?,
         _ => objects::run(ctx, &settings).await?,
     }
     settings.filter.as_ref().map_or(Ok(()), filter::Where::finish)
@@ -186,7 +188,12 @@ fn validate(args: &GetArgs) -> anyhow::Result<()> {
 impl Settings<'_> {
     /// Whether tables are printed.
     fn is_table(&self) -> bool {
-        matches!(self.format, Format::Default | Format::Wide)
+        matches!(self.format, Ok(Format::Default | Format::Wide))
+    }
+
+    /// What prints objects.
+    fn printer(&self) -> anyhow::Result<Printer> {
+        self.args.print.printer(self.format.clone()?, "")
     }
 
     /// What to ask the server for: no more than what is printed.

@@ -17,11 +17,10 @@ use crate::output::sort::{self, Keys};
 /// then its items are held as text.
 pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Result<()> {
     let args = settings.args;
-    let by_name = matches!(settings.format, Format::Name);
+    let by_name = matches!(settings.format, Ok(Format::Name));
     // Of names alone the metadata is enough; a subresource may be of another kind.
     let metadata =
         by_name && settings.sort_by.is_empty() && settings.filter.is_none() && text(&args.subresource).is_empty();
-    let mut printer = args.print.printer(settings.format.clone(), "")?;
     let mut plan =
         settings.builder(ctx).subresource(text(&args.subresource)).page(settings.page()).continue_on_error().flatten();
     if metadata {
@@ -30,6 +29,10 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
     let plan = plan.plan().await?;
     let single = plan.single_item_implied;
     let mut out = Out(&ctx.streams);
+    let mut printer = match settings.printer() {
+        Ok(printer) => printer,
+        Err(error) => return refuse(settings, &plan, error).await,
+    };
     if single {
         let (infos, result) = plan.infos().await;
         let errors = not_ignored(result, args.ignore_not_found);
@@ -71,6 +74,17 @@ pub(super) async fn run(ctx: &Context, settings: &Settings<'_>) -> anyhow::Resul
         errors.push(error);
     }
     Many::collect(errors)
+}
+
+/// Says why nothing can be printed, unless there is nothing to print: kubectl asks the server first.
+async fn refuse(settings: &Settings<'_>, plan: &Plan<'_>, error: anyhow::Error) -> anyhow::Result<()> {
+    let (infos, result) = plan.infos().await;
+    let errors = not_ignored(result, settings.args.ignore_not_found);
+    let nothing = infos.is_empty() && settings.args.ignore_not_found;
+    if nothing || plan.single_item_implied && !errors.is_empty() {
+        return Many::collect(errors);
+    }
+    Err(error)
 }
 
 /// The list, begun with its first item.

@@ -247,7 +247,7 @@ pub(super) fn options(settings: &Settings<'_>, mapping: Option<&Mapping>, with_k
     let in_namespaces = mapping.is_none_or(|mapping| mapping.namespaced);
     Options {
         no_headers: args.no_headers,
-        wide: matches!(settings.format, Format::Wide),
+        wide: matches!(settings.format, Ok(Format::Wide)),
         with_namespace: args.all_namespaces && in_namespaces,
         with_kind,
         kind: mapping.map(|mapping| mapping.kind.group_kind().to_string()).unwrap_or_default(),

@@ -146,7 +146,7 @@ impl<'a> Writer<'a> {
             options.with_namespace = args.all_namespaces;
             Form::Table(Box::new(TablePrinter::new(Out(&ctx.streams), options)))
         } else {
-            let printer = args.print.printer(settings.format.clone(), "")?.unaligned();
+            let printer = settings.printer()?.unaligned();
             Form::Objects(Box::new(printer), Box::new(TabWriter::new(Out(&ctx.streams), TabSettings::TABLE)))
         };
         Ok(Self { ctx, events: args.output_watch_events, form })

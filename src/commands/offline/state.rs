@@ -100,7 +100,7 @@ fn is_ready(node: &Object) -> bool {
 
 /// Throw the offline cluster away, with everything in it. The next command begins a new one.
 ///
-/// A server that runs for it is ended.
+/// A server that runs for it is ended. A store that cannot be read is not thrown away, but kept aside.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "# Begin anew\nkctl offline reset\n\n# In a script\nkctl offline reset -y")]
 pub struct ResetArgs {
@@ -127,9 +127,14 @@ pub async fn reset(ctx: &Context, args: ResetArgs) -> anyhow::Result<()> {
             bail!("nothing was thrown away");
         }
     }
-    let any = bundled.reset(&dir)?;
-    let done = if any { "The cluster is gone." } else { "There was no cluster." };
-    Ok(writeln!(ctx.streams.out(), "{done}")?)
+    let removed = bundled.reset(&dir)?;
+    let done = if removed.any { "The cluster is gone." } else { "There was no cluster." };
+    let mut out = ctx.streams.out();
+    writeln!(out, "{done}")?;
+    if let Some(aside) = removed.aside {
+        writeln!(out, "Its store could not be read; it is kept as {}.", aside.display())?;
+    }
+    Ok(())
 }
 
 /// Let a paused cluster go on.

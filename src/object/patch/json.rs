@@ -27,6 +27,16 @@ pub fn apply(target: &mut Object, patch: &[u8]) -> Result<(), PatchError> {
     apply_operations(target, &operations)
 }
 
+/// The same as kubectl does it by itself, with the words of the library that it uses.
+pub fn apply_locally(target: &mut Object, patch: &[u8]) -> Result<(), PatchError> {
+    match serde_json::from_slice(patch) {
+        Ok(other @ (Object::Bool(_) | Object::Number(_) | Object::String(_) | Object::Object(_))) => {
+            Err(PatchError::Malformed(unfit(&other, "jsonpatch.Patch")))
+        }
+        _ => apply(target, patch),
+    }
+}
+
 fn unfit(value: &Object, wanted: &str) -> String {
     format!("json: cannot unmarshal {} into Go value of type {wanted}", json_kind(value))
 }

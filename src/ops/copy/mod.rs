@@ -59,7 +59,6 @@ impl<'a> Container<'a> {
     async fn find(ctx: &'a Context, spec: &FileSpec, wish: &Wish, say: impl Fn(&Object)) -> anyhow::Result<Self> {
         let namespace = if spec.namespace.is_empty() { ctx.namespace()?.0 } else { spec.namespace.clone() };
         let endpoint = Endpoint::object(&pods::resource(), namespace, &spec.pod);
-        endpoint.check()?;
         let pod = ctx.client().await?.json(Call::get(&endpoint)).await?;
         let phase = pod.str_at(&["status", "phase"]);
         if matches!(phase, "Succeeded" | "Failed") {

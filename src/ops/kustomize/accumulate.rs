@@ -9,11 +9,8 @@ use super::origin::Origin;
 use super::resource::{Resource, Resources};
 use super::transform::names::End;
 use super::transform::{self, images, labels, names, patches, replacements};
-use super::{Options, crds, plugins, read, vars};
+use super::{Options, crds, plugins, read, schemas, vars};
 use crate::object::{Meta, Object, yaml};
-
-/// The one version of Kubernetes' schemas that kustomize has in it.
-const BUILT_IN_OPENAPI: &str = "v1.21.2";
 
 /// The fields of a file that `configurations` names.
 const CONFIGURATION: [&str; 11] = [
@@ -63,7 +60,6 @@ impl Target<'_> {
     /// # Errors
     /// Whatever is wrong in it or below.
     pub fn accumulate(&mut self, mut into: Accumulated) -> anyhow::Result<Accumulated> {
-        self.refuse_what_is_missing()?;
         for path in self.kustomization.resources.clone() {
             self.add_resource(&mut into, &path).map_err(|error| anyhow::anyhow!("accumulating resources: {error}"))?;
         }
@@ -95,21 +91,6 @@ impl Target<'_> {
         vars::collect(&mut into.resources, &mut into.vars, &self.kustomization.vars)
             .map_err(|error| anyhow::anyhow!("merging vars: {error}"))?;
         Ok(into)
-    }
-
-    fn refuse_what_is_missing(&self) -> anyhow::Result<()> {
-        let file = &self.kustomization;
-        let version = file.openapi.get("version").filter(|version| !version.is_empty());
-        anyhow::ensure!(
-            version.is_none_or(|version| version == BUILT_IN_OPENAPI),
-            "the specified OpenAPI version is not built in"
-        );
-        anyhow::ensure!(
-            !file.openapi.contains_key("path"),
-            "the field 'openapi.path' of {} is not available yet",
-            self.file
-        );
-        Ok(())
     }
 
     /// A file of objects, or another kustomization's folder.
@@ -145,6 +126,7 @@ impl Target<'_> {
     fn below(&mut self, loader: Loader, path: &str) -> anyhow::Result<Target<'_>> {
         let (mut kustomization, file) = Kustomization::load(&loader, self.warnings)
             .map_err(|error| anyhow::anyhow!("couldn't make target for path '{}': {error}", loader.root.display()))?;
+        schemas::choose(&kustomization, &loader)?;
         kustomization.build_metadata.clone_from(&self.kustomization.build_metadata);
         let origin = self.origin.as_ref().map(|origin| origin.join(path));
         Ok(Target { loader, kustomization, file, origin, options: self.options, warnings: self.warnings })

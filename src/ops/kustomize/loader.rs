@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::remote::{self, Checkout, Repository};
+use super::schemas::Chosen;
 use crate::client::config::{ClientConfig, go_error};
 
 const NOT_A_FOLDER: &str = "must build at directory";
@@ -24,6 +25,8 @@ pub struct Loader {
     repositories: Vec<String>,
     /// How files behind URLs are reached.
     way_out: Rc<ClientConfig>,
+    /// The schemas of the whole build.
+    pub schemas: Chosen,
 }
 
 impl Loader {
@@ -34,14 +37,20 @@ impl Loader {
     pub fn new(target: &str, restricted: bool, way_out: &Rc<ClientConfig>) -> anyhow::Result<Self> {
         let way_out = Rc::clone(way_out);
         if let Some(repository) = Repository::parse(target) {
-            return Self::fetched(&repository, &[], way_out);
+            return Self::fetched(&repository, &[], way_out, Chosen::default());
         }
         let root = folder(target).map_err(|error| anyhow::anyhow!("{NOT_A_FOLDER}: {error}"))?;
-        Ok(Self { root, referrers: Vec::new(), restricted, checkout: None, repositories: Vec::new(), way_out })
+        let (referrers, repositories, schemas) = (Vec::new(), Vec::new(), Chosen::default());
+        Ok(Self { root, referrers, restricted, checkout: None, repositories, way_out, schemas })
     }
 
     /// For a folder in a repository. What is read there stays there.
-    fn fetched(repository: &Repository, before: &[String], way_out: Rc<ClientConfig>) -> anyhow::Result<Self> {
+    fn fetched(
+        repository: &Repository,
+        before: &[String],
+        way_out: Rc<ClientConfig>,
+        schemas: Chosen,
+    ) -> anyhow::Result<Self> {
         let checkout = repository.fetch()?;
         let place = checkout.path().join(&repository.folder);
         let (root, file) = clean_absolute(&place.to_string_lossy())?;
@@ -58,7 +67,7 @@ impl Loader {
         );
         let repositories = before.iter().chain([&repository.url]).cloned().collect();
         let checkout = Some(Rc::new(checkout));
-        Ok(Self { root, referrers: Vec::new(), restricted: true, checkout, repositories, way_out })
+        Ok(Self { root, referrers: Vec::new(), restricted: true, checkout, repositories, way_out, schemas })
     }
 
     /// For a folder that the kustomization names.
@@ -72,7 +81,8 @@ impl Loader {
                 !self.repositories.contains(&repository.url),
                 "cycle detected: URI '{path}' referenced by previous URI '{path}'"
             );
-            return Self::fetched(&repository, &self.repositories, Rc::clone(&self.way_out));
+            let (way_out, schemas) = (Rc::clone(&self.way_out), Rc::clone(&self.schemas));
+            return Self::fetched(&repository, &self.repositories, way_out, schemas);
         }
         anyhow::ensure!(!path.starts_with('/'), "new root '{path}' cannot be absolute");
         let root = folder(&self.join(path)).map_err(|error| anyhow::anyhow!("{NOT_A_FOLDER}: {error}"))?;
@@ -87,8 +97,8 @@ impl Loader {
         let mut referrers = self.referrers.clone();
         referrers.push(self.root.clone());
         let (checkout, repositories) = (self.checkout.clone(), self.repositories.clone());
-        let way_out = Rc::clone(&self.way_out);
-        Ok(Self { root, referrers, restricted: self.restricted, checkout, repositories, way_out })
+        let (way_out, schemas) = (Rc::clone(&self.way_out), Rc::clone(&self.schemas));
+        Ok(Self { root, referrers, restricted: self.restricted, checkout, repositories, way_out, schemas })
     }
 
     fn join(&self, path: &str) -> String {

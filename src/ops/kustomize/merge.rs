@@ -1,6 +1,7 @@
 //! Strategic merge patches as kustomize applies them. It differs from the API server's merging: new
 //! list elements come first, in the patch's order, and kinds without a schema merge by RFC 7396.
 
+use super::schemas::Definitions;
 use crate::object::schema::{self, Field, Shape, Type};
 use crate::object::{GroupVersionKind, Object};
 
@@ -10,23 +11,25 @@ const DIRECTIVE: &str = "$patch";
 
 /// Where in the schema a merge is.
 #[derive(Clone, Copy)]
-enum Place {
+enum Place<'s> {
     Typed(&'static Type),
     Map(&'static Shape),
+    /// A definition of a file.
+    Defined(&'s Definitions, &'s Object),
     Free,
 }
 
 /// How a field merges.
 #[derive(Clone)]
-struct Rule {
-    inner: Place,
+struct Rule<'s> {
+    inner: Place<'s>,
     /// Whether elements of lists merge.
     merges: bool,
     /// The keys by which elements are told apart; none for lists of scalars.
-    keys: Vec<&'static str>,
+    keys: Vec<&'s str>,
 }
 
-impl Place {
+impl<'s> Place<'s> {
     fn of(shape: &'static Shape) -> Self {
         match shape {
             Shape::Object(_) => shape.object().map_or(Self::Free, Self::Typed),
@@ -36,16 +39,17 @@ impl Place {
         }
     }
 
-    fn field(self, name: &str) -> Rule {
+    fn field(self, name: &str) -> Rule<'s> {
         match self {
             Self::Typed(of) => of.field(name).map_or_else(Rule::free, Rule::of),
             Self::Map(shape) => Rule { inner: Self::of(shape), ..Rule::free() },
+            Self::Defined(all, of) => all.field(of, name).map_or_else(Rule::free, |of| Rule::defined(all, of)),
             Self::Free => Rule::free(),
         }
     }
 }
 
-impl Rule {
+impl<'s> Rule<'s> {
     fn free() -> Self {
         Self { inner: Place::Free, merges: false, keys: Vec::new() }
     }
@@ -54,6 +58,14 @@ impl Rule {
         let keys =
             if field.list_keys.is_empty() { field.merge_key.into_iter().collect() } else { field.list_keys.clone() };
         Self { inner: Place::of(&field.shape), merges: field.strategy.merge, keys }
+    }
+
+    fn defined(all: &'s Definitions, of: &'s Object) -> Self {
+        let (strategy, keys) = Definitions::strategy(of).unwrap_or_default();
+        // Of a list, its elements are inside.
+        let inner = if of.get("items").is_some() { all.elements(of) } else { Some(of) };
+        let inner = inner.map_or(Place::Free, |of| Place::Defined(all, of));
+        Self { inner, merges: strategy.split(',').any(|word| word == "merge"), keys }
     }
 }
 
@@ -94,17 +106,25 @@ fn type_of(gvk: &GroupVersionKind) -> Option<&'static Type> {
     })
 }
 
-/// Applies a patch; `None` where it deletes the object.
+/// Applies a patch by the built-in schemas or, where there are others, by those; `None` where it deletes the object.
 ///
 /// # Errors
 /// Unknown directives; a map where a list is, and the like.
-pub fn apply(object: Object, patch: &Object, gvk: &GroupVersionKind) -> anyhow::Result<Option<Object>> {
-    let inner = type_of(gvk).map_or(Place::Free, Place::Typed);
+pub fn apply(
+    object: Object,
+    patch: &Object,
+    gvk: &GroupVersionKind,
+    others: Option<&Definitions>,
+) -> anyhow::Result<Option<Object>> {
+    let inner = match others {
+        Some(all) => all.of(gvk).map_or(Place::Free, |of| Place::Defined(all, of)),
+        None => type_of(gvk).map_or(Place::Free, Place::Typed),
+    };
     merge(object, patch, &Rule { inner, ..Rule::free() })
 }
 
 /// Merges a patch that is not null into a value that may be.
-fn merge(target: Object, patch: &Object, rule: &Rule) -> anyhow::Result<Option<Object>> {
+fn merge(target: Object, patch: &Object, rule: &Rule<'_>) -> anyhow::Result<Option<Object>> {
     match (target, patch) {
         (_, Object::Null) => Ok(None),
         (Object::Null, patch) => settle(patch, rule),
@@ -156,7 +176,7 @@ fn node_kind(value: &Object) -> &'static str {
 }
 
 /// What a patch adds where there was nothing: no nulls, no directives, nothing that they delete.
-fn settle(patch: &Object, rule: &Rule) -> anyhow::Result<Option<Object>> {
+fn settle(patch: &Object, rule: &Rule<'_>) -> anyhow::Result<Option<Object>> {
     match patch {
         Object::Null => Ok(None),
         Object::Object(changes) => {
@@ -178,7 +198,7 @@ fn settle(patch: &Object, rule: &Rule) -> anyhow::Result<Option<Object>> {
 
 /// The patch's elements first, merged with those that they match, then what they do not match. Where several
 /// keys tell elements apart, those that were there keep their order behind the new ones.
-fn merge_lists(target: Vec<Object>, changes: &[Object], rule: &Rule) -> anyhow::Result<Object> {
+fn merge_lists(target: Vec<Object>, changes: &[Object], rule: &Rule<'_>) -> anyhow::Result<Object> {
     let element = Rule { inner: rule.inner, ..Rule::free() };
     let used = rule.keys.iter().filter(|key| target.iter().chain(changes).any(|element| element.get(**key).is_some()));
     let in_place = used.count() > 1;

@@ -8,6 +8,7 @@
 //! | [`resource`], [`id`] | objects and what they are, and were, called |
 //! | [`fields`] | which fields transformers know |
 //! | [`transform`], [`merge`] | names, labels, images, replicas, patches, replacements |
+//! | [`schemas`] | by which schemas lists merge |
 //! | [`generators`] | config maps and secrets, and the hashes in their names |
 //! | [`references`], [`vars`] | names and values followed to where they are used |
 //! | [`plugins`], [`helm`], [`remote`] | what is configured in files of its own, charts, and what git and the network hold |
@@ -29,6 +30,7 @@ pub mod read;
 pub mod references;
 pub mod remote;
 pub mod resource;
+pub mod schemas;
 pub mod shape;
 pub mod transform;
 pub mod vars;
@@ -70,6 +72,7 @@ pub struct Options {
 pub fn build(folder: &str, options: &Options, warnings: &mut Vec<String>) -> anyhow::Result<Vec<Object>> {
     let loader = Loader::new(folder, !options.unrestricted, &options.way_out)?;
     let (kustomization, file) = Kustomization::load(&loader, warnings)?;
+    schemas::choose(&kustomization, &loader)?;
     let metadata = kustomization.build_metadata.clone();
     let sort_options = kustomization.sort_options.clone();
     let origin = (!metadata.is_empty()).then(Origin::default);

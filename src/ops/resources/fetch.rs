@@ -60,7 +60,6 @@ impl Info {
     /// the error.
     pub async fn fetch(&mut self, client: &Client, accept: Accept, include_object: &'static str) -> anyhow::Result<()> {
         let endpoint = self.endpoint();
-        endpoint.check()?;
         let call = Call::get(&endpoint).accept(accept).text("includeObject", include_object);
         match client.json(call).await.and_then(typed) {
             Ok(object) => {

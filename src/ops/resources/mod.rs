@@ -59,7 +59,6 @@ impl Info {
     /// There is no name to ask for, or the server says something else than "not found".
     pub async fn live(&self, client: &Client) -> anyhow::Result<Option<Object>> {
         let endpoint = self.endpoint();
-        endpoint.check()?;
         match client.json(Call::get(&endpoint)).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.downcast_ref::<Status>().is_some_and(Status::is_not_found) => Ok(None),

@@ -147,6 +147,10 @@ impl<'a> Run<'a> {
                 for value in input {
                     descend(value, 0, &mut all)?;
                 }
+                // What was found is the least of what was looked at.
+                if !self.budget.spend(4 * all.len()) {
+                    return Err(Error::new("out of budget"));
+                }
                 Ok(all)
             }
             Node::Union(parts) => {

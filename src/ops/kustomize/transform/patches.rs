@@ -9,6 +9,7 @@ use crate::ops::kustomize::loader::Loader;
 use crate::ops::kustomize::merge;
 use crate::ops::kustomize::read;
 use crate::ops::kustomize::resource::{Resource, Resources, set_namespace};
+use crate::ops::kustomize::schemas::Definitions;
 
 /// A patch, read.
 enum Read {
@@ -21,6 +22,7 @@ enum Read {
 /// # Errors
 /// A patch that cannot be read or applied, or that means no object.
 pub fn apply(resources: &mut Resources, patch: &Patch, loader: &Loader) -> anyhow::Result<()> {
+    let others = loader.schemas.get().and_then(Option::as_ref);
     let inline = patch.patch.trim();
     let (text, source) = match (inline, patch.path.as_str()) {
         ("", "") => anyhow::bail!("must specify one of patch and path"),
@@ -66,7 +68,7 @@ pub fn apply(resources: &mut Resources, patch: &Patch, loader: &Loader) -> anyho
             let meant: Vec<bool> =
                 resources.0.iter().map(|resource| matcher.fits(resource)).collect::<Result<_, _>>()?;
             for (resource, _) in resources.0.iter_mut().zip(meant).filter(|(_, meant)| *meant) {
-                merge_into(resource, patch_object, patch.options)?;
+                merge_into(resource, patch_object, patch.options, others)?;
             }
             without_duplicates(resources)
         }
@@ -76,7 +78,7 @@ pub fn apply(resources: &mut Resources, patch: &Patch, loader: &Loader) -> anyho
                 let target = resources.find(&id);
                 let target = target
                     .map_err(|error| anyhow::anyhow!("no resource matches strategic merge patch \"{id}\": {error}"))?;
-                merge_into(target, object, patch.options)?;
+                merge_into(target, object, patch.options, others)?;
             }
             Ok(())
         }
@@ -123,9 +125,10 @@ pub fn apply_strategic(resources: &mut Resources, patch: &str, loader: &Loader) 
         Err(_) => read::objects(&loader.load(patch)?).map_err(|error| read::in_file(error, patch))?,
     };
     anyhow::ensure!(!patches.is_empty(), "patch appears to be empty; files=[{patch}], Patch=");
+    let others = loader.schemas.get().and_then(Option::as_ref);
     for object in &patches {
         let target = resources.find(&Id::of(object))?;
-        merge_into(target, object, PatchOptions::default())?;
+        merge_into(target, object, PatchOptions::default(), others)?;
         resources.drop_empty();
     }
     without_duplicates(resources)
@@ -187,7 +190,12 @@ fn json_operations(text: &[u8]) -> anyhow::Result<Vec<Object>> {
     }
 }
 
-fn merge_into(resource: &mut Resource, patch: &Object, options: PatchOptions) -> anyhow::Result<()> {
+fn merge_into(
+    resource: &mut Resource,
+    patch: &Object,
+    options: PatchOptions,
+    others: Option<&Definitions>,
+) -> anyhow::Result<()> {
     if options.allow_name_change || options.allow_kind_change {
         resource.remember();
     }
@@ -195,7 +203,7 @@ fn merge_into(resource: &mut Resource, patch: &Object, options: PatchOptions) ->
     let object = std::mem::take(&mut resource.object);
     let mut patch = patch.clone();
     patch.set_at(&["apiVersion"], before.gvk.api_version());
-    let Some(mut merged) = merge::apply(object, &patch, &before.gvk)? else { return Ok(()) };
+    let Some(mut merged) = merge::apply(object, &patch, &before.gvk, others)? else { return Ok(()) };
     if !options.allow_kind_change {
         merged.set_at(&["kind"], before.gvk.kind);
     }
