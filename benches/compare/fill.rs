@@ -15,12 +15,12 @@ pub const LOGGED: usize = 50;
 /// # Errors
 /// kctl fails.
 pub fn fill(kctl: &dyn Fn(&[&str]) -> Command, pods: usize, logged: bool) -> io::Result<()> {
-    let mut text = String::new();
-    for number in 0..pods {
-        pod(&mut text, number, number < DESCRIBED);
-    }
-    feed(kctl(&["create", "--filename", "-"]), &text)?;
-    feed(kctl(&["replace", "--subresource=status", "--filename", "-"]), &text)?;
+    // Piece by piece: what this program holds counts as memory of the commands that it starts.
+    let pods = |input: &mut dyn io::Write| {
+        (0..pods).try_for_each(|number| input.write_all(pod(number, number < DESCRIBED).as_bytes()))
+    };
+    feed(kctl(&["create", "--filename", "-"]), &pods)?;
+    feed(kctl(&["replace", "--subresource=status", "--filename", "-"]), &pods)?;
     if logged {
         let mut text = String::new();
         for number in 0..LOGGED {
@@ -32,18 +32,16 @@ pub fn fill(kctl: &dyn Fn(&[&str]) -> Command, pods: usize, logged: bool) -> io:
                  \x20   command: [sh, -c, 'for i in $(seq 200); do echo line $i of what a container says; done']\n"
             );
         }
-        feed(kctl(&["create", "--filename", "-"]), &text)?;
+        feed(kctl(&["create", "--filename", "-"]), &|input| input.write_all(text.as_bytes()))?;
         let arguments = ["wait", "pod", "--selector=bench=logged", "--for=jsonpath={.status.phase}=Succeeded"];
-        feed(kctl(&arguments), "")?;
+        feed(kctl(&arguments), &|_| Ok(()))?;
     }
     Ok(())
 }
 
-fn pod(text: &mut String, number: usize, described: bool) {
+fn pod(number: usize, described: bool) -> String {
     let bench = if described { "described" } else { "listed" };
-    // Writing to a string does not fail.
-    let _ = write!(
-        text,
+    format!(
         r#"---
 apiVersion: v1
 kind: Pod
@@ -99,13 +97,15 @@ status:
 "#,
         high = number / 250 % 250,
         low = number % 250 + 1,
-    );
+    )
 }
 
-fn feed(mut command: Command, text: &str) -> io::Result<()> {
+fn feed(mut command: Command, write: &dyn Fn(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(text.as_bytes())?;
+    if let Some(input) = child.stdin.take() {
+        let mut input = io::BufWriter::new(input);
+        write(&mut input)?;
+        input.flush()?;
     }
     let status = child.wait()?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("{command:?} ended with {status}"))) }

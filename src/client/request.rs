@@ -284,8 +284,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_makes_a_request(name in "\\PC{0,20}", value in "\\PC{0,20}") {
-            let call = Call::get(&Endpoint::object(&pods(), "x", name)).query("q", value);
-            prop_assert!(call.build().is_ok());
+            let endpoint = Endpoint::object(&pods(), "x", name);
+            let call = Call::get(&endpoint).query("q", value);
+            prop_assert_eq!(call.build().is_ok(), endpoint.check().is_ok());
         }
     }
 }

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
+/// What is written to the terminal after everything else.
+const MARK: char = '\u{6}';
+
 /// A terminal.
 pub struct Terminal {
     master: OwnedFd,
@@ -56,8 +59,7 @@ impl Terminal {
                 self.kind(text);
             }
             if let Some(status) = child.try_wait().expect("its state") {
-                // What it wrote last is on its way.
-                std::thread::sleep(Duration::from_millis(50));
+                self.catch_up();
                 return status.code().unwrap_or(-1);
             }
             if begun.elapsed() > Duration::from_secs(60) {
@@ -66,6 +68,26 @@ impl Terminal {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Waits for what was written last: until a mark that is written after it has come through.
+    fn catch_up(&self) {
+        (&self.slave).write_all(MARK.encode_utf8(&mut [0; 4]).as_bytes()).expect("the terminal takes text");
+        let begun = Instant::now();
+        while !self.take_mark() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the terminal shows nothing any more");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether the mark is the last that came, which is then taken away.
+    fn take_mark(&self) -> bool {
+        let mut shown = self.shown.lock().expect("no panic");
+        let there = shown.ends_with(MARK);
+        if there {
+            shown.pop();
+        }
+        there
     }
 
     /// Another size, which the kernel tells whoever controls it.
