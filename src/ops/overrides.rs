@@ -26,7 +26,10 @@ impl OverrideArgs {
     pub fn apply(&self, mut object: Object) -> anyhow::Result<Object> {
         let Some(overrides) = self.overrides.as_deref().filter(|text| !text.is_empty()) else { return Ok(object) };
         match self.override_type.as_str() {
-            "merge" | "" => merge::apply(&mut object, &read(overrides)?),
+            "merge" | "" => match read(overrides)? {
+                patch @ (Object::Object(_) | Object::Array(_)) => merge::apply(&mut object, &patch),
+                _ => bail!("Invalid JSON Patch"),
+            },
             "json" => {
                 json::apply_locally(&mut object, overrides.as_bytes()).map_err(|error| anyhow!(error.to_string()))?
             }
