@@ -38,7 +38,12 @@ impl Home {
 
     /// Serves the cluster.
     pub fn serve(&self) -> Running {
-        let server = self.background(&["offline", "serve"]);
+        self.serve_with(&[])
+    }
+
+    /// Serves the cluster, with more flags.
+    pub fn serve_with(&self, flags: &[&str]) -> Running {
+        let server = self.background(&[&["offline", "serve"], flags].concat());
         let start = Instant::now();
         while !self.kctl(&["offline", "status"]).contains("Served:   at ") {
             assert!(start.elapsed() < Duration::from_secs(60), "the server does not come up");

@@ -11,7 +11,6 @@
     clippy::print_stderr,
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    clippy::print_stderr,
     reason = "a test fails by panicking, and is told how long to go on"
 )]
 

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod http2;
+pub mod lossy;
 pub mod proxy;
 pub mod refusing;
 #[cfg(unix)]

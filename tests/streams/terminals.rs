@@ -120,6 +120,12 @@ fn sessions_are_announced_left_and_ended() {
             ],
         ),
         (
+            &["run", "-it", "left", "--image=busybox", "--restart=Always", "--detach-keys=ctrl-t,q", "--", "sh"],
+            "\x14q",
+            0,
+            vec!["Session ended, resume using 'kubectl attach left -c left -n default -i -t' command"],
+        ),
+        (
             &["run", "-it", "--rm", "well", "--image=busybox", "--restart=Never", "--", "sh"],
             "\x04",
             0,

@@ -143,6 +143,7 @@ impl Inside<'_, '_> {
                 }
                 mark(&mut object, self.now, 0);
                 if key == "namespaces" {
+                    object.remove_at(&["metadata", "deletionGracePeriodSeconds"]);
                     object.set_at(&["status", "phase"], "Terminating");
                 }
             }

@@ -345,7 +345,6 @@ async fn connect(
     route: &ResourceRoute<'_>,
 ) -> Result<Response<Body>, Status> {
     let key = route.resource.group_resource();
-    let object = api.get(key, &route.namespace, &route.name)?;
     let mut warnings = Vec::new();
     if route.subresource != "log" {
         let session = Session::of_request(api, &user, None, route, "connect");
@@ -357,6 +356,7 @@ async fn connect(
         }
         warnings.extend(passed.headers().get_all(WARNING).iter().cloned());
     }
+    let object = api.get(key, &route.namespace, &route.name)?;
     match nodes {
         Some(nodes) => {
             let mut response = nodes.connect(&object, &route.subresource, request).await;

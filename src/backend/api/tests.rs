@@ -1031,3 +1031,25 @@ async fn a_pod_replaced_by_its_manifest_keeps_what_admission_gave_it() {
     assert_eq!(replaced.body["spec"]["preemptionPolicy"], "PreemptLowerPriority");
     assert_eq!(replaced.body["spec"]["tolerations"].as_array().map(Vec::len), Some(2));
 }
+
+#[tokio::test]
+async fn a_pod_on_no_node_may_be_replaced_by_its_manifest() {
+    let handle = cluster();
+    let mut manifest = pod("p", "a");
+    manifest["spec"]["schedulerName"] = "nobody".into();
+    let made = post(&handle, PODS, manifest.clone()).await.body;
+    manifest["metadata"]["labels"]["more"] = "1".into();
+    let put = |body: Value| {
+        let handle = &handle;
+        async move { send(handle, "PUT", &format!("{PODS}/p"), &[], &body.to_string()).await }
+    };
+    let answer = put(manifest.clone()).await;
+    assert_eq!((answer.code, &answer.body["spec"]), (200, &made["spec"]), "{}", answer.body);
+    let mut other = manifest.clone();
+    other["spec"]["serviceAccountName"] = "other".into();
+    assert_eq!(put(other).await.code, 422);
+    let binding =
+        json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p"}, "target": {"name": "node-1"}});
+    assert_eq!(post(&handle, &format!("{PODS}/p/binding"), binding).await.code, 201);
+    assert_eq!(put(manifest).await.code, 422);
+}

@@ -12,9 +12,10 @@ use super::size;
 use super::transaction::Inside;
 use super::webhooks::Write;
 use super::{Api, WriteOptions, Written};
+use crate::backend::registry::strategies::pod::qos_class;
 use crate::backend::registry::strategies::{admission, quota};
 use crate::backend::registry::validation::{Faults, ephemeral};
-use crate::backend::registry::{Cluster, FieldErrors, Plugin, custom, managed, strategy_of};
+use crate::backend::registry::{Cluster, FieldError, FieldErrors, Plugin, custom, managed, strategy_of};
 use crate::object::builtin::{self, Resource};
 use crate::object::{Meta, Object, Status};
 
@@ -212,7 +213,7 @@ impl Inside<'_, '_> {
         }
         let mut errors = FieldErrors::new();
         let mut warnings = Vec::new();
-        if part == Part::Whole {
+        if matches!(part, Part::Whole | Part::EphemeralContainers | Part::Resize) {
             strategy.default(&mut new);
         }
         match (&options.manager, applied) {
@@ -257,6 +258,9 @@ impl Inside<'_, '_> {
                     let mut faults = Faults::default();
                     ephemeral::update(&new, &old, &mut faults);
                     errors.append(&mut faults.0);
+                } else if qos_class(&new) != qos_class(&old) {
+                    let why = "Pod QOS Class may not change as a result of resizing";
+                    errors.push(FieldError::invalid("spec", qos_class(&old), why));
                 }
                 if new.at(&["spec"]) != old.at(&["spec"]) && old.generation() > 0 {
                     new.set_at(&["metadata", "generation"], old.generation() + 1);

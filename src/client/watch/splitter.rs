@@ -4,6 +4,8 @@
 #[derive(Debug, Default)]
 pub struct Splitter {
     pending: Vec<u8>,
+    /// Bytes of `pending` that were handed on; they go with the next chunk.
+    taken: usize,
     /// Bytes of `pending` that are looked at already.
     seen: usize,
     depth: usize,
@@ -14,6 +16,9 @@ pub struct Splitter {
 impl Splitter {
     /// Adds a chunk.
     pub fn push(&mut self, chunk: &[u8]) {
+        self.pending.drain(..self.taken);
+        self.seen -= self.taken;
+        self.taken = 0;
         self.pending.extend_from_slice(chunk);
     }
 
@@ -48,15 +53,14 @@ impl Splitter {
             self.seen = self.pending.len();
             return None;
         };
-        let rest = self.pending.split_off(end);
-        let object = std::mem::replace(&mut self.pending, rest);
-        self.seen = 0;
+        let object = self.pending.get(self.taken..end)?.to_vec();
+        (self.taken, self.seen) = (end, end);
         Some(object)
     }
 
     /// What is left that is no whole object, without the white space before it.
     pub fn rest(&self) -> &[u8] {
-        self.pending.trim_ascii_start()
+        self.pending.get(self.taken..).unwrap_or_default().trim_ascii_start()
     }
 }
 

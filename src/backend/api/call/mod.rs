@@ -24,7 +24,7 @@ use super::table::{Include, Printer, partial};
 use super::{Api, Body, Manager, Part, WriteOptions, Written};
 use super::{body, review, scale, token};
 use crate::backend::registry::custom::{self, Custom};
-use crate::backend::registry::{FieldError, convert, storage_of};
+use crate::backend::registry::{FieldError, convert, managed, storage_of};
 use crate::object::builtin::Resource;
 use crate::object::{Meta, Object, Status};
 use crate::output::columns;
@@ -199,6 +199,9 @@ impl<'a> Call<'a> {
         }
         body::expect_kind(&mut object, resource.group, resource.version, resource.kind)?;
         if review::is_review(resource) {
+            if let Some(manager) = &options.manager {
+                managed::update(resource, None, &mut object, manager, self.api.now());
+            }
             let answer = review::answer(self.api, resource, &self.user, self.always_allow, object)?;
             return Ok(json_response(StatusCode::CREATED, answer.to_string().into_bytes()));
         }
@@ -228,6 +231,8 @@ impl<'a> Call<'a> {
             "token" => {
                 let account = self.api.get("serviceaccounts", namespace, name)?;
                 let mut object = object.clone();
+                object.set_at(&["metadata", "name"], name);
+                object.set_at(&["metadata", "namespace"], namespace);
                 self.api.pass("CREATE", self.route, options, &mut object)?;
                 let token = token::request(self.api, &account, object)?;
                 return Ok(json_response(StatusCode::CREATED, token.to_string().into_bytes()));

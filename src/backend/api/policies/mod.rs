@@ -114,16 +114,25 @@ impl Admission<'_> {
         let plural = json!({"group": resource.group, "version": resource.version, "resource": resource.plural});
         let dry_run = self.options.dry_run;
         let options = asker.options_of(self.operation, dry_run);
+        let unnamed = asker.unnamed;
         let user = asker.user.or_else(|| self.options.user.clone()).unwrap_or_else(User::admin).to_object();
         // A namespace is in itself.
         let is_namespace = resource.group.is_empty() && resource.plural == "namespaces";
         let namespace = if is_namespace { self.name() } else { self.namespace() };
-        json!({
-            "kind": kind, "resource": plural, "subResource": self.subresource(),
-            "requestKind": kind, "requestResource": plural, "requestSubResource": self.subresource(),
-            "name": self.name(), "namespace": namespace, "operation": self.operation,
-            "userInfo": user, "dryRun": dry_run, "options": options,
-        })
+        let mut request = json!({
+            "kind": kind, "resource": plural, "requestKind": kind, "requestResource": plural,
+            "operation": self.operation, "userInfo": user, "dryRun": dry_run, "options": options,
+        });
+        let part = self.subresource();
+        let name = if unnamed { "" } else { self.name() };
+        for (field, value) in
+            [("subResource", part), ("requestSubResource", part), ("name", name), ("namespace", namespace)]
+        {
+            if !value.is_empty() {
+                request.set_at(&[field], value);
+            }
+        }
+        request
     }
 }
 
@@ -278,7 +287,10 @@ impl Inside<'_, '_> {
         }
         match refusal {
             None => Ok(warnings),
-            Some((message, reason)) => Err(refused(admission, &message, &reason)),
+            Some((message, reason)) => {
+                let unnamed = self.session.is_some_and(|session| session.asker().unnamed);
+                Err(refused(admission, if unnamed { "Unknown" } else { admission.name() }, &message, &reason))
+            }
         }
     }
 
@@ -295,8 +307,8 @@ impl Inside<'_, '_> {
     }
 }
 
-fn refused(admission: &Admission<'_>, message: &str, reason: &str) -> Status {
-    let mut status = Status::forbidden(admission.resource.group_resource(), admission.name(), message);
+fn refused(admission: &Admission<'_>, name: &str, message: &str, reason: &str) -> Status {
+    let mut status = Status::forbidden(admission.resource.group_resource(), name, message);
     (status.code, status.reason) = match reason {
         "Forbidden" => (403, "Forbidden".into()),
         "Unauthorized" => (401, "Unauthorized".into()),

@@ -9,6 +9,8 @@ use crate::object::{Meta, Object, Status};
 
 /// Where containers find the token of their account.
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// How the names of volumes with such a token begin.
+const TOKEN_VOLUME: &str = "kube-api-access-";
 /// Letters and digits of generated names: no vowels, no look-alikes (`apimachinery/pkg/util/rand`).
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 /// How long pods stay on a node that is not ready or cannot be reached.
@@ -44,6 +46,9 @@ pub fn complete_pod(pod: &mut Object, cluster: &dyn Cluster) -> Result<(), Statu
 
 /// Fills in what a changed pod left out and admission gave it when it was made.
 pub fn admit_changed_pod(pod: &mut Object, old: &Object, cluster: &dyn Cluster) {
+    if cluster.admits(Plugin::ServiceAccount) && old.str_at(&["spec", "nodeName"]).is_empty() {
+        keep_account(pod, old);
+    }
     if cluster.admits(Plugin::DefaultTolerationSeconds) {
         tolerations(pod);
     }
@@ -51,6 +56,36 @@ pub fn admit_changed_pod(pod: &mut Object, old: &Object, cluster: &dyn Cluster) 
         for field in ["priority", "preemptionPolicy"] {
             if let (None, Some(value)) = (pod.at(&["spec", field]), old.at(&["spec", field])) {
                 pod.set_at(&["spec", field], value.clone());
+            }
+        }
+    }
+}
+
+/// Gives a pod that is on no node yet the account and the token again that its writer left out, who may not know
+/// of them: manifests do not say what admission adds. On a node, they are part of what runs and cannot change.
+fn keep_account(pod: &mut Object, old: &Object) {
+    for field in ["serviceAccountName", "serviceAccount"] {
+        if let (None, Some(value)) = (pod.at(&["spec", field]), old.at(&["spec", field])) {
+            pod.set_at(&["spec", field], value.clone());
+        }
+    }
+    if pod.at(&["spec", "serviceAccountName"]) != old.at(&["spec", "serviceAccountName"]) {
+        return;
+    }
+    let is_token = |volume: &&Object| volume.str_at(&["name"]).starts_with(TOKEN_VOLUME);
+    let Some(volume) = old.list_at(&["spec", "volumes"]).iter().find(is_token) else { return };
+    if pod.list_at(&["spec", "volumes"]).iter().any(|volume| is_token(&volume)) {
+        return;
+    }
+    push(pod, &["spec", "volumes"], volume.clone());
+    let is_mount = |mount: &&Object| mount.at(&["name"]) == volume.at(&["name"]);
+    for list in ["initContainers", "containers"] {
+        let Some(containers) = pod.at_mut(&["spec"]).get_mut(list).and_then(Object::as_array_mut) else { continue };
+        for container in containers {
+            let before = old.list_at(&["spec", list]).iter().find(|old| old.get("name") == container.get("name"));
+            let mount = before.and_then(|before| before.list_at(&["volumeMounts"]).iter().find(is_mount));
+            if let Some(mount) = mount {
+                push(container, &["volumeMounts"], mount.clone());
             }
         }
     }
@@ -146,10 +181,10 @@ fn mount_token(pod: &mut Object, cluster: &dyn Cluster) {
         .list_at(&["spec", "volumes"])
         .iter()
         .map(|volume| volume.str_at(&["name"]))
-        .find(|name| name.starts_with("kube-api-access-"))
+        .find(|name| name.starts_with(TOKEN_VOLUME))
         .map(str::to_owned);
     let is_new = existing.is_none();
-    let name = existing.unwrap_or_else(|| format!("kube-api-access-{}", suffix(cluster)));
+    let name = existing.unwrap_or_else(|| format!("{TOKEN_VOLUME}{}", suffix(cluster)));
     let mut mounted = false;
     for list in ["initContainers", "containers"] {
         let Some(containers) = pod.at_mut(&["spec"]).get_mut(list).and_then(Object::as_array_mut) else { continue };
