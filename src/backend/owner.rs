@@ -32,9 +32,6 @@ const CONTENTS: &[&str] = &[
     "claims",
 ];
 
-/// What the store writes first.
-const LOG: &str = "cluster.db-wal";
-
 /// What came of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Imported {
@@ -110,7 +107,7 @@ pub fn set_paused(dir: &Path, paused: bool) -> anyhow::Result<bool> {
 /// # Errors
 /// A store that cannot be used.
 pub fn overview(dir: &Path) -> anyhow::Result<Option<Overview>> {
-    if !dir.join(FILE).exists() && !dir.join(LOG).exists() {
+    if !Store::is_there(&dir.join(FILE)) {
         return Ok(None);
     }
     let store = open(dir)?;
@@ -159,9 +156,9 @@ pub fn reset(dir: &Path) -> anyhow::Result<Removed> {
         bail!("the cluster is served by process {}", running.pid);
     }
     let store = dir.join(FILE);
-    let is_there = fs::symlink_metadata(&store).is_ok() || fs::symlink_metadata(dir.join(LOG)).is_ok();
     let readable = || Store::open(&store).and_then(|store| store.check());
-    let is_broken = is_there && matches!(readable(), Err(StoreError::Damaged { .. } | StoreError::Foreign { .. }));
+    let is_broken =
+        Store::is_there(&store) && matches!(readable(), Err(StoreError::Damaged { .. } | StoreError::Foreign { .. }));
     let aside = if is_broken { Store::set_aside(&store).context("keeping the store aside")? } else { None };
     let mut any = aside.is_some();
     for name in CONTENTS {

@@ -99,26 +99,33 @@ pub fn memory() -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// The file whose name goes on so after the store's.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Whether there is anything of a store: its file, or what was written of it first.
+pub fn is_there(path: &Path) -> io::Result<bool> {
+    Ok(path.try_exists()? || beside(path, "-wal").try_exists()?)
+}
+
 /// Renames the file and SQLite's companions; the first free number is taken.
 pub fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
-    let with = |path: &Path, suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    if !path.try_exists()? && !with(path, "-wal").try_exists()? {
+    if !is_there(path)? {
         return Ok(None);
     }
     let mut number = 1_u32;
     let aside = loop {
-        let candidate = with(path, &format!(".aside-{number}"));
+        let candidate = beside(path, &format!(".aside-{number}"));
         if !candidate.try_exists()? {
             break candidate;
         }
         number += 1;
     };
     for companion in ["", "-wal", "-shm"] {
-        match std::fs::rename(with(path, companion), with(&aside, companion)) {
+        match std::fs::rename(beside(path, companion), beside(&aside, companion)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }

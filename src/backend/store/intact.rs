@@ -9,11 +9,12 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::StoreError;
+use super::database::beside;
 
 /// The smallest page that SQLite has, in bytes.
 const SHORTEST: u64 = 512;
@@ -23,13 +24,6 @@ const FRAME_HEADER: usize = 24;
 const OTHERS: u64 = 64;
 /// The first word of a log, whose last bit says in which order the bytes of words are summed.
 const MAGIC: u32 = 0x377f_0682;
-
-/// The file of this suffix beside the database.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
 
 fn size(path: &Path) -> io::Result<u64> {
     match std::fs::metadata(path) {

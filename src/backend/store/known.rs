@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::intern;
+use crate::backend::controllers::view::UNSEEN;
 
 /// The group of roles and bindings.
 const ACCESS: &str = ".rbac.authorization.k8s.io";
-const EVENTS: &str = "events";
 
 /// What is known. Transactions alone learn, because they have the store to themselves.
 #[derive(Default)]
@@ -50,7 +50,7 @@ impl Known {
         if resource.ends_with(ACCESS) {
             self.access_written.store(true, Ordering::Relaxed);
         }
-        if resource == EVENTS {
+        if resource == UNSEEN {
             self.events_epoch.fetch_add(1, Ordering::AcqRel);
         }
         self.empty().remove(resource);

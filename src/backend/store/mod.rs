@@ -76,6 +76,11 @@ impl Store {
         Ok(Self::with(database::memory()?, None, KEPT_REVISIONS))
     }
 
+    /// Whether there is a store, whole or not. What cannot be looked at is not there.
+    pub fn is_there(path: &Path) -> bool {
+        database::is_there(path).unwrap_or(false)
+    }
+
     /// Moves a store's files aside (`NAME.aside-1`, …) so that a new one can be made; returns where
     /// the file went, or `None` if there was none. Only for when the user asked for it.
     pub fn set_aside(path: &Path) -> std::io::Result<Option<PathBuf>> {

@@ -34,12 +34,12 @@ impl<'a> Transaction<'a> {
         self.mirror.filter(|mirror| mirror.has(resource))
     }
 
-    /// An error of the database, with the file that it speaks of.
-    fn about(&self, error: impl Into<StoreError>) -> StoreError {
-        match self.connection.path().filter(|path| !path.is_empty()) {
+    /// Reads the database; an error says of which file it speaks.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        work(self.connection).map_err(|error| match self.connection.path().filter(|path| !path.is_empty()) {
             Some(path) => database::about(path.as_ref(), error.into()),
             None => error.into(),
-        }
+        })
     }
 
     /// The revision of the last write, in this transaction or before it.
@@ -56,7 +56,7 @@ impl<'a> Transaction<'a> {
                 revision: entry.revision,
                 bytes: bytes.to_vec(),
             })),
-            None => read::get(self.connection, resource, namespace, name).map_err(|error| self.about(error)),
+            None => self.read(|connection| read::get(connection, resource, namespace, name)),
         }
     }
 
@@ -83,7 +83,7 @@ impl<'a> Transaction<'a> {
         if let Some(mirror) = self.mirror_of(resource) {
             return Ok(mirror.object(resource, namespace, name));
         }
-        let stored = read::get(self.connection, resource, namespace, name).map_err(|error| self.about(error))?;
+        let stored = self.read(|connection| read::get(connection, resource, namespace, name))?;
         stored.map(|stored| Ok((Arc::new(stored.parse()?), stored.revision))).transpose()
     }
 
@@ -92,7 +92,7 @@ impl<'a> Transaction<'a> {
         match (self.pending.find(resource, namespace, name), self.mirror_of(resource)) {
             (Some(entry), _) => Ok(entry.bytes.is_some()),
             (None, Some(mirror)) => Ok(mirror.exists(resource, namespace, name)),
-            (None, None) => read::exists(self.connection, resource, namespace, name).map_err(|error| self.about(error)),
+            (None, None) => self.read(|connection| read::exists(connection, resource, namespace, name)),
         }
     }
 
@@ -107,18 +107,16 @@ impl<'a> Transaction<'a> {
         } else {
             let mut failed = None;
             let options = ListOptions { namespace, ..ListOptions::default() };
-            read::scan(self.connection, resource, &options, |_, _, _, bytes| match serde_json::from_slice(bytes) {
+            let mut take = |bytes: &[u8]| match serde_json::from_slice(bytes) {
                 Ok(object) => objects.push(object),
                 Err(error) => failed = Some(error),
-            })
-            .map_err(|error| self.about(error))?;
+            };
+            self.read(|connection| read::scan(connection, resource, &options, |_, _, _, bytes| take(bytes)))?;
             if let Some(error) = failed {
                 return Err(error.into());
             }
             let untouched = objects.is_empty() && self.pending.all(resource).next().is_none();
-            if untouched
-                && (namespace.is_none() || !read::any(self.connection, resource).map_err(|error| self.about(error))?)
-            {
+            if untouched && (namespace.is_none() || !self.read(|connection| read::any(connection, resource))?) {
                 self.known.found_empty(resource);
             }
         }
@@ -131,8 +129,7 @@ impl<'a> Transaction<'a> {
         if let Some(mirror) = self.mirror_of(resource) {
             mirror.each(resource, Some(namespace), prefix, &mut |object| objects.push(object.clone()));
         } else {
-            let found = read::named(self.connection, resource, namespace, prefix);
-            for bytes in found.map_err(|error| self.about(error))? {
+            for bytes in self.read(|connection| read::named(connection, resource, namespace, prefix))? {
                 objects.push(serde_json::from_slice(&bytes)?);
             }
         }
@@ -268,9 +265,7 @@ impl<'a> Transaction<'a> {
             let pending = self.pending.find(resource, namespace, name);
             let revision = match pending {
                 Some(entry) => entry.bytes.is_some().then_some(entry.revision),
-                None => {
-                    read::revision_of(self.connection, resource, namespace, name).map_err(|error| self.about(error))?
-                }
+                None => self.read(|connection| read::revision_of(connection, resource, namespace, name))?,
             };
             revision.map(|revision| (None, revision))
         };
