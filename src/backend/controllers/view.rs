@@ -24,8 +24,8 @@ use crate::object::{Meta, Object, Timestamp};
 const STATUSES: [&str; 3] = ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"];
 /// What no controller looks at.
 pub const UNSEEN: &str = "events";
-/// What asks others about writes.
-const WEBHOOKS: [&str; 2] = [
+/// What asks others about writes: those that change objects, and those that only refuse them.
+pub const WEBHOOKS: [&str; 2] = [
     "mutatingwebhookconfigurations.admissionregistration.k8s.io",
     "validatingwebhookconfigurations.admissionregistration.k8s.io",
 ];
@@ -161,9 +161,9 @@ impl View {
         self.now = now;
     }
 
-    /// Whether no webhook has a say in writes.
-    pub fn is_admitted_by_itself(&self) -> bool {
-        WEBHOOKS.iter().all(|resource| self.list(resource, None).next().is_none())
+    /// Whether webhooks have a say in writes.
+    pub fn has_webhooks(&self) -> bool {
+        WEBHOOKS.iter().any(|resource| self.list(resource, None).next().is_some())
     }
 
     /// What pods take from each node.

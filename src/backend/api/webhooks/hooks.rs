@@ -2,15 +2,14 @@
 
 use crate::backend::api::Api;
 use crate::backend::api::transaction::Inside;
+use crate::backend::controllers::view::WEBHOOKS;
 use crate::backend::registry::{Cluster, Plugin};
 use crate::backend::store::ListOptions;
 use crate::object::{Meta, Object, Status};
 
 /// The resources of configurations, whether their webhooks change objects, and the plugin that asks them.
-const CONFIGURATIONS: [(&str, bool, Plugin); 2] = [
-    ("mutatingwebhookconfigurations.admissionregistration.k8s.io", true, Plugin::MutatingAdmissionWebhook),
-    ("validatingwebhookconfigurations.admissionregistration.k8s.io", false, Plugin::ValidatingAdmissionWebhook),
-];
+const CONFIGURATIONS: [(&str, bool, Plugin); 2] =
+    [(WEBHOOKS[0], true, Plugin::MutatingAdmissionWebhook), (WEBHOOKS[1], false, Plugin::ValidatingAdmissionWebhook)];
 
 /// A webhook.
 pub(in crate::backend::api) struct Hook {

@@ -460,7 +460,7 @@ impl State {
         };
         self.reviewer.act_as(controller.name());
         let mut applied = 0;
-        let is_final = loaded.view.read().is_admitted_by_itself();
+        let is_final = !loaded.view.read().has_webhooks();
         while let Some(mut write) = writes.rest.pop_front() {
             let is_final = is_final && write.is_built_in();
             let result = apply(&*self.writer, &*self.logs, &mut write, is_final, &mut writes.versions);

@@ -94,52 +94,50 @@ fn take(object: &mut Object, is_final: bool) -> Object {
     std::mem::replace(object, name)
 }
 
-/// What counts of an object whose status is written.
-const COUNTS: [&[&str]; 9] = [
+/// Which object it is, and which of its versions.
+const IDENTITY: [&[&str]; 6] = [
     &["apiVersion"],
     &["kind"],
     &["metadata", "name"],
     &["metadata", "namespace"],
     &["metadata", "uid"],
     &["metadata", "resourceVersion"],
-    &["metadata", "annotations"],
-    &["metadata", "finalizers"],
-    &["status"],
 ];
+/// What may come with a status.
+const REPORTED: [&[&str]; 2] = [&["metadata", "annotations"], &["metadata", "finalizers"]];
+const STATUS: &[&str] = &["status"];
 
-fn status_of(mut object: Object) -> Object {
+/// An object of these parts, each as `value` has it.
+fn of_parts(
+    paths: impl IntoIterator<Item = &'static [&'static str]>,
+    mut value: impl FnMut(&[&str]) -> Option<Object>,
+) -> Object {
     let mut part = serde_json::json!({"metadata": {}});
-    for path in COUNTS {
-        if let Some(value) = object.remove_at(path) {
+    for path in paths {
+        if let Some(value) = value(path) {
             part.set_at(path, value);
         }
     }
     part
 }
 
+/// What counts of an object whose status is written.
+fn status_of(mut object: Object) -> Object {
+    of_parts(IDENTITY.into_iter().chain(REPORTED).chain([STATUS]), |path| object.remove_at(path))
+}
+
 /// The part of an object that [`Write::UpdateStatus`] is about, with another status.
 pub fn with_status(object: &Object, status: Object) -> Object {
-    let mut part = serde_json::json!({"metadata": {}});
-    for path in COUNTS.iter().filter(|path| **path != ["status"]) {
-        if let Some(value) = object.at(path) {
-            part.set_at(path, value.clone());
-        }
-    }
-    part.set_at(&["status"], status);
+    let mut part = of_parts(IDENTITY.into_iter().chain(REPORTED), |path| object.at(path).cloned());
+    part.set_at(STATUS, status);
     part
 }
 
 fn status_of_copy(object: &Object) -> Object {
-    with_status(object, object.at(&["status"]).cloned().unwrap_or_default())
+    with_status(object, object.at(STATUS).cloned().unwrap_or_default())
 }
 
 /// The part of an object of which an event takes a reference.
 pub fn reference(object: &Object) -> Object {
-    let mut part = serde_json::json!({"metadata": {}});
-    for path in COUNTS.iter().take(6) {
-        if let Some(value) = object.at(path) {
-            part.set_at(path, value.clone());
-        }
-    }
-    part
+    of_parts(IDENTITY, |path| object.at(path).cloned())
 }
