@@ -81,7 +81,7 @@ fn properties(schema: &Object) -> impl Iterator<Item = (&String, &Object)> {
 }
 
 /// The schemas right in a schema with their paths.
-fn inner<'a>(schema: &'a Object, path: &str) -> Vec<(String, &'a Object)> {
+pub(super) fn inner<'a>(schema: &'a Object, path: &str) -> Vec<(String, &'a Object)> {
     let mut all: Vec<(String, &Object)> =
         properties(schema).map(|(name, of)| (format!("{path}.properties[{name}]"), of)).collect();
     for field in ["items", "additionalProperties", "not"] {

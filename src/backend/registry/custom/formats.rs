@@ -1,5 +1,6 @@
 //! The formats of texts and numbers that schemas may name (`apiextensions-apiserver/pkg/apiserver/validation/formats.go`).
 
+use super::definition::inner;
 use crate::object::{Meta, Object};
 
 /// Formats of texts, without their dashes but for those that Kubernetes named.
@@ -63,10 +64,7 @@ fn unknown(schema: &Object, found: &mut Vec<String>) {
     if !format.is_empty() && !known {
         found.push(format.to_owned());
     }
-    let single = ["items", "additionalProperties", "not"].iter().filter_map(|name| schema.get(*name));
-    let several = ["allOf", "anyOf", "oneOf"].iter().flat_map(|name| schema.list_at(&[*name]));
-    let named = schema.get("properties").and_then(Object::as_object).into_iter().flat_map(|map| map.values());
-    single.chain(several).chain(named).for_each(|inner| unknown(inner, found));
+    inner(schema, "").into_iter().for_each(|(_, inner)| unknown(inner, found));
 }
 
 #[cfg(test)]
