@@ -108,10 +108,7 @@ pub async fn run(ctx: &Context, args: AutoscaleArgs) -> anyhow::Result<()> {
     let dry_run = args.dry_run.read(ctx)?;
     let (namespace, explicit) = ctx.namespace()?;
     let wanted = Wanted::of(&args)?;
-    let report = match dry_run {
-        DryRun::Client => Report::unchecked(ctx, &args.output, dry_run),
-        _ => Report::new(ctx, &args.output, dry_run)?,
-    };
+    let report = Report::lenient(ctx, &args.output, dry_run, dry_run != DryRun::Client)?;
     let builder = change::builder(ctx, &args.files)?.types_or_names(false, &args.args);
     let mut errors = Vec::new();
     let mut done = 0;

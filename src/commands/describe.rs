@@ -226,7 +226,6 @@ impl Scribe<'_> {
                 }
                 let namespace = namespace.as_deref().unwrap_or_default();
                 let endpoint = Endpoint::object(&resource.gvr(), namespace, name.as_str());
-                endpoint.check()?;
                 return Ok(vec![self.client.json(Call::get(&endpoint)).await?]);
             }
             Need::Events { namespace, field_selector } => {

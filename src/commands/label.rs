@@ -46,11 +46,8 @@ pub async fn run(ctx: &Context, args: LabelArgs) -> anyhow::Result<()> {
     if changes.is_empty() && !marks.list {
         bail!("at least one label update is required");
     }
-    let report = match marks.local || dry_run == DryRun::Client {
-        true => Report::unchecked(ctx, &marks.output, dry_run),
-        false => Report::new(ctx, &marks.output, dry_run)?,
-    };
-    let report = report.sorted_keys();
+    let sends = !marks.local && dry_run != DryRun::Client;
+    let report = Report::lenient(ctx, &marks.output, dry_run, sends)?.sorted_keys();
     let plan = marks.plan(ctx, resources).await?;
     let labelling = Labelling { ctx, args: &args, changes: &changes, dry_run };
     let mut errors = Vec::new();

@@ -67,11 +67,8 @@ pub async fn run(ctx: &Context, args: PatchArgs) -> anyhow::Result<()> {
     let kind = validate(&args, dry_run)?;
     let patch = read(&args)?;
     // What is said does not tell a dry run.
-    let report = match args.local || dry_run == DryRun::Client {
-        true => Report::unchecked(ctx, &args.output, DryRun::None),
-        false => Report::new(ctx, &args.output, DryRun::None)?,
-    };
-    let report = report.sorted_keys();
+    let changes = !args.local && dry_run != DryRun::Client;
+    let report = Report::lenient(ctx, &args.output, DryRun::None, changes)?.sorted_keys();
     let plan = change::builder(ctx, &args.files)?
         .local(args.local)
         .subresource(text(&args.subresource))

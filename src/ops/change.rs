@@ -163,15 +163,17 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     /// Checks the format before anything is changed.
     pub fn new(ctx: &'a Context, output: &'a OutputArgs, dry_run: DryRun) -> anyhow::Result<Self> {
-        let report = Self::unchecked(ctx, output, dry_run);
-        report.printer("")?;
-        Ok(report)
+        Self::lenient(ctx, output, dry_run, true)
     }
 
-    /// Checks the format where something is printed, as kubectl does in some commands: what else is wrong
-    /// is said first. For commands that change nothing.
-    pub fn unchecked(ctx: &'a Context, output: &'a OutputArgs, dry_run: DryRun) -> Self {
-        Self { ctx, output, format: output.format(ctx), dry_run, by_type: true }
+    /// Where nothing is changed, checks the format only once something is printed, as kubectl does in some
+    /// commands: what else is wrong is said first.
+    pub fn lenient(ctx: &'a Context, output: &'a OutputArgs, dry_run: DryRun, changes: bool) -> anyhow::Result<Self> {
+        let report = Self { ctx, output, format: output.format(ctx), dry_run, by_type: true };
+        if changes {
+            report.printer("")?;
+        }
+        Ok(report)
     }
 
     /// Prints JSON with sorted keys, as kubectl prints what it does not take for a type of its own.

@@ -179,7 +179,6 @@ impl Desired {
     async fn once(&self, client: &Client) -> anyhow::Result<Outcome> {
         let collection = self.kind.collection(&self.expected);
         let mut endpoint = Endpoint { name: self.expected.name().to_owned(), ..collection.clone() };
-        endpoint.check()?;
         let existing = match client.json(Call::get(&endpoint)).await {
             Ok(existing) => Some(existing),
             Err(error) if error.downcast_ref::<Status>().is_some_and(Status::is_not_found) => None,

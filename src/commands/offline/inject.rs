@@ -132,7 +132,6 @@ async fn put(ctx: &Context, client: &Client, objects: Vec<Object>) -> anyhow::Re
     for object in objects {
         let of = if object.kind() == "Stage" { stages() } else { faults() };
         let endpoint = Endpoint::object(&of, "", object.name());
-        endpoint.check()?;
         client.json(Call::patch(&endpoint, PatchType::Apply, object.to_string(), &params)).await?;
         writeln!(ctx.streams.out(), "{}/{} injected", object.kind().to_lowercase(), object.name())?;
     }

@@ -67,7 +67,6 @@ pub async fn remove(ctx: &Context, args: RemoveArgs) -> anyhow::Result<()> {
     let client = ctx.offline_client()?;
     each(ctx, &args.names, "removed", async |name| {
         let endpoint = Endpoint::object(&nodes(), "", name);
-        endpoint.check()?;
         client.json(Call::delete(&endpoint, &DeleteParams::default())).await.map(drop)
     })
     .await
@@ -115,7 +114,6 @@ pub async fn recover(ctx: &Context, args: RecoverArgs) -> anyhow::Result<()> {
 
 async fn mark(ctx: &Context, client: &Client, name: &str, failed: Object) -> anyhow::Result<()> {
     let endpoint = Endpoint::object(&nodes(), "", name);
-    endpoint.check()?;
     let patch = json!({"metadata": {"annotations": {ctx.bundled()?.failed_annotation(): failed}}}).to_string();
     client.json(Call::patch(&endpoint, PatchType::Merge, patch, &WriteParams::default())).await.map(drop)
 }

@@ -122,7 +122,6 @@ async fn get(
         return Ok(take_items(list));
     }
     let endpoint = Endpoint::object(resource, namespace, name);
-    endpoint.check()?;
     Ok(vec![client.json(Call::get(&endpoint)).await?])
 }
 
