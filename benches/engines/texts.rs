@@ -126,26 +126,18 @@ pub fn bench(micro: &mut Micro) -> io::Result<()> {
         let once = move || done(Template::parse_with("output", &text, kubectl::FUNCTIONS));
         Work { bytes, once: Box::new(once) }
     })?;
-    micro.case("jsonpath: execute", PODS, |count| {
-        let value = list(count);
-        let path = JsonPath::parse(JSONPATH);
-        let once = move || {
-            if let Ok(path) = &path {
-                done(path.execute(&value, &mut sink()));
-            }
-        };
-        Work { bytes: 0, once: Box::new(once) }
-    })?;
-    micro.case("jsonpath: descend", PODS, |count| {
-        let value = list(count);
-        let path = JsonPath::parse("{..name}");
-        let once = move || {
-            if let Ok(path) = &path {
-                done(path.execute(&value, &mut sink()));
-            }
-        };
-        Work { bytes: 0, once: Box::new(once) }
-    })?;
+    for (name, path) in [("jsonpath: execute", JSONPATH), ("jsonpath: descend", "{..name}")] {
+        micro.case(name, PODS, |count| {
+            let value = list(count);
+            let path = JsonPath::parse(path);
+            let once = move || {
+                if let Ok(path) = &path {
+                    done(path.execute(&value, &mut sink()));
+                }
+            };
+            Work { bytes: 0, once: Box::new(once) }
+        })?;
+    }
     micro.case("custom-columns: print", PODS, |count| {
         let value = list(count);
         let once = move || {
